@@ -1,0 +1,51 @@
+"""keras_fm: ready-made Keras 3 models whose every number can be re-measured.
+
+This module is the face: it names the public functions and imports each one when it is first used,
+so that ``import keras_fm`` and ``keras_fm.list_models()`` load neither Keras nor TensorFlow.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # what type checkers and editors see; at run time __getattr__ below does it
+    from keras_fm.errors import KerasFmError as KerasFmError
+    from keras_fm.evaluating import evaluate as evaluate
+    from keras_fm.exporting import export as export
+    from keras_fm.fine_tuning import fine_tune as fine_tune
+    from keras_fm.models import get as get
+    from keras_fm.pipelines import pipeline as pipeline
+    from keras_fm.registry import info as info
+    from keras_fm.registry import list_models as list_models
+    from keras_fm.runs import Run as Run
+    from keras_fm.training import train as train
+    from keras_fm.verifying import verify as verify
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "KerasFmError": "errors",
+    "Run": "runs",
+    "evaluate": "evaluating",
+    "export": "exporting",
+    "fine_tune": "fine_tuning",
+    "get": "models",
+    "info": "registry",
+    "list_models": "registry",
+    "pipeline": "pipelines",
+    "train": "training",
+    "verify": "verifying",
+}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'keras_fm' has no attribute {name!r}")
+    value = getattr(import_module(f"keras_fm.{_PUBLIC[name]}"), name)
+    globals()[name] = value  # the next look-up does not come here
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

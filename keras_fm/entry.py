@@ -1,0 +1,148 @@
+"""The typed schema of `entry.toml`: what a model is, and what is claimed of its weights."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from keras_fm import schema
+from keras_fm.errors import SchemaError, UnknownNameError, suggest
+from keras_fm.schema import Struct
+
+Task = Literal["image-classification"]
+Positive = Annotated[int, Meta(gt=0)]
+Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+# Weights lie in their model's room: no absolute path, no way out of it.
+RoomPath = Annotated[str, Meta(pattern=r"^(?!\.)[\w.-]+(/(?!\.)[\w.-]+)*$")]
+Tag = Annotated[str, Meta(pattern=r"^[a-z0-9_]+$")]
+
+
+class Input(Struct):
+    """One input of the model: its name, its dtype, and its shape without the batch dimension."""
+
+    name: str
+    dtype: str
+    shape: list[Positive]
+    meaning: str
+
+
+class Seeds(Struct):
+    """The same recipe from several seeds: the metric of each, in the order of `seeds`."""
+
+    seeds: Annotated[list[int], Meta(min_length=1)]
+    accuracy: list[Fraction]
+    accuracy_mirror: list[Fraction]
+    minutes: list[float]
+
+
+class Maker(Struct):
+    """What wrote the weights."""
+
+    keras: str
+    backend: str
+    precision: Literal["float32", "bfloat16"]
+    hardware: str
+    minutes: float
+
+
+class Weights(Struct):
+    """One weights file and every claim about it; `keras_fm.verify` measures them again.
+
+    accuracy: on all examples of `split`, a fraction; `accuracy_mirror` averages the probabilities of
+    each image and its mirror image. `sample_correct`: right answers on the bundled sample.
+    flops: floating-point operations for one example, a multiply-add counting as two.
+    """
+
+    file: RoomPath
+    bytes: Positive
+    sha256: Sha256
+    storage: Literal["float32", "float16"]
+    parameters: Positive
+    flops: Positive
+    dataset: str
+    split: str
+    examples: Positive
+    accuracy: Fraction
+    accuracy_mirror: Fraction
+    sample_correct: int
+    licence: str
+    recipe: RoomPath
+    recipe_sha256: Sha256
+    maker: Maker
+    seeds: Seeds
+    url: str | None = None
+
+
+class Entry(Struct):
+    """A model of the zoo: `keras_fm.info(name)`."""
+
+    name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")]
+    title: str
+    summary: str
+    task: Task
+    dataset: str
+    inputs: Annotated[list[Input], Meta(min_length=1)]
+    labels: list[str] = []
+    sources: list[str] = []
+    default_weights: Tag | None = None
+    weights: dict[Tag, Weights] = {}
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether weights exist."""
+        return bool(self.weights)
+
+    def weights_of(self, tag: str | None = None) -> Weights:
+        """The record of one tag (None: the default one); `UnknownNameError` names the others."""
+        tag = tag or self.default_weights
+        if tag is None:
+            raise UnknownNameError(
+                f"{self.name!r} has no pretrained weights; "
+                f"build it with weights=None, or train it: keras-fm train {self.name}"
+            )
+        if tag not in self.weights:
+            raise UnknownNameError(
+                f"{self.name!r} has no weights {tag!r}. {suggest(tag, self.weights)}"
+            )
+        return self.weights[tag]
+
+
+def load_entry(path: Path) -> Entry:
+    """Reads and checks one `entry.toml`; a `SchemaError` names file, field and what was received."""
+    table = schema.read_toml(path)
+    # Each weights table on its own first: msgspec's path would lose which tag was wrong.
+    for tag, weights in _tables(table.get("weights", {})).items():
+        schema.convert(weights, Weights, where=f"{path}: [weights.{tag}]")
+    entry = schema.convert(table, Entry, where=str(path))
+    _check_across_fields(entry, path)
+    return entry
+
+
+def _tables(value: Any) -> dict[str, dict[str, Any]]:
+    if not isinstance(value, dict):
+        return {}  # the check of the whole entry says what is wrong
+    return {tag: table for tag, table in value.items() if isinstance(table, dict)}
+
+
+def _check_across_fields(entry: Entry, path: Path) -> None:
+    if entry.name != path.parent.name:
+        raise SchemaError(
+            f"{path}: field 'name': expected the folder's name {path.parent.name!r}, "
+            f"received {entry.name!r}"
+        )
+    if entry.weights and entry.default_weights not in entry.weights:
+        raise SchemaError(
+            f"{path}: field 'default_weights': expected one of {sorted(entry.weights)}, "
+            f"received {entry.default_weights!r}"
+        )
+    if entry.task.endswith("classification") and len(entry.labels) < 2:
+        raise SchemaError(
+            f"{path}: field 'labels': a classifier has at least 2, received {entry.labels!r}"
+        )
+
+
+def as_dict(entry: Entry) -> dict[str, Any]:
+    """The entry as plain dicts and lists, for `--json`."""
+    return msgspec.to_builtins(entry)

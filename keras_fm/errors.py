@@ -1,0 +1,45 @@
+"""The errors that a user can cause: one sentence each, with what was received and what to do.
+
+Each also is the built-in error that Python's users would expect, so ``except ValueError`` works.
+The command line prints the sentence and exits with 2.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class KerasFmError(Exception):
+    """Base of every error that keras_fm raises on purpose."""
+
+
+class UnknownNameError(KerasFmError, LookupError):
+    """A model, tag, split or field that does not exist."""
+
+
+class InvalidInputError(KerasFmError, ValueError):
+    """A value, image, file or option that does not fit."""
+
+
+class SchemaError(KerasFmError, ValueError):
+    """An entry.toml or recipe.toml that does not follow the schema."""
+
+
+class WeightsError(KerasFmError, ValueError):
+    """A weights file that is missing, cut, altered, or made for another model."""
+
+
+class DataError(KerasFmError, ValueError):
+    """A data set that is not there or does not fit the model."""
+
+
+class RunError(KerasFmError, ValueError):
+    """A run directory that exists already, or is no run."""
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Says which known names are nearest to `name`, or which there are when none is near."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if near:
+        return f"Did you mean {' or '.join(map(repr, near))}?"
+    return f"Known: {', '.join(known) or 'none'}."

@@ -1,0 +1,90 @@
+"""The typed schema of `recipe.toml`: every number of a training, flat, on one screen."""
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from keras_fm import schema
+from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
+from keras_fm.schema import Struct
+
+Positive = Annotated[int, Meta(gt=0)]
+NotNegative = Annotated[int, Meta(ge=0)]
+Rate = Annotated[float, Meta(gt=0.0)]
+Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+BelowOne = Annotated[float, Meta(ge=0.0, lt=1.0)]
+
+
+class Recipe(Struct):
+    """A training recipe. A field that a recipe leaves out has the value that does nothing.
+
+    dataset: TFDS name. validation_examples: cut from the end of its train split.
+    optimizer, learning_rate (the peak), momentum, nesterov, weight_decay: as Keras' optimizers have
+    them. schedule: "constant", or "triangle": up from zero over the first `warmup` fraction of all
+    steps, then straight down to zero. label_smoothing: as Keras' cross-entropy has it.
+    flip: mirror each image with probability 1/2, or in every second epoch ("alternating").
+    translate, cutout: pixels. ema_momentum: averages the weights over the steps; 0 does not.
+    precision: what the layers compute in; "auto" is bfloat16 where the machine is fast at it.
+    """
+
+    dataset: str
+    validation_examples: NotNegative = 0
+    epochs: Positive
+    batch_size: Positive
+    optimizer: Literal["sgd", "adam", "adamw"]
+    learning_rate: Rate
+    momentum: BelowOne = 0.0
+    nesterov: bool = False
+    weight_decay: Annotated[float, Meta(ge=0.0)] = 0.0
+    schedule: Literal["constant", "triangle"] = "constant"
+    warmup: BelowOne = 0.0
+    label_smoothing: BelowOne = 0.0
+    flip: Literal["none", "random", "alternating"] = "none"
+    translate: NotNegative = 0
+    cutout: NotNegative = 0
+    ema_momentum: BelowOne = 0.0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    def override(self, **changes: Any) -> "Recipe":
+        """This recipe with some fields changed, checked like a file."""
+        known = self.__struct_fields__
+        for name in changes:
+            if name not in known:
+                raise UnknownNameError(f"the recipe has no field {name!r}. {suggest(name, known)}")
+        return schema.convert({**self.to_dict(), **changes}, Recipe, where="recipe override")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field with its value, in the order of the schema."""
+        return msgspec.to_builtins(self)
+
+    def to_toml(self) -> str:
+        """The resolved recipe as TOML; a run directory keeps it."""
+        # A flat table of numbers, strings and booleans: JSON spells each as TOML does.
+        return "".join(f"{name} = {json.dumps(value)}\n" for name, value in self.to_dict().items())
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Reads and checks one `recipe.toml`; a `SchemaError` names file, field and what was received."""
+    return schema.convert(schema.read_toml(path), Recipe, where=str(path))
+
+
+def fingerprint(path: Path) -> str:
+    """sha256 of the values in a recipe file: a better comment keeps it, another number does not."""
+    table = schema.read_toml(path)
+    return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """Splits `"epochs=2"` of a command line into its name and its typed value."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise InvalidInputError(f"expected NAME=VALUE, such as epochs=2; received {text!r}")
+    try:
+        return name.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name.strip(), value.strip()  # a bare word is a string

@@ -1,0 +1,1 @@
+"""The zoo: one folder a model, all of one shape. CONTRIBUTING.md says how to add one."""
