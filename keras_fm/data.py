@@ -49,20 +49,19 @@ def load(dataset: str, split: str) -> Examples:
     return sample(dataset) if split == SAMPLE else _load_tfds(dataset, split)
 
 
-def train_and_validation(dataset: str, validation_examples: int) -> tuple[Examples, Examples | None]:
-    """The train split, and its last `validation_examples` examples cut off for choosing."""
-    whole = load(dataset, "train")
-    if validation_examples == 0:
+def cut_validation(whole: Examples, count: int) -> tuple[Examples, Examples | None]:
+    """Cuts the last `count` examples off, to choose on; None where `count` is 0."""
+    if count == 0:
         return whole, None
-    cut = len(whole) - validation_examples
+    cut = len(whole) - count
     if cut <= 0:
         raise DataError(
-            f"validation_examples is {validation_examples:,}, but {whole.origin} has only "
-            f"{len(whole):,} examples; leave some to train on"
+            f"validation_examples is {count:,}, but {whole.origin} has only {len(whole):,} "
+            "examples; leave some to train on"
         )
     return (
-        whole.take(slice(cut), f"{dataset} train, first {cut:,}"),
-        whole.take(slice(cut, None), f"{dataset} train, last {validation_examples:,}"),
+        whole.take(slice(cut), f"{whole.origin}, first {cut:,}"),
+        whole.take(slice(cut, None), f"{whole.origin}, last {count:,}"),
     )
 
 

@@ -19,7 +19,7 @@ RoomPath = Annotated[str, Meta(pattern=r"^(?!\.)[\w.-]+(/(?!\.)[\w.-]+)*$")]
 Tag = Annotated[str, Meta(pattern=r"^[a-z0-9_]+$")]
 
 
-class Input(Struct):
+class Input(Struct, kw_only=True):
     """One input of the model: its name, its dtype, and its shape without the batch dimension."""
 
     name: str
@@ -28,7 +28,7 @@ class Input(Struct):
     meaning: str
 
 
-class Seeds(Struct):
+class Seeds(Struct, kw_only=True):
     """The same recipe from several seeds: the metric of each, in the order of `seeds`."""
 
     seeds: Annotated[list[int], Meta(min_length=1)]
@@ -37,7 +37,7 @@ class Seeds(Struct):
     minutes: list[float]
 
 
-class Maker(Struct):
+class Maker(Struct, kw_only=True):
     """What wrote the weights."""
 
     keras: str
@@ -47,7 +47,7 @@ class Maker(Struct):
     minutes: float
 
 
-class Weights(Struct):
+class Weights(Struct, kw_only=True):
     """One weights file and every claim about it; `keras_fm.verify` measures them again.
 
     accuracy: on all examples of `split`, a fraction; `accuracy_mirror` averages the probabilities of
@@ -75,7 +75,7 @@ class Weights(Struct):
     url: str | None = None
 
 
-class Entry(Struct):
+class Entry(Struct, kw_only=True):
     """A model of the zoo: `keras_fm.info(name)`."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")]

@@ -95,20 +95,28 @@ def identify(model: keras.Model) -> Identity:
     return identity
 
 
-def as_model(name_or_model: str | keras.Model) -> keras.Model:
-    """The model itself, or the pretrained one of that name."""
-    return get(name_or_model) if isinstance(name_or_model, str) else name_or_model
-
-
 def with_head(model: keras.Model, labels: Sequence[str], **overrides: Any) -> keras.Model:
     """A new model with the body's weights of `model` and a random head for `labels`."""
     identity = identify(model)
     room, _ = registry.find(identity.entry.name)
     fresh = build(room, len(labels), **overrides)
-    for layer in fresh.layers:
-        if layer.name != HEAD:
-            layer.set_weights(model.get_layer(layer.name).get_weights())
+    _copy_weights(model, fresh, but=HEAD)
     return mark(fresh, Identity(identity.entry, tuple(labels)))
+
+
+def in_float32(model: keras.Model) -> keras.Model:
+    """The same model with the same weights, computing in float32 whatever it was trained in."""
+    identity = identify(model)
+    room, _ = registry.find(identity.entry.name)
+    copy = build(room, len(identity.labels))
+    _copy_weights(model, copy)
+    return mark(copy, identity)
+
+
+def _copy_weights(source: keras.Model, target: keras.Model, but: str | None = None) -> None:
+    for layer in target.layers:
+        if layer.name != but:
+            layer.set_weights(source.get_layer(layer.name).get_weights())
 
 
 def _numbered(count: int) -> list[str]:

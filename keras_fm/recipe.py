@@ -20,7 +20,7 @@ Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 BelowOne = Annotated[float, Meta(ge=0.0, lt=1.0)]
 
 
-class Recipe(Struct):
+class Recipe(Struct, kw_only=True):
     """A training recipe. A field that a recipe leaves out has the value that does nothing.
 
     dataset: TFDS name. validation_examples: cut from the end of its train split.

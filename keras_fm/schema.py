@@ -13,8 +13,8 @@ from keras_fm.errors import SchemaError, suggest
 MAX_BYTES = 200_000
 
 
-class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of the schema's structs: immutable, keyword-only, no unknown fields."""
+class Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of the schema's structs: immutable, no unknown fields."""
 
 
 AnyStruct = TypeVar("AnyStruct", bound=msgspec.Struct)

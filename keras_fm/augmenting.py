@@ -1,0 +1,88 @@
+"""Shuffled, augmented training batches: a pure function of (seed, epoch, step).
+
+Plain numpy on uint8: 512 images take a few milliseconds on one core, on any Keras backend, and a
+training that is resumed at an epoch sees the batches that it would have seen anyway.
+"""
+
+import keras
+import numpy as np
+
+from keras_fm.data import Examples
+from keras_fm.recipe import Recipe
+
+# Independent random streams of one seed.
+_SHUFFLE, _FLIP, _BATCH = range(3)
+
+
+class TrainingBatches(keras.utils.PyDataset):
+    """Batches of (uint8 images, one-hot float32 labels) for `fit`.
+
+    Each epoch visits every example once, in a new order; a last batch that is not full is left out.
+    Set `epoch` before the epoch begins; `fit` itself tells a data set nothing of it.
+    """
+
+    def __init__(self, examples: Examples, num_classes: int, recipe: Recipe, seed: int) -> None:
+        super().__init__()  # one worker: a batch takes less time to make than to train on
+        self.examples = examples
+        self.targets = np.eye(num_classes, dtype="float32")[examples.labels]
+        self.recipe = recipe
+        self.seed = seed
+        self.epoch = 0
+        self.batch_size = min(recipe.batch_size, len(examples))
+        self.fill = examples.images.mean(axis=(0, 1, 2)).round().astype("uint8")
+
+    def __len__(self) -> int:
+        return len(self.examples) // self.batch_size
+
+    def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        order = np.random.default_rng((self.seed, _SHUFFLE, self.epoch)).permutation(
+            len(self.examples)
+        )
+        chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
+        random = np.random.default_rng((self.seed, _BATCH, self.epoch, step))
+        images = self._flip(self.examples.images[chosen], chosen, random)
+        if self.recipe.translate:
+            images = translate(images, self.recipe.translate, random)
+        if self.recipe.cutout:
+            cut_out(images, self.recipe.cutout, self.fill, random)
+        return images, self.targets[chosen]
+
+    def _flip(
+        self, images: np.ndarray, chosen: np.ndarray, random: np.random.Generator
+    ) -> np.ndarray:
+        if self.recipe.flip == "none":
+            return images
+        if self.recipe.flip == "random":
+            mirrored = random.random(len(images)) < 0.5
+        else:  # alternating: every image is seen from both sides in each two epochs (airbench)
+            first = np.random.default_rng((self.seed, _FLIP)).random(len(self.examples)) < 0.5
+            mirrored = first[chosen] ^ (self.epoch % 2 == 1)
+        images[mirrored] = images[mirrored, :, ::-1]
+        return images
+
+
+def translate(images: np.ndarray, pixels: int, random: np.random.Generator) -> np.ndarray:
+    """Shifts each image by up to `pixels` in both directions; the border is filled by reflection."""
+    count, height, width, _ = images.shape
+    padded = np.pad(images, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)), mode="reflect")
+    tops, lefts = random.integers(0, 2 * pixels + 1, size=(2, count))
+    shifted = np.empty_like(images)
+    # A loop of block copies: three times as fast here as one gather over strided windows.
+    for index, (top, left) in enumerate(zip(tops, lefts, strict=True)):
+        shifted[index] = padded[index, top : top + height, left : left + width]
+    return shifted
+
+
+def cut_out(
+    images: np.ndarray, size: int, fill: np.ndarray, random: np.random.Generator
+) -> None:
+    """Paints one square of `size` pixels on each image, in place; its centre may be at the border.
+
+    Source: DeVries and Taylor 2017, "Improved Regularization of Convolutional Neural Networks with
+    Cutout".
+    """
+    count, height, width, _ = images.shape
+    tops = random.integers(0, height, count) - size // 2
+    lefts = random.integers(0, width, count) - size // 2
+    for image, top, left in zip(images, tops, lefts, strict=True):
+        image[max(0, top) : max(0, top + size), max(0, left) : max(0, left + size)] = fill

@@ -1,0 +1,233 @@
+"""The command line: the verbs of the Python interface, with the same names.
+
+Nothing but the standard library and the registry is imported before the verb is known:
+`keras-fm list` must start fast.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from keras_fm import __version__, registry
+from keras_fm.errors import KerasFmError
+
+EXAMPLES = """examples:
+  keras-fm list "cifar*"
+  keras-fm predict cifar_cnn photo.jpg
+  keras-fm train cifar_cnn_basic --set epochs=2 --run-dir runs/mine
+  keras-fm evaluate runs/mine --slices label
+  keras-fm verify cifar_cnn
+  keras-fm export cifar_cnn exports/cifar_cnn
+  tensorboard --logdir runs
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; the exit code is 0, 1 for a claim that does not hold, 2 for bad input."""
+    options = _parser().parse_args(arguments)
+    # TensorFlow's remarks on the machine are not the user's business; what he sets himself stays.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        return options.run(options)
+    except KerasFmError as error:
+        print(f"keras-fm: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as interrupt:
+        print(f"\nkeras-fm: {interrupt or 'stopped'}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="keras-fm",
+        description="Ready-made Keras models: use, re-measure, train, serve them.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"keras-fm {__version__}")
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+
+    verb = _verb(verbs, _list, "list the models", 'keras-fm list "cifar*" --pretrained')
+    verb.add_argument("pattern", nargs="?", default="*", help="a wildcard, such as 'cifar*'")
+    verb.add_argument("--task", help="only models of this task")
+    verb.add_argument("--pretrained", action="store_true", default=None, help="only with weights")
+
+    verb = _verb(verbs, _info, "what is known of a model", "keras-fm info cifar_cnn --json")
+    verb.add_argument("model", help="MODEL or MODEL.TAG")
+    verb.add_argument("--json", action="store_true", help="the whole entry as JSON")
+
+    verb = _verb(verbs, _predict, "classify files", "keras-fm predict cifar_cnn a.jpg b.png")
+    verb.add_argument("model", help="a model's name or a run directory")
+    verb.add_argument("inputs", nargs="+", metavar="FILE", help="image files")
+    verb.add_argument("--top", type=int, default=3, help="how many labels to show (default: 3)")
+    verb.add_argument("--json", action="store_true", help="every probability, as JSON")
+
+    verb = _verb(
+        verbs,
+        _train,
+        "train a model by its recipe",
+        "keras-fm train cifar_cnn --set epochs=2 --set batch_size=256",
+    )
+    verb.add_argument("model", help="a model's name")
+    verb.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change a field of the recipe; may be repeated",
+    )
+    verb.add_argument("--data", help="'sample' trains on the bundled sample: a try, not a training")
+    verb.add_argument("--run-dir", help="a new directory (default: runs/MODEL-TIME-seedN)")
+    verb.add_argument("--resume", action="store_true", help="go on with the run in --run-dir")
+    verb.add_argument("--seed", type=int, default=0)
+
+    verb = _verb(verbs, _evaluate, "measure a model", "keras-fm evaluate cifar_cnn --slices label")
+    verb.add_argument("model", help="a model's name or a run directory")
+    verb.add_argument("--split", default="test", help="test, train or sample (default: test)")
+    verb.add_argument("--slices", help="'label': the accuracy of each class too")
+
+    verb = _verb(verbs, _verify, "measure every claim again", "keras-fm verify cifar_cnn")
+    verb.add_argument("model", nargs="*", help="MODEL or MODEL.TAG (default: all with weights)")
+
+    verb = _verb(
+        verbs, _export, "write a SavedModel", "keras-fm export cifar_cnn exports/cifar_cnn"
+    )
+    verb.add_argument("model", help="a model's name or a run directory")
+    verb.add_argument("directory", help="the base path for TF Serving; versions lie under it")
+    verb.add_argument("--version", type=int, dest="number", help="default: the next free one")
+
+    verb = _verb(verbs, _demo, "the main job, in a minute", "keras-fm demo")
+    verb.add_argument("--directory", default="runs", help="where it writes (default: runs)")
+    return parser
+
+
+def _verb(verbs: Any, run: Any, summary: str, example: str) -> argparse.ArgumentParser:
+    parser = verbs.add_parser(
+        run.__name__.lstrip("_"), help=summary, description=summary, epilog=f"example: {example}"
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _list(options: argparse.Namespace) -> int:
+    names = registry.list_models(
+        options.pattern, task=options.task, pretrained=options.pretrained
+    )
+    rows = [("model", "task", "data", "parameters", "accuracy")]
+    rows += [_row(registry.rooms()[name].table) for name in names]
+    _print_table(rows)
+    return 0
+
+
+def _row(entry: dict[str, Any]) -> tuple[str, ...]:
+    record = entry.get("weights", {}).get(entry.get("default_weights"), {})
+    return (
+        entry["name"],
+        entry["task"],
+        entry["dataset"],
+        f"{record['parameters']:,}" if record else "",
+        f"{record['accuracy']:.2%}" if record else "no weights",
+    )
+
+
+def _info(options: argparse.Namespace) -> int:
+    from keras_fm import entry
+
+    found = registry.info(options.model)
+    if options.json:
+        print(json.dumps(entry.as_dict(found), indent=2))
+        return 0
+    print(f"{found.name}: {found.title}\n{found.summary}\n")
+    rows = [("task", found.task), ("data", found.dataset)]
+    rows += [(f"input {i.name}", f"{i.dtype} {i.shape}, {i.meaning}") for i in found.inputs]
+    rows += [("labels", ", ".join(found.labels)), ("sources", ", ".join(found.sources))]
+    for tag, record in found.weights.items():
+        seeds = record.seeds
+        rows += [
+            (f"weights {tag}", f"{record.parameters:,} parameters, {record.bytes:,} bytes"),
+            ("", f"accuracy {record.accuracy:.2%}, with mirror {record.accuracy_mirror:.2%}"),
+            ("", f"seeds {seeds.seeds}: " + ", ".join(f"{a:.2%}" for a in seeds.accuracy)),
+            ("", f"{record.maker.minutes:.0f} minutes on {record.maker.hardware}"),
+        ]
+    _print_table(rows)
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from keras_fm.pipelines import pipeline
+
+    answers = pipeline(options.model)(options.inputs)
+    if options.json:
+        named = zip(options.inputs, answers, strict=True)
+        print(json.dumps([{"input": path, **answer} for path, answer in named], indent=2))
+        return 0
+    for path, answer in zip(options.inputs, answers, strict=True):
+        ranked = sorted(answer["probabilities"].items(), key=lambda pair: -pair[1])
+        print(f"{path}: " + ", ".join(f"{label} {p:.1%}" for label, p in ranked[: options.top]))
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from keras_fm.recipe import parse_setting
+    from keras_fm.training import train
+
+    run = train(
+        options.model,
+        data=options.data,
+        run_dir=options.run_dir,
+        resume=options.resume,
+        seed=options.seed,
+        **dict(parse_setting(text) for text in options.set),
+    )
+    print(f"\n{run.report()}\n\ntensorboard --logdir {run.path}/logs")
+    print(f"keras-fm evaluate {run.path}\nkeras-fm export {run.path} exports/{run.model.name}")
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from keras_fm.evaluating import evaluate
+
+    scores = evaluate(options.model, split=options.split, slices=options.slices)
+    slices = scores.pop("slices", {})
+    rows = [(name, f"{value:.4f}" if isinstance(value, float) else f"{value}")
+            for name, value in scores.items()]
+    _print_table(rows + [(f"accuracy, {label}", f"{value:.4f}") for label, value in slices.items()])
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from keras_fm.verifying import verify
+
+    reports = [verify(name) for name in options.model or registry.list_models(pretrained=True)]
+    print("\n\n".join(map(str, reports)))
+    return 0 if all(report.holds for report in reports) else 1
+
+
+def _export(options: argparse.Namespace) -> int:
+    from keras_fm.exporting import export
+
+    path = export(options.model, options.directory, version=options.number)
+    print(f"{path}\nsaved_model_cli show --dir {path} --all")
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from keras_fm.demo import demo
+
+    return demo(options.directory)
+
+
+def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(map(str.ljust, row, widths)).rstrip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""Trains a pretrained model on for other labels."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_fm import data as data_sets
+from keras_fm import models, precision, runs, training
+from keras_fm.data import Examples
+from keras_fm.errors import DataError, InvalidInputError, UnknownNameError, suggest
+from keras_fm.recipe import load_recipe
+
+STRATEGIES = ("head", "full")
+_RECIPES = Path(__file__).parent / "recipes"
+
+
+def fine_tune(
+    name_or_model: str | keras.Model,
+    data: Examples,
+    *,
+    labels: Sequence[str],
+    strategy: str = "head",
+    run_dir: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    **recipe_overrides: Any,
+) -> runs.Run:
+    """Gives a pretrained model a new head for `labels`, and trains it on `data`.
+
+    Args:
+        name_or_model: a model's name, a run directory, or a model.
+        data: images `[examples, height, width, 3]`, uint8, of the model's size; integer labels.
+        labels: the names of the classes, in the order of the integers; they travel with the model.
+        strategy: "head" trains the head alone, the body frozen; "full" trains every layer.
+        run_dir: a directory that does not exist yet; None: one under `runs/`.
+        seed: of the head's weights, the order of examples and their augmentation.
+        **recipe_overrides: fields of the recipe, such as `epochs=5` or `validation_examples=20`,
+            which are cut from the end of `data`.
+
+    Raises:
+        UnknownNameError: no such model, strategy or recipe field.
+        DataError: the data does not fit the model or the labels.
+    """
+    if strategy not in STRATEGIES:
+        raise UnknownNameError(f"no strategy {strategy!r}. {suggest(strategy, STRATEGIES)}")
+    recipe = load_recipe(_RECIPES / f"{strategy}.toml").override(**recipe_overrides)
+    pretrained = runs.as_model(name_or_model)
+    _check(data, labels, pretrained)
+    examples, validation = data_sets.cut_validation(data, recipe.validation_examples)
+
+    path = runs.new_directory(run_dir, f"{pretrained.name}-{strategy}", seed)
+    resolved = precision.resolve(recipe.precision)
+    keras.utils.set_random_seed(seed)
+    with precision.policy(resolved):
+        model = models.with_head(pretrained, labels)
+    if strategy == "head":
+        freeze_body(model)
+    runs.describe(path, model, recipe, data=examples.origin, seed=seed, precision=resolved)
+    return training.fit(model, examples, validation, recipe, seed=seed, path=path)
+
+
+def freeze_body(model: keras.Model) -> None:
+    """Freezes every layer but the head.
+
+    Keras runs a frozen batch normalisation in inference mode: its statistics stay as they are too.
+    """
+    for layer in model.layers:
+        layer.trainable = layer.name == models.HEAD
+
+
+def _check(data: Examples, labels: Sequence[str], model: keras.Model) -> None:
+    if isinstance(labels, str) or len(labels) < 2 or len(set(labels)) != len(labels):
+        raise InvalidInputError(
+            f"labels is a list of at least 2 different names; received {labels!r}"
+        )
+    expected = model.input_shape[1:]
+    if len(data) == 0 or data.images.shape[1:] != expected or data.images.dtype != np.uint8:
+        raise DataError(
+            f"{model.name!r} takes uint8 images of shape {expected}; received {len(data)} of shape "
+            f"{data.images.shape[1:]} and dtype {data.images.dtype}"
+        )
+    present = np.unique(data.labels)
+    if len(data.labels) != len(data) or present.min() < 0 or present.max() >= len(labels):
+        raise DataError(
+            f"each of the {len(data)} images needs one label from 0 to {len(labels) - 1}; "
+            f"received {len(data.labels)} labels with the values {present.tolist()[:12]}"
+        )

@@ -1,0 +1,183 @@
+"""A run directory: everything that one training was and became.
+
+    recipe.toml       the resolved recipe
+    run.json          model, labels, data, seed, environment; written first
+    logs/             TensorBoard event files
+    history.csv       loss and metrics of each epoch
+    checkpoints/      what an interrupted training goes on from; gone when it ends
+    model.weights.h5  the weights
+    result.json       metrics and minutes; written last, so a run that has it is complete
+"""
+
+import csv
+import datetime
+import json
+import os
+import platform
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_fm import models, registry, weights
+from keras_fm.errors import RunError
+from keras_fm.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training. `path` is its directory; `metrics` are of the validation cut."""
+
+    path: Path
+    model: keras.Model
+    metrics: dict[str, float]
+    minutes: float
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """Each figure's values, one an epoch."""
+        with (self.path / "history.csv").open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+        return {name: [float(row[name]) for row in rows] for name in rows[0]} if rows else {}
+
+    def report(self) -> str:
+        """The run in some lines of text."""
+        about = json.loads((self.path / "run.json").read_text("utf-8"))
+        metrics = "  ".join(f"{name} {value:.4f}" for name, value in self.metrics.items())
+        return (
+            f"{about['model']}, trained on {about['data']}, seed {about['seed']}\n"
+            f"{metrics}\n"
+            f"{self.minutes:.1f} minutes, {about['environment']['precision']}, "
+            f"{about['environment']['hardware']}\n"
+            f"{self.path}"
+        )
+
+
+def new_directory(run_dir: str | os.PathLike[str] | None, name: str, seed: int) -> Path:
+    """Creates the directory of a new run; one that exists is never written into.
+
+    Args:
+        run_dir: None for `runs/<name>-<time>-seed<seed>` in the current folder.
+    """
+    now = datetime.datetime.now()
+    path = Path(run_dir or Path("runs") / f"{name}-{now:%Y%m%d-%H%M%S}-seed{seed}")
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError:
+        raise RunError(
+            f"{path} exists; name another run directory, or go on with the run in it: resume=True "
+            "(--resume on the command line)"
+        ) from None
+    return path
+
+
+def describe(
+    path: Path,
+    model: keras.Model,
+    recipe: Recipe,
+    *,
+    data: str,
+    seed: int,
+    precision: str,
+) -> None:
+    """Writes what the run is, before it starts."""
+    identity = models.identify(model)
+    (path / "recipe.toml").write_text(recipe.to_toml(), "utf-8")
+    about = {
+        "model": identity.entry.name,
+        "labels": list(identity.labels),
+        "data": data,
+        "seed": seed,
+        "environment": environment(precision),
+    }
+    write_json(path / "run.json", about)
+
+
+def finish(path: Path, model: keras.Model, *, metrics: dict[str, float], minutes: float) -> Run:
+    """Writes the weights and, last, the result."""
+    weights.save(model, path / "model.weights.h5")
+    write_json(path / "result.json", {"metrics": metrics, "minutes": minutes})
+    return Run(path, model, metrics, minutes)
+
+
+def is_run(path: str | os.PathLike[str]) -> bool:
+    """Whether `path` is a run directory."""
+    return (Path(path) / "run.json").is_file()
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What `run.json` says of the run."""
+    if not is_run(path):
+        raise RunError(f"{path} is no run directory: it has no run.json")
+    return json.loads((path / "run.json").read_text("utf-8"))
+
+
+def open_run(path: str | os.PathLike[str]) -> Run:
+    """Loads a finished run with its model.
+
+    Raises:
+        RunError: `path` is no run directory, or its training did not end.
+    """
+    path = Path(path)
+    about = read(path)
+    if not (path / "result.json").is_file():
+        raise RunError(
+            f"the training in {path} did not end; go on with it: "
+            f"keras-fm train {about['model']} --run-dir {path} --resume"
+        )
+    room, _ = registry.find(about["model"])
+    model = models.build(room, len(about["labels"]))
+    weights.load(model, weights.Source(path / "model.weights.h5"))
+    models.mark(model, models.Identity(room.entry, tuple(about["labels"])))
+    result = json.loads((path / "result.json").read_text("utf-8"))
+    return Run(path, model, result["metrics"], result["minutes"])
+
+
+def as_model(name_or_model: str | os.PathLike[str] | keras.Model) -> keras.Model:
+    """What the public functions take: a model, the name of a pretrained one, or a run's directory."""
+    if isinstance(name_or_model, keras.Model):
+        return name_or_model
+    if is_run(name_or_model):
+        return open_run(name_or_model).model
+    return models.get(str(name_or_model))
+
+
+def environment(precision: str) -> dict[str, str]:
+    """What the training ran on: versions, backend, precision, hardware."""
+    return {
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "backend": f"{keras.backend.backend()} {_backend_version()}",
+        "precision": precision,
+        "hardware": f"{_processor()}, {len(os.sched_getaffinity(0))} cores"
+        if hasattr(os, "sched_getaffinity")
+        else f"{_processor()}, {os.cpu_count()} cores",
+    }
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes a JSON file whole or not at all."""
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
+    draft.replace(path)
+
+
+def _backend_version() -> str:
+    name = keras.backend.backend()
+    for package in [name, f"{name}-cpu"]:
+        try:
+            return metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return ""
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

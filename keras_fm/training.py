@@ -1,0 +1,170 @@
+"""Training: recipe -> compiled model -> `fit` -> run directory."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_fm import data as data_sets
+from keras_fm import evaluating, models, monitoring, precision, registry, runs
+from keras_fm.augmenting import TrainingBatches
+from keras_fm.data import Examples
+from keras_fm.errors import DataError, RunError
+from keras_fm.recipe import Recipe, load_recipe
+from keras_fm.schedules import Triangle
+
+
+def train(
+    name: str,
+    *,
+    data: Examples | str | None = None,
+    run_dir: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    seed: int = 0,
+    **recipe_overrides: Any,
+) -> runs.Run:
+    """Trains a model of the zoo from random weights by its recipe.
+
+    Args:
+        name: the model's name.
+        data: None for the recipe's data set; `"sample"` for the bundled sample of it; or `Examples`.
+            Validation examples are cut from its end.
+        run_dir: a directory that does not exist yet; None: `runs/<name>-<time>-seed<seed>`.
+        resume: go on with the training in `run_dir` that was stopped, by its own recipe and seed.
+        seed: of the weights, the order of examples and their augmentation.
+        **recipe_overrides: fields of the recipe, such as `epochs=2`.
+
+    Returns:
+        The run: `model` (float32), `history`, `metrics` of the validation cut, `path`, `report()`.
+
+    Raises:
+        UnknownNameError: no such model or recipe field. SchemaError: a field's value does not fit.
+        RunError: the directory exists, or there is nothing to resume. DataError: no data.
+    """
+    room, _ = registry.find(name)
+    if resume:
+        path, recipe, seed = _interrupted(run_dir, name, recipe_overrides)
+    else:
+        recipe = room.recipe.override(**recipe_overrides)
+    examples, validation = _examples(recipe, data)
+    if not resume:
+        path = runs.new_directory(run_dir, name, seed)
+
+    resolved = precision.resolve(recipe.precision)
+    keras.utils.set_random_seed(seed)
+    with precision.policy(resolved):
+        model = models.build(room, len(room.entry.labels))
+    adapt = getattr(room.module("model"), "adapt", None)
+    if adapt is not None:
+        adapt(model, examples.images)
+    if not resume:
+        runs.describe(path, model, recipe, data=examples.origin, seed=seed, precision=resolved)
+    return fit(model, examples, validation, recipe, seed=seed, path=path)
+
+
+def fit(
+    model: keras.Model,
+    examples: Examples,
+    validation: Examples | None,
+    recipe: Recipe,
+    *,
+    seed: int,
+    path: Path,
+) -> runs.Run:
+    """Trains `model` by the recipe into the run directory `path`, and measures and saves it."""
+    batches = TrainingBatches(examples, model.output_shape[-1], recipe, seed)
+    compile_model(model, recipe, steps=len(batches) * recipe.epochs)
+    held_out = None
+    if validation is not None:
+        targets = keras.utils.to_categorical(validation.labels, model.output_shape[-1])
+        held_out = (validation.images, targets)
+    started = time.monotonic()
+    try:
+        model.fit(
+            batches,
+            epochs=recipe.epochs,
+            validation_data=held_out,
+            validation_batch_size=evaluating.BATCH,
+            callbacks=[
+                keras.callbacks.BackupAndRestore(str(path / "checkpoints")),
+                *monitoring.callbacks(path, batches),
+            ],
+            shuffle=False,  # TrainingBatches shuffles, by seed and epoch
+            verbose=monitoring.verbosity(),
+        )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"stopped; go on with: keras-fm train {model.name} --run-dir {path} --resume"
+        ) from None
+    minutes = (time.monotonic() - started) / 60
+    trained = models.in_float32(model)
+    return runs.finish(path, trained, metrics=_close(trained, validation, path), minutes=minutes)
+
+
+def compile_model(model: keras.Model, recipe: Recipe, steps: int) -> None:
+    """Compiles a classifier by its recipe; `steps` is the length of the whole training."""
+    rate = recipe.learning_rate
+    if recipe.schedule == "triangle":
+        rate = Triangle(rate, steps, recipe.warmup)
+    shared = {"learning_rate": rate, "weight_decay": recipe.weight_decay or None}
+    if recipe.optimizer == "sgd":
+        optimizer = keras.optimizers.SGD(
+            momentum=recipe.momentum, nesterov=recipe.nesterov, **shared
+        )
+    else:
+        kinds = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}
+        optimizer = kinds[recipe.optimizer](**shared)
+    model.compile(
+        optimizer,
+        # One-hot targets: label smoothing needs them.
+        loss=keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=recipe.label_smoothing
+        ),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        jit_compile=keras.backend.backend() == "jax",  # slower with TensorFlow on a CPU
+    )
+
+
+def _close(model: keras.Model, validation: Examples | None, path: Path) -> dict[str, float]:
+    """Measures the finished model on the validation cut, and draws its confusion matrix."""
+    if validation is None:
+        return {}
+    scores = evaluating.evaluate(model, data=validation)
+    answers = evaluating.predict_logits(model, validation.images).argmax(-1)
+    monitoring.write_confusion_matrix(path, answers, validation.labels, models.identify(model).labels)
+    return {name: scores[name] for name in ("accuracy", "accuracy_mirror", "cross_entropy")}
+
+
+def _examples(
+    recipe: Recipe, data: Examples | str | None
+) -> tuple[Examples, Examples | None]:
+    if isinstance(data, Examples):
+        whole = data
+    elif data in (None, data_sets.SAMPLE):
+        whole = data_sets.load(recipe.dataset, data or "train")
+    else:
+        raise DataError(
+            f"data is None (the recipe's data set), {data_sets.SAMPLE!r} or Examples; "
+            f"received {data!r}"
+        )
+    return data_sets.cut_validation(whole, recipe.validation_examples)
+
+
+def _interrupted(
+    run_dir: str | os.PathLike[str] | None, name: str, overrides: dict[str, Any]
+) -> tuple[Path, Recipe, int]:
+    if run_dir is None:
+        raise RunError("resume=True needs run_dir: the directory of the training that was stopped")
+    if overrides:
+        raise RunError(
+            f"a resumed training keeps its recipe; leave out {', '.join(overrides)}, or start anew"
+        )
+    path = Path(run_dir)
+    about = runs.read(path)
+    if about["model"] != name:
+        raise RunError(f"the run in {path} trains {about['model']!r}, not {name!r}")
+    if (path / "result.json").is_file():
+        raise RunError(f"the training in {path} is complete; there is nothing to resume")
+    return path, load_recipe(path / "recipe.toml"), about["seed"]

@@ -1,0 +1,120 @@
+"""Measures every claim of an entry again."""
+
+import logging
+from dataclasses import dataclass
+
+import keras
+
+from keras_fm import data, evaluating, models, recipe, registry, weights
+
+# A figure's last digit as the entry writes it, plus what other hardware may round differently:
+# five images of 10,000.
+ACCURACY_TOLERANCE = 0.0005
+
+
+@dataclass(frozen=True)
+class Check:
+    """One claim: what the entry says, what was measured, and whether they agree."""
+
+    claim: str
+    claimed: str
+    measured: str
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """All checks of one weights file."""
+
+    name: str
+    data: str
+    checks: tuple[Check, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every claim holds."""
+        return all(check.holds for check in self.checks)
+
+    def __str__(self) -> str:
+        rows = [("claim", "claimed", "measured", "")]
+        rows += [(c.claim, c.claimed, c.measured, "ok" if c.holds else "DRIFT") for c in self.checks]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        return "\n".join([f"{self.name}, measured on {self.data}", *lines])
+
+
+def verify(name: str) -> Report:
+    """Measures parameters, FLOPs, bytes, sha256 and accuracy of a model's weights again.
+
+    Accuracy is measured on the full test split where it lies on this machine, else on the bundled
+    sample; the report says which.
+
+    Args:
+        name: `"model"` (its default weights) or `"model.tag"`.
+    """
+    room, tag = registry.find(name)
+    record = room.entry.weights_of(tag)
+    file = room.path / record.file
+    model = models.get(name)
+
+    full = data.is_prepared(record.dataset)
+    scores = evaluating.evaluate(model, split=record.split if full else data.SAMPLE)
+    checks = [
+        _exact("bytes", record.bytes, file.stat().st_size),
+        _exact("sha256", record.sha256, weights.sha256_of(file)),
+        _exact("recipe sha256", record.recipe_sha256, recipe.fingerprint(room.path / record.recipe)),
+        _exact("parameters", record.parameters, model.count_params()),
+    ]
+    if keras.backend.backend() == "tensorflow":  # the counter reads a TensorFlow graph
+        checks.append(_exact("FLOPs", record.flops, flops(model)))
+    if full:
+        checks += [
+            _exact("test examples", record.examples, scores["examples"]),
+            _close("accuracy", record.accuracy, scores["accuracy"]),
+            _close("accuracy, mirror", record.accuracy_mirror, scores["accuracy_mirror"]),
+        ]
+    else:
+        right = round(scores["accuracy"] * scores["examples"])
+        checks.append(
+            Check(
+                "right on the sample",
+                f"{record.sample_correct} of {scores['examples']}",
+                f"{right} of {scores['examples']}",
+                abs(right - record.sample_correct) <= 1,  # one may lie on the edge
+            )
+        )
+    return Report(name, scores["data"], tuple(checks))
+
+
+def flops(model: keras.Model) -> int:
+    """Floating-point operations for one example, as TensorFlow's profiler counts them.
+
+    A multiply-add is two.
+    """
+    import tensorflow as tf
+    from tensorflow.compat.v1 import profiler
+
+    spec = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
+    graph = tf.function(lambda inputs: model(inputs, training=False)).get_concrete_function(spec)
+    builder = profiler.ProfileOptionBuilder
+    options = builder(builder.float_operation()).with_empty_output().build()
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # the profiler warns that it is old; nothing newer counts FLOPs
+    try:
+        return profiler.profile(graph=graph.graph, options=options).total_float_ops
+    finally:
+        logger.setLevel(level)
+
+
+def _exact(claim: str, claimed: object, measured: object) -> Check:
+    return Check(claim, _words(claimed), _words(measured), claimed == measured)
+
+
+def _close(claim: str, claimed: float, measured: float) -> Check:
+    holds = abs(claimed - measured) <= ACCURACY_TOLERANCE
+    return Check(claim, f"{claimed:.2%}", f"{measured:.2%}", holds)
+
+
+def _words(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value}"[:16]
