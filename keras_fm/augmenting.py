@@ -1,11 +1,11 @@
 """Shuffled, augmented training batches: a pure function of (seed, epoch, step).
 
-Plain numpy on uint8: 512 images take a few milliseconds on one core, on any Keras backend, and a
+Numpy on uint8: 512 images take a few milliseconds on one core, on any Keras backend, and a
 training that is resumed at an epoch sees the batches that it would have seen anyway.
 """
 
-import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_fm.data import Examples
 from keras_fm.recipe import Recipe
@@ -14,15 +14,14 @@ from keras_fm.recipe import Recipe
 _SHUFFLE, _FLIP, _BATCH = range(3)
 
 
-class TrainingBatches(keras.utils.PyDataset):
-    """Batches of (uint8 images, one-hot float32 labels) for `fit`.
+class TrainingBatches:
+    """Batches of (uint8 images, one-hot float32 labels).
 
     Each epoch visits every example once, in a new order; a last batch that is not full is left out.
-    Set `epoch` before the epoch begins; `fit` itself tells a data set nothing of it.
+    `fit` takes `stream()`; set `epoch` before each epoch, for `fit` itself tells its data nothing.
     """
 
     def __init__(self, examples: Examples, num_classes: int, recipe: Recipe, seed: int) -> None:
-        super().__init__()  # one worker: a batch takes less time to make than to train on
         self.examples = examples
         self.targets = np.eye(num_classes, dtype="float32")[examples.labels]
         self.recipe = recipe
@@ -45,7 +44,28 @@ class TrainingBatches(keras.utils.PyDataset):
             images = translate(images, self.recipe.translate, random)
         if self.recipe.cutout:
             cut_out(images, self.recipe.cutout, self.fill, random)
+        side = self.recipe.side(self.epoch)
+        if side not in (None, images.shape[1]):
+            images = tf.image.resize(images, (side, side), antialias=True).numpy()
+            images = images.round().astype("uint8")
         return images, self.targets[chosen]
+
+    def stream(self) -> tf.data.Dataset:
+        """One epoch of batches, made on a thread beside the training.
+
+        A `PyDataset` would not do: Keras takes the sides of its first batches for those of all.
+        """
+        any_side = self.recipe.sides != []
+        rows, columns, channels = self.examples.images.shape[1:]
+        image = (None, None, None, channels) if any_side else (None, rows, columns, channels)
+        signature = (
+            tf.TensorSpec(image, tf.uint8),
+            tf.TensorSpec((None, self.targets.shape[1]), tf.float32),
+        )
+        batches = tf.data.Dataset.from_generator(
+            lambda: (self[step] for step in range(len(self))), output_signature=signature
+        )
+        return batches.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(4)
 
     def _flip(
         self, images: np.ndarray, chosen: np.ndarray, random: np.random.Generator

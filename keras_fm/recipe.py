@@ -15,7 +15,7 @@ from keras_fm.schema import Struct
 
 Positive = Annotated[int, Meta(gt=0)]
 NotNegative = Annotated[int, Meta(ge=0)]
-Rate = Annotated[float, Meta(gt=0.0)]
+Rate = Annotated[float, Meta(gt=0.0, le=1e6)]  # finite: infinity has no place in TOML
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 BelowOne = Annotated[float, Meta(ge=0.0, lt=1.0)]
 
@@ -28,7 +28,9 @@ class Recipe(Struct, kw_only=True):
     them. schedule: "constant", or "triangle": up from zero over the first `warmup` fraction of all
     steps, then straight down to zero. label_smoothing: as Keras' cross-entropy has it.
     flip: mirror each image with probability 1/2, or in every second epoch ("alternating").
-    translate, cutout: pixels. ema_momentum: averages the weights over the steps; 0 does not.
+    translate, cutout: pixels.
+    sides, side_starts: trains on images scaled to a side of `sides[i]` pixels from the fraction
+    `side_starts[i]` of all epochs on; empty: as they are.
     precision: what the layers compute in; "auto" is bfloat16 where the machine is fast at it.
     """
 
@@ -47,8 +49,26 @@ class Recipe(Struct, kw_only=True):
     flip: Literal["none", "random", "alternating"] = "none"
     translate: NotNegative = 0
     cutout: NotNegative = 0
-    ema_momentum: BelowOne = 0.0
+    sides: list[Positive] = []
+    side_starts: list[BelowOne] = []
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    def __post_init__(self) -> None:
+        starts = self.side_starts
+        if len(self.sides) != len(starts) or starts != sorted(starts) or starts[:1] not in ([], [0.0]):
+            raise ValueError(
+                f"field 'side_starts': expected one rising fraction for each of the sides "
+                f"{self.sides}, the first 0.0; received {starts}"
+            )
+
+    def side(self, epoch: int) -> int | None:
+        """The side of the images in this epoch, in pixels; None where they keep their own."""
+        begun = [
+            side
+            for side, start in zip(self.sides, self.side_starts, strict=True)
+            if start <= epoch / self.epochs
+        ]
+        return begun[-1] if begun else None
 
     def override(self, **changes: Any) -> "Recipe":
         """This recipe with some fields changed, checked like a file."""

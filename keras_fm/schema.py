@@ -46,6 +46,8 @@ def _explain(message: str, table: dict[str, Any], struct: type[msgspec.Struct]) 
     unknown = re.fullmatch(r"Object contains unknown field `(.+?)`(?: - at `\$(.*)`)?", message)
     if unknown and not unknown[2]:
         return f"unknown field {unknown[1]!r}. {suggest(unknown[1], struct.__struct_fields__)}"
+    if message.startswith("field "):  # a check across fields, which says all by itself
+        return message
     complaint, _, path = message.partition(" - at `$")
     field = path.rstrip("`").lstrip(".")
     complaint = complaint[0].lower() + complaint[1:]

@@ -55,7 +55,7 @@ def train(
     resolved = precision.resolve(recipe.precision)
     keras.utils.set_random_seed(seed)
     with precision.policy(resolved):
-        model = models.build(room, len(room.entry.labels))
+        model = models.build(room, len(room.entry.labels), **_any_side(recipe))
     adapt = getattr(room.module("model"), "adapt", None)
     if adapt is not None:
         adapt(model, examples.images)
@@ -83,7 +83,7 @@ def fit(
     started = time.monotonic()
     try:
         model.fit(
-            batches,
+            batches.stream(),
             epochs=recipe.epochs,
             validation_data=held_out,
             validation_batch_size=evaluating.BATCH,
@@ -91,7 +91,7 @@ def fit(
                 keras.callbacks.BackupAndRestore(str(path / "checkpoints")),
                 *monitoring.callbacks(path, batches),
             ],
-            shuffle=False,  # TrainingBatches shuffles, by seed and epoch
+            shuffle=False,  # TrainingBatches has shuffled, by seed and epoch
             verbose=monitoring.verbosity(),
         )
     except KeyboardInterrupt:
@@ -125,6 +125,11 @@ def compile_model(model: keras.Model, recipe: Recipe, steps: int) -> None:
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         jit_compile=keras.backend.backend() == "jax",  # slower with TensorFlow on a CPU
     )
+
+
+def _any_side(recipe: Recipe) -> dict[str, None]:
+    """What `build` is told when the images grow while it trains."""
+    return {"image_size": None} if recipe.sides else {}
 
 
 def _close(model: keras.Model, validation: Examples | None, path: Path) -> dict[str, float]:

@@ -1,0 +1,120 @@
+"""Layers that compute what Keras' own do, with kernels that are faster on a CPU.
+
+On another backend than TensorFlow each falls back to Keras' own computation.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("keras_fm")
+class FusedBatchNormalization(keras.layers.BatchNormalization):
+    """Batch normalisation over the last axis of `[batch, rows, columns, channels]`, in one fused op.
+
+    bfloat16 in and out, statistics in float32. Forward and backward take a third to a seventh of the
+    time of Keras' own, which is built of many small ops.
+
+    Args:
+        beta_gain: the learned offset is `beta_gain * beta`. It multiplies the offset's learning rate
+            by its square under SGD, which the optimizers of Keras can't do for one variable alone.
+    """
+
+    def __init__(self, *, beta_gain: float = 1.0, **options: Any) -> None:
+        super().__init__(**options)
+        self.beta_gain = beta_gain
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Normalises; in training by the statistics of the batch, which move the running ones."""
+        if keras.backend.backend() != "tensorflow":
+            outputs = super().call(inputs, training=training, mask=mask)
+            return outputs + ops.cast((self.beta_gain - 1) * self.beta, outputs.dtype)
+        import tensorflow as tf
+
+        learning = bool(training and self.trainable)
+        mean, variance = (tf.cast(v, tf.float32) for v in (self.moving_mean, self.moving_variance))
+        beta = tf.cast(self.beta, tf.float32)
+        outputs, batch_mean, batch_variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=tf.cast(self.gamma, tf.float32) if self.scale else tf.ones_like(beta),
+            offset=self.beta_gain * beta,
+            mean=mean,
+            variance=variance,
+            epsilon=self.epsilon,
+            is_training=learning,
+        )
+        if learning:
+            self.moving_mean.assign(mean + (batch_mean - mean) * (1 - self.momentum))
+            self.moving_variance.assign(
+                variance + (batch_variance - variance) * (1 - self.momentum)
+            )
+        return outputs
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` needs."""
+        return {**super().get_config(), "beta_gain": self.beta_gain}
+
+
+@keras.saving.register_keras_serializable("keras_fm")
+class PackedConv2D(keras.layers.Conv2D):
+    """A "same" convolution of stride 1 without bias whose kernel's gradient is quick on small maps.
+
+    oneDNN computes that gradient by rows of the image, and a row of 7 or 3 pixels leaves most of a
+    vector or matrix unit idle. So the gradient is taken on `pack` images laid side by side, a column
+    of zeros between them: the same sum. In bfloat16 with AMX, for 512 images: 7x7x256 193 -> 77 ms,
+    3x3x256 80 -> 20 ms, 15x15x64 to 256 105 -> 96 ms. With `pack=1` it is Keras' own convolution.
+    """
+
+    def __init__(self, filters: int, kernel_size: int, *, pack: int = 8, **options: Any) -> None:
+        super().__init__(filters, kernel_size, padding="same", use_bias=False, **options)
+        self.pack = pack
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Convolves."""
+        if not training or self.pack == 1 or keras.backend.backend() != "tensorflow":
+            return super().call(inputs)
+        import tensorflow as tf
+
+        return _convolve(inputs, tf.convert_to_tensor(self.kernel), self.pack)
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` needs."""
+        config = {**super().get_config(), "pack": self.pack}
+        del config["padding"], config["use_bias"]
+        return config
+
+
+def _convolve(images: Any, kernel: Any, pack: int) -> Any:
+    import tensorflow as tf
+
+    def side_by_side(maps: tf.Tensor) -> tf.Tensor:
+        missing = -tf.shape(maps)[0] % pack  # zeros to a whole number of packs add nothing to the sum
+        maps = tf.pad(maps, [[0, missing], [0, 0], [0, 1], [0, 0]])
+        _, rows, columns, channels = tf.unstack(tf.shape(maps))
+        maps = tf.reshape(maps, (-1, pack, rows, columns, channels))
+        maps = tf.transpose(maps, (0, 2, 1, 3, 4))
+        return tf.reshape(maps, (-1, rows, pack * columns, channels))
+
+    @tf.custom_gradient
+    def convolve(images: tf.Tensor, kernel: tf.Tensor) -> Any:
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            to_images = tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=tf.shape(images),
+                filter=kernel,
+                out_backprop=upstream,
+                strides=[1, 1, 1, 1],
+                padding="SAME",
+            )
+            to_kernel = tf.raw_ops.Conv2DBackpropFilter(
+                input=side_by_side(images),
+                filter_sizes=kernel.shape.as_list(),
+                out_backprop=side_by_side(upstream),
+                strides=[1, 1, 1, 1],
+                padding="SAME",
+            )
+            return to_images, to_kernel
+
+        return tf.nn.conv2d(images, kernel, 1, "SAME"), gradient
+
+    return convolve(images, kernel)

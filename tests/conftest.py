@@ -1,0 +1,78 @@
+"""Fixtures of all tests; every one works without network and without TFDS data."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
+
+import importlib
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import helpers
+import pytest
+
+from keras_fm import registry
+
+if TYPE_CHECKING:
+    from keras_fm.runs import Run
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets sockets reach this machine alone."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            host = address[0]
+            assert host in ("127.0.0.1", "::1", "localhost"), f"a test opened a socket to {host}"
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> "Run":
+    """One epoch of cifar_cnn_basic on the bundled sample: 200 examples, and 56 to validate."""
+    return helpers.train_small(tmp_path_factory.mktemp("runs") / "small")
+
+
+@pytest.fixture
+def no_tfds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes this machine one without TFDS data."""
+    from keras_fm import data
+
+    monkeypatch.setattr(data, "is_prepared", lambda dataset: False)
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
+    """`install({"tiny_net": "their_zoo.tiny_net"})`: a package that offers models of its own."""
+    site = tmp_path / "site-packages"
+    installed: list[str] = []
+
+    def install(points: dict[str, str], package: str = "their_zoo") -> Path:
+        helpers.write_package(site, package, points)
+        installed.append(package)
+        importlib.invalidate_caches()
+        if str(site) not in sys.path:
+            monkeypatch.syspath_prepend(site)
+        registry.rooms.cache_clear()
+        return site / package
+
+    yield install
+    registry.rooms.cache_clear()
+    for module in list(sys.modules):
+        if module.partition(".")[0] in installed:
+            del sys.modules[module]
+
+
+@pytest.fixture
+def tiny_net(install: Callable[..., Path]) -> Path:
+    """The folder of `tiny_net`, a model with batch normalisation in somebody else's package."""
+    room = install({"tiny_net": "their_zoo.tiny_net"}) / "tiny_net"
+    helpers.write_room(room)
+    return room

@@ -1,0 +1,279 @@
+"""What several test files need: small data, a tiny room, subprocesses, the check of one model."""
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from keras_fm import registry
+
+if TYPE_CHECKING:
+    import keras
+
+    from keras_fm.data import Examples
+    from keras_fm.recipe import Recipe
+    from keras_fm.runs import Run
+
+ROOT = Path(__file__).parents[1]
+
+MODEL = '''"""A tiny network."""
+
+import keras
+from keras import layers
+
+
+def build(num_classes: int = 10, width: int = 4) -> keras.Model:
+    """One convolution with batch normalisation: `image` [batch, 32, 32, 3] -> logits."""
+    image = keras.Input((32, 32, 3), name="image")
+    x = layers.Rescaling(1 / 255, name="to_unit_range")(image)
+    x = layers.Conv2D(width, 3, strides=4, name="conv")(x)
+    x = layers.BatchNormalization(name="norm")(x)
+    x = layers.GlobalAveragePooling2D(name="embedding")(x)
+    logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
+    return keras.Model(image, logits, name="NAME")
+'''
+
+ENTRY = """name = "NAME"
+title = "A tiny network"
+summary = "For the tests."
+task = "image-classification"
+dataset = "cifar10"
+labels = [
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+]
+
+[[inputs]]
+name = "image"
+dtype = "uint8"
+shape = [32, 32, 3]
+meaning = "RGB, 0..255"
+"""
+
+RECIPE = """dataset = "cifar10"
+validation_examples = 56
+epochs = 1
+batch_size = 32
+optimizer = "sgd"
+learning_rate = 0.01
+precision = "float32"
+"""
+
+
+def python(code: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs `code` in a second Python, in the environment of this one with some changes."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env={**os.environ, **environment},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def train_small(path: Path, **changes: Any) -> "Run":
+    """Trains cifar_cnn_basic on the bundled sample for an epoch."""
+    from keras_fm import training
+
+    options = {"data": "sample", "validation_examples": 56, "epochs": 1, **changes}
+    return training.train("cifar_cnn_basic", run_dir=path, **options)
+
+
+def recipe(**fields: Any) -> "Recipe":
+    """A short recipe; `fields` are put into it."""
+    from keras_fm.recipe import Recipe
+
+    shared = {
+        "dataset": "cifar10",
+        "epochs": 1,
+        "batch_size": 4,
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+    }
+    return Recipe(**(shared | fields))
+
+
+def noise(count: int = 12, classes: int = 3, seed: int = 0) -> "Examples":
+    """Random images with labels 0, 1, 2, 0, 1, ..."""
+    from keras_fm.data import Examples
+
+    images = np.random.default_rng(seed).integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
+    return Examples(images, np.arange(count) % classes, f"{count} images of noise")
+
+
+def image(rows: int, columns: int, seed: int = 0) -> np.ndarray:
+    """A random uint8 RGB image."""
+    return np.random.default_rng(seed).integers(0, 256, (rows, columns, 3), dtype=np.uint8)
+
+
+def encode(array: np.ndarray, kind: str = "PNG", mode: str | None = None) -> bytes:
+    """The bytes of an image file, written by Pillow."""
+    picture = Image.fromarray(array)
+    stream = io.BytesIO()
+    (picture.convert(mode) if mode else picture).save(stream, kind)
+    return stream.getvalue()
+
+
+def all_weights(model: "keras.Model") -> list[np.ndarray]:
+    """Every variable of a model, as arrays."""
+    return [np.asarray(values) for values in model.get_weights()]
+
+
+def same_weights(one: "keras.Model", other: "keras.Model") -> bool:
+    """Whether two models hold the same weights, bit for bit."""
+    pairs = zip(all_weights(one), all_weights(other), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+def snapshot(folder: Path) -> dict[str, str]:
+    """Every file under `folder`, with its hash."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def write_package(site: Path, package: str, points: dict[str, str]) -> None:
+    """An installed package with entry points of the group `keras_fm.models`."""
+    (site / package).mkdir(parents=True)
+    (site / package / "__init__.py").touch()
+    about = site / f"{package}-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+    lines = [f"{name} = {value}" for name, value in points.items()]
+    (about / "entry_points.txt").write_text("\n".join(["[keras_fm.models]", *lines, ""]))
+
+
+def write_room(room: Path) -> None:
+    """A room with a tiny network in it, without weights."""
+    room.mkdir(parents=True)
+    (room / "__init__.py").touch()
+    (room / "model.py").write_text(MODEL.replace("NAME", room.name))
+    (room / "entry.toml").write_text(ENTRY.replace("NAME", room.name))
+    (room / "recipe.toml").write_text(RECIPE)
+
+
+def write_record(room: Path, **claims: Any) -> None:
+    """Adds the record of weights "first" to the room's entry, all made up but for `claims`."""
+    record = {
+        "file": "weights/first.weights.h5",
+        "bytes": 1000,
+        "sha256": "0" * 64,
+        "storage": "float32",
+        "parameters": 100,
+        "flops": 100,
+        "dataset": "cifar10",
+        "split": "test",
+        "examples": 10_000,
+        "accuracy": 0.1,
+        "accuracy_mirror": 0.1,
+        "sample_correct": 26,
+        "licence": "Apache-2.0",
+        "recipe": "recipe.toml",
+        "recipe_sha256": "0" * 64,
+    }
+    maker = {"keras": "3", "backend": "x", "precision": "float32", "hardware": "x", "minutes": 1.0}
+    seeds = {"seeds": [0], "accuracy": [0.1], "accuracy_mirror": [0.1], "minutes": [1.0]}
+    text = 'default_weights = "first"\n' + (room / "entry.toml").read_text()
+    for name, table in {"": record | claims, ".maker": maker, ".seeds": seeds}.items():
+        text += f"\n[weights.first{name}]\n"
+        text += "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+    (room / "entry.toml").write_text(text)
+    registry.rooms.cache_clear()
+
+
+def write_weights(room: Path, *, storage: str = "float32", **claims: Any) -> None:
+    """Random weights for the room, with a record that holds but for `claims`."""
+    from keras_fm import data, evaluating, models, recipe, verifying, weights
+
+    (room / "weights").mkdir()
+    file = room / "weights" / "first.weights.h5"
+    weights.save(models.get(room.name, weights=None), file, storage)
+    model = models.get(room.name, weights=file)
+    scores = evaluating.evaluate(model, data=data.sample("cifar10"))
+    measured = {
+        "bytes": file.stat().st_size,
+        "sha256": weights.sha256_of(file),
+        "storage": storage,
+        "parameters": model.count_params(),
+        "flops": verifying.flops(model),
+        "sample_correct": round(scores["accuracy"] * scores["examples"]),
+        "recipe_sha256": recipe.fingerprint(room / "recipe.toml"),
+    }
+    write_record(room, **(measured | claims))
+
+
+def train_one_step(model: "keras.Model", name: str, count: int = 8) -> float:
+    """One step with the recipe's compile on some of the sample; the loss."""
+    from keras_fm import data, training
+    from keras_fm.augmenting import TrainingBatches
+
+    room, _ = registry.find(name)
+    examples = data.sample(room.entry.dataset).take(slice(count), "a few")
+    batches = TrainingBatches(examples, model.output_shape[-1], room.recipe, seed=0)
+    training.compile_model(model, room.recipe, steps=10)
+    return float(model.train_on_batch(*batches[0], return_dict=True)["loss"])
+
+
+def run_model_test(name: str) -> None:
+    """What every model of the zoo has to be: the whole test of a new one."""
+    import keras
+
+    from keras_fm import models, precision
+
+    room, _ = registry.find(name)
+    for file in ("__init__.py", "model.py", "recipe.toml", "entry.toml", "README.md"):
+        assert (room.path / file).is_file(), f"{room.path} has no {file}"
+    assert room.recipe.dataset == room.entry.dataset
+    assert room.module("model").build.__doc__, f"{name}: build has no docstring"
+
+    model = models.get(name, weights=None)
+    _check_ends(model, room.entry)
+    kinds = {type(layer).__name__ for layer in model.layers}
+    assert "Lambda" not in kinds, f"{name}: a Lambda layer holds code"
+    assert isinstance(model, keras.Model)
+    assert len({layer.name for layer in model.layers}) == len(model.layers)
+    assert models.get(name, weights=None, num_classes=3).output_shape == (None, 3)
+
+    with precision.policy("bfloat16"):
+        mixed = models.build(room, len(room.entry.labels))
+    assert mixed.get_layer("logits").dtype_policy.name == "float32"
+    assert np.isfinite(train_one_step(mixed, name))
+    for tag in room.entry.weights:
+        _check_weights(room, tag)
+
+
+def _check_ends(model: "keras.Model", entry: Any) -> None:
+    assert model.name == entry.name
+    assert {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs} == {
+        given.name: tuple(given.shape) for given in entry.inputs
+    }
+    assert len(model.outputs) == 1
+    assert model.layers[-1].name == "logits"
+    assert model.outputs[0].dtype == "float32"
+    assert model.output_shape == (None, len(entry.labels))
+    zeros = {given.name: np.zeros((1, *given.shape), given.dtype) for given in entry.inputs}
+    given = zeros if len(zeros) > 1 else next(iter(zeros.values()))
+    assert np.isfinite(model.predict(given, verbose=0)).all()
+
+
+def _check_weights(room: Any, tag: str) -> None:
+    from keras_fm import models, recipe, weights
+
+    record = room.entry.weights[tag]
+    file = room.path / record.file
+    assert file.stat().st_size == record.bytes
+    assert weights.sha256_of(file) == record.sha256
+    assert recipe.fingerprint(room.path / record.recipe) == record.recipe_sha256
+    model = models.get(f"{room.name}.{tag}")
+    assert model.count_params() == record.parameters
+    counts = {len(record.seeds.seeds), len(record.seeds.accuracy), len(record.seeds.minutes)}
+    assert counts == {len(record.seeds.accuracy_mirror)}, f"{room.name}.{tag}: other lengths"

@@ -1,0 +1,44 @@
+"""Every model on the backend that KERAS_BACKEND names; `.ci/run` calls this file with jax."""
+
+import helpers
+import keras
+import numpy as np
+import pytest
+
+from keras_fm import data, models, registry, weights
+
+MODELS = registry.list_models()
+
+ON_TENSORFLOW = """
+import sys
+import numpy as np
+from keras_fm import data, models
+name, file, answers = sys.argv[1:]
+images = data.sample("cifar10").images[:32]
+np.save(answers, models.get(name, weights=file).predict(images, verbose=0))
+"""
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_one_training_step_has_a_finite_loss(name):
+    model = models.get(name, weights=None)
+    before = helpers.all_weights(model)
+    assert np.isfinite(helpers.train_one_step(model, name))
+    after = helpers.all_weights(model)
+    assert any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="this is TensorFlow itself")
+def test_it_answers_what_tensorflow_answers(name, tmp_path):
+    has_weights = registry.info(name).pretrained
+    model = models.get(name, weights="default" if has_weights else None)
+    file = tmp_path / "model.weights.h5"
+    weights.save(model, file)
+    done = helpers.python(
+        ON_TENSORFLOW, name, file, tmp_path / "answers.npy", KERAS_BACKEND="tensorflow"
+    )
+    assert done.returncode == 0, done.stderr
+    images = data.sample("cifar10").images[:32]
+    ours = np.asarray(model.predict(images, verbose=0))
+    np.testing.assert_allclose(ours, np.load(tmp_path / "answers.npy"), atol=1e-4)

@@ -1,0 +1,96 @@
+import helpers
+import pytest
+
+from keras_fm import models, registry, verifying
+from keras_fm.errors import UnknownNameError, WeightsError
+
+PRETRAINED = [
+    f"{name}.{tag}"
+    for name in registry.list_models(pretrained=True)
+    for tag in registry.info(name).weights
+]
+
+
+def drifted(report):
+    return [check.claim for check in report.checks if not check.holds]
+
+
+@pytest.mark.parametrize("storage", ["float32", "float16"])
+def test_a_true_record_holds(tiny_net, no_tfds, storage):
+    helpers.write_weights(tiny_net, storage=storage)
+    report = verifying.verify("tiny_net")
+    assert report.holds, str(report)
+    assert {check.claim for check in report.checks} == {
+        "bytes", "sha256", "recipe sha256", "parameters", "FLOPs", "right on the sample",
+    }  # fmt: skip
+    assert "measured on bundled sample of 256" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("field", "claim"),
+    [
+        ("bytes", "bytes"),
+        ("parameters", "parameters"),
+        ("flops", "FLOPs"),
+        ("sample_correct", "right on the sample"),
+        ("recipe_sha256", "recipe sha256"),
+    ],
+)
+def test_a_false_claim_is_drift(tiny_net, no_tfds, field, claim):
+    helpers.write_weights(tiny_net, **{field: "1" * 64 if "sha" in field else 200})
+    report = verifying.verify("tiny_net.first")
+    assert drifted(report) == [claim]
+    assert not report.holds
+    assert str(report).count("DRIFT") == 1
+
+
+@pytest.mark.parametrize(
+    ("measured", "claims"),
+    [
+        ({"accuracy": 0.1004, "accuracy_mirror": 0.0996}, []),
+        ({"accuracy": 0.1006}, ["accuracy"]),
+        ({"accuracy_mirror": 0.0}, ["accuracy, mirror"]),
+        ({"examples": 9_999}, ["test examples"]),
+    ],
+)
+def test_accuracy_may_differ_by_five_images(tiny_net, monkeypatch, measured, claims):
+    helpers.write_weights(tiny_net)
+    scores = {"accuracy": 0.1, "accuracy_mirror": 0.1, "examples": 10_000, "data": "cifar10 test"}
+    monkeypatch.setattr(verifying.data, "is_prepared", lambda dataset: True)
+    monkeypatch.setattr(verifying.evaluating, "evaluate", lambda model, split: scores | measured)
+    report = verifying.verify("tiny_net")
+    assert drifted(report) == claims
+    assert report.data == "cifar10 test"
+
+
+def test_a_false_hash_stops_before_the_file_is_loaded(tiny_net, no_tfds):
+    helpers.write_weights(tiny_net, sha256="1" * 64)
+    with pytest.raises(WeightsError, match="expected 111111111111"):
+        verifying.verify("tiny_net")
+
+
+def test_a_model_without_weights_claims_nothing(tiny_net):
+    with pytest.raises(UnknownNameError, match="'tiny_net' has no pretrained weights"):
+        verifying.verify("tiny_net")
+
+
+def test_flops_count_a_multiply_add_as_two(tiny_net):
+    model = models.get("tiny_net", weights=None)
+    counted = verifying.flops(model)
+    convolution, dense = 2 * 8 * 8 * 4 * 27, 2 * 4 * 10
+    assert convolution + dense < counted < 1.5 * (convolution + dense) + 3 * 32 * 32 * 2
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_the_zoos_claims_hold_on_the_sample(name, no_tfds):
+    report = verifying.verify(name)
+    assert report.holds, str(report)
+
+
+@pytest.mark.full_data
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_the_zoos_claims_hold_on_the_test_split(name):
+    report = verifying.verify(name)
+    assert report.holds, str(report)
+    assert "test" in report.data
+    assert "sample" not in report.data

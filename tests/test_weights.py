@@ -1,0 +1,259 @@
+import http.server
+import os
+import threading
+from functools import partial
+
+import h5py
+import helpers
+import numpy as np
+import pytest
+
+from keras_fm import models, registry, weights
+from keras_fm.errors import InvalidInputError, UnknownNameError, WeightsError
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """Where downloads go."""
+    monkeypatch.setenv("KERAS_FM_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def model(tiny_net):
+    return models.get("tiny_net", weights=None)
+
+
+@pytest.fixture
+def file(model, tmp_path):
+    """A weights file of `model`."""
+    weights.save(model, tmp_path / "tiny.weights.h5")
+    return tmp_path / "tiny.weights.h5"
+
+
+@pytest.fixture
+def server(tmp_path):
+    """The address of a web server on this machine that serves `tmp_path`."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(Quiet, directory=tmp_path)
+    ) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def get(file, **options):
+    return models.get("tiny_net", weights=file, **options)
+
+
+def test_float32_weights_come_back_bit_for_bit(model, file):
+    assert helpers.same_weights(get(file), model)
+
+
+def test_float16_weights_come_back_rounded(model, tmp_path):
+    path = tmp_path / "half.weights.h5"
+    weights.save(model, path, "float16")
+    for before, after in zip(model.weights, get(path).weights, strict=True):
+        exact = np.asarray(before)
+        stored = exact.astype("f2").astype("f4") if exact.ndim >= 2 else exact
+        np.testing.assert_array_equal(np.asarray(after), stored)
+
+
+def test_float16_halves_kernels_and_keeps_vectors(model, tmp_path):
+    path = tmp_path / "half.weights.h5"
+    weights.save(model, path, "float16")
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda _, item: found.update({item.shape: item.dtype.name})
+                        if isinstance(item, h5py.Dataset) else None)  # fmt: skip
+    kinds = {len(shape): kind for shape, kind in found.items()}
+    assert kinds == {1: "float32", 2: "float16", 4: "float16"}
+
+
+def test_a_file_of_a_model_that_was_trained_loads(model, tmp_path):
+    helpers.train_one_step(model, "tiny_net")
+    path = tmp_path / "trained.weights.h5"
+    model.save_weights(path)
+    with h5py.File(path) as file:
+        assert "optimizer" in file
+    assert helpers.same_weights(get(path), model)
+
+
+def test_a_path_may_be_a_string(model, file, monkeypatch):
+    assert helpers.same_weights(get(str(file)), model)
+    monkeypatch.chdir(file.parent)
+    assert helpers.same_weights(get(file.name), model)
+
+
+def test_default_and_tag_are_the_entrys_file(tiny_net):
+    helpers.write_weights(tiny_net)
+    expected = tiny_net / "weights" / "first.weights.h5"
+    room, _ = registry.find("tiny_net")
+    for given, tag in [("default", None), ("default", "first"), ("first", None)]:
+        source = weights.resolve(room, given, tag)
+        assert source == weights.Source(expected, weights.sha256_of(expected))
+    assert helpers.same_weights(models.get("tiny_net"), models.get("tiny_net.first"))
+
+
+def test_an_unknown_tag_names_its_neighbour(tiny_net):
+    helpers.write_record(tiny_net)
+    with pytest.raises(UnknownNameError, match=r"'fist'\. Did you mean 'first'"):
+        models.get("tiny_net", weights="fist")
+
+
+def test_default_needs_weights(model):
+    with pytest.raises(UnknownNameError, match="no pretrained weights"):
+        models.get("tiny_net")
+
+
+def test_altered_bytes_are_noticed(tiny_net):
+    helpers.write_weights(tiny_net)
+    path = tiny_net / "weights" / "first.weights.h5"
+    assert models.get("tiny_net") is not None  # the hash is remembered
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(WeightsError, match=r"first\.weights\.h5 has sha256 .*cut or altered"):
+        models.get("tiny_net")
+
+
+def test_a_weights_file_that_does_not_ship_is_named(tiny_net):
+    helpers.write_record(tiny_net)
+    with pytest.raises(WeightsError, match=r"no weights file .*first\.weights\.h5"):
+        models.get("tiny_net")
+
+
+@pytest.mark.parametrize("kept", [0, 100, 0.5, 0.99])
+def test_a_cut_file_is_an_error(file, kept):
+    raw = file.read_bytes()
+    file.write_bytes(raw[: int(kept * len(raw)) if kept < 1 else kept])
+    with pytest.raises(WeightsError, match=rf"tiny\.weights\.h5 .*{file.stat().st_size:,} bytes"):
+        get(file)
+
+
+def test_a_file_that_is_none_is_an_error(tmp_path):
+    with pytest.raises(WeightsError, match=r"no weights file .*gone\.weights\.h5"):
+        models.get("cifar_cnn_basic", weights=tmp_path / "gone.weights.h5")
+
+
+def test_another_kind_of_file_is_an_error(tmp_path):
+    (tmp_path / "model.pkl").write_bytes(b"1")
+    with pytest.raises(InvalidInputError, match=r"ends in \.weights\.h5; received .*model\.pkl"):
+        models.get("cifar_cnn_basic", weights=tmp_path / "model.pkl")
+
+
+@pytest.mark.parametrize("given", [3, True, b"default", ["default"]])
+def test_weights_are_words_or_paths(given):
+    with pytest.raises(InvalidInputError, match=f"received .*{type(given).__name__}"):
+        models.get("cifar_cnn_basic", weights=given)
+
+
+def test_another_models_file_is_an_error(file):
+    with pytest.raises(
+        WeightsError, match=r"does not fit the model 'cifar_cnn_basic'.*only in the"
+    ):
+        models.get("cifar_cnn_basic", weights=file)
+
+
+def test_the_file_of_other_arguments_is_an_error(file):
+    with pytest.raises(WeightsError, match=r"only in the file: .*\(4,\)"):
+        get(file, width=5)
+
+
+def test_a_file_that_does_not_fit_changes_nothing(file):
+    wide = models.get("tiny_net", weights=None, width=5)
+    before = helpers.all_weights(wide)
+    with pytest.raises(WeightsError):
+        weights.load(wide, weights.Source(file))
+    for old, new in zip(before, helpers.all_weights(wide), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_a_url_without_a_hash_is_refused():
+    url = "https://example.org/a.weights.h5"
+    with pytest.raises(WeightsError, match=rf"{url} has no hash.*#sha256="):
+        models.get("cifar_cnn_basic", weights=url)
+
+
+@pytest.mark.parametrize("end", ["#sha256=12", "#md5=" + "0" * 32, "#sha256=" + "z" * 64])
+def test_a_url_with_half_a_hash_is_refused(end, home):
+    with pytest.raises(WeightsError, match="64 hex digits"):
+        models.get("cifar_cnn_basic", weights=f"http://127.0.0.1:9/a.weights.h5{end}")
+    assert not home.exists()
+
+
+@pytest.mark.parametrize("kind", ["file", "http"])
+def test_a_url_with_its_hash_loads(kind, model, file, server, home):
+    base = {"file": file.parent.as_uri(), "http": server}[kind]
+    url = f"{base}/{file.name}#sha256={weights.sha256_of(file).upper()}"
+    assert helpers.same_weights(get(url), model)
+    (downloaded,) = home.iterdir()
+    assert weights.sha256_of(downloaded) == weights.sha256_of(file)
+    file.unlink()  # the second time it is there
+    assert helpers.same_weights(get(url), model)
+
+
+@pytest.mark.parametrize("kind", ["file", "http"])
+def test_a_download_with_another_hash_leaves_nothing(kind, file, server, home):
+    base = {"file": file.parent.as_uri(), "http": server}[kind]
+    with pytest.raises(
+        WeightsError, match=rf"{file.name} could not be downloaded: .*hash"
+    ) as caught:
+        get(f"{base}/{file.name}#sha256={'0' * 64}")
+    assert "\n" not in str(caught.value)
+    assert not home.exists() or not any(home.iterdir())
+
+
+@pytest.mark.parametrize("address", ["/gone.weights.h5", ":1/a.weights.h5"])
+def test_a_download_that_fails_leaves_nothing(address, server, home):
+    base = server if address.startswith("/") else "http://127.0.0.1"
+    with pytest.raises(WeightsError, match=r"\.weights\.h5 could not be downloaded"):
+        models.get("cifar_cnn_basic", weights=f"{base}{address}#sha256={'0' * 64}")
+    assert not home.exists() or not any(home.iterdir())
+
+
+@pytest.mark.parametrize("storage", ["float32", "float16"])
+def test_a_write_that_fails_leaves_nothing(model, tmp_path, monkeypatch, storage):
+    def fail(path):
+        path.write_bytes(b"half")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(model, "save_weights", fail)
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    with pytest.raises(OSError, match="no space left"):
+        weights.save(model, folder / "a.weights.h5", storage)
+    assert not any(folder.iterdir())
+
+
+def test_a_write_that_fails_keeps_the_old_file(model, file, monkeypatch):
+    before = file.read_bytes()
+    monkeypatch.setattr(model, "save_weights", lambda path: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        weights.save(model, file)
+    assert file.read_bytes() == before
+
+
+def test_num_classes_replaces_the_head_alone(tiny_net, model, file):
+    other = get(file, num_classes=5)
+    assert other.output_shape == (None, 5)
+    for layer in model.layers[:-1]:
+        pairs = zip(layer.get_weights(), other.get_layer(layer.name).get_weights(), strict=True)
+        assert all(np.array_equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("given", [1, 0, -3, 2.5, "5", True])
+def test_num_classes_is_a_whole_number_from_2(given):
+    with pytest.raises(InvalidInputError, match=f"received {given!r}"):
+        models.get("cifar_cnn_basic", weights=None, num_classes=given)
+
+
+def test_an_unknown_argument_names_its_neighbour(tiny_net):
+    with pytest.raises(UnknownNameError, match=r"no argument 'widht'\. Did you mean 'width'"):
+        models.get("tiny_net", weights=None, widht=3)

@@ -1,0 +1,43 @@
+import helpers
+import pytest
+
+from keras_fm import registry
+
+MODELS = registry.list_models()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_of_the_zoo_is_whole(name):
+    helpers.run_model_test(name)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_room_holds_no_machinery(name):
+    room, _ = registry.find(name)
+    files = {path.name for path in room.path.iterdir()} - {"__pycache__"}
+    known = {"__init__.py", "model.py", "recipe.toml", "entry.toml", "README.md", "serving.py"}
+    assert files <= known | {"weights"}
+
+
+def test_every_folder_of_the_zoo_is_a_model():
+    folders = [path for path in (helpers.ROOT / "zoo").iterdir() if path.is_dir()]
+    names = {path.name for path in folders if path.name != "__pycache__"}
+    assert names == {name for name in MODELS if (helpers.ROOT / "zoo" / name).is_dir()}
+
+
+def test_the_weights_that_ship_are_small_together():
+    files = [
+        path for name in MODELS for path in (registry.find(name)[0].path).rglob("*.weights.h5")
+    ]
+    assert sum(path.stat().st_size for path in files) < 40_000_000
+
+
+def test_a_room_that_is_not_whole_is_noticed(tiny_net):
+    with pytest.raises(AssertionError, match=r"has no README\.md"):
+        helpers.run_model_test("tiny_net")
+
+
+def test_a_new_model_passes_the_same_test(tiny_net):
+    (tiny_net / "README.md").write_text("# tiny_net\n")
+    helpers.write_weights(tiny_net)
+    helpers.run_model_test("tiny_net")

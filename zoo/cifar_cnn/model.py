@@ -1,0 +1,99 @@
+"""A small, quick CIFAR-10 network after airbench94 (Jordan 2024, arXiv:2404.00498).
+
+    image -> normalise -> whiten -> 3 x [conv, pool, norm, relu, conv, norm, relu] -> max -> logits
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_fm.layers import FusedBatchNormalization, PackedConv2D
+
+# Of CIFAR-10's training images, by channel, 0..255.
+MEAN = np.array([125.3, 123.0, 113.9], "float32")
+DEVIATION = np.array([63.0, 62.1, 66.7], "float32")
+
+
+def build(num_classes: int = 10, image_size: int | None = 32) -> keras.Model:
+    """1.97 M parameters, most of them in the last three convolutions.
+
+    Input `image`: `[batch, 32, 32, 3]`, 0..255. Output: logits, `[batch, num_classes]`, float32.
+
+    Args:
+        image_size: the side of the images; None takes any side from 16 on, as training by growing
+            sides needs it.
+    """
+    image = keras.Input((image_size, image_size, 3), name="image")
+    x = layers.Normalization(mean=MEAN, variance=DEVIATION**2, name="normalise")(image)
+    # Frozen: `adapt` sets it to decorrelate patches, and learning it would only cost time.
+    x = layers.Conv2D(24, 2, activation="relu", trainable=False, name="whiten")(x)
+    # Packing pays from block 2 on, where a row has at most 15 pixels.
+    for number, (filters, pack) in enumerate([(64, 1), (256, 8), (256, 8)], start=1):
+        x = _convolve(x, filters, pack, f"block{number}_conv1")
+        x = layers.MaxPooling2D(name=f"block{number}_pool")(x)
+        x = _normalise_and_activate(x, f"block{number}_norm1")
+        x = _convolve(x, filters, pack, f"block{number}_conv2")
+        x = _normalise_and_activate(x, f"block{number}_norm2")
+    x = layers.GlobalMaxPooling2D(name="pool")(x)
+    # Small logits at the start keep the softmax soft, so that a high learning rate is stable.
+    x = layers.Rescaling(1 / 9, name="embedding")(x)
+    logits = layers.Dense(num_classes, use_bias=False, dtype="float32", name="logits")(x)
+    return keras.Model(image, logits, name="cifar_cnn")
+
+
+def adapt(model: keras.Model, images: np.ndarray) -> None:
+    """Sets the frozen stem: the principal components of 2x2 patches, scaled to unit variance.
+
+    Args:
+        images: training images, uint8 `[examples, 32, 32, 3]`; the first 5,000 are enough for a
+            12x12 covariance.
+    """
+    images = (images[:5000] - MEAN) / DEVIATION
+    corners = [images[:, i : i + 31, j : j + 31] for i in (0, 1) for j in (0, 1)]
+    patches = np.stack(corners, axis=-2).reshape(-1, 12)
+    variances, components = np.linalg.eigh(patches.T @ patches / len(patches))
+    # 5e-4 keeps the rarest patches, which are noise, from being blown up.
+    whitened = (components / np.sqrt(variances + 5e-4)).T[::-1].reshape(12, 2, 2, 3)
+    # Each component and its negative: behind the ReLU both halves are seen.
+    kernel = np.concatenate([whitened, -whitened]).transpose(1, 2, 3, 0)
+    model.get_layer("whiten").set_weights([kernel, np.zeros(24)])
+
+
+def _convolve(x: Any, filters: int, pack: int, name: str) -> Any:
+    return PackedConv2D(filters, 3, pack=pack, kernel_initializer=PassThrough(), name=name)(x)
+
+
+def _normalise_and_activate(x: Any, name: str) -> Any:
+    # No scale: a ReLU and another normalisation follow. The quick momentum suits the short training,
+    # and the gain lets the offsets learn 64 times as fast as the kernels.
+    x = FusedBatchNormalization(
+        scale=False, momentum=0.8, epsilon=1e-5, beta_gain=8.0, name=name
+    )(x)
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+@keras.saving.register_keras_serializable("keras_fm.cifar_cnn")
+class PassThrough(keras.initializers.VarianceScaling):
+    """A random convolution kernel whose first filters hand their input channels on unchanged.
+
+    The signal reaches the logits from the first step on, without residual connections.
+    Source: Zagoruyko and Komodakis 2017, "DiracNets"; airbench94.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(scale=1 / 3, mode="fan_in", distribution="uniform", seed=seed)
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """A kernel `[rows, columns, channels, filters]`."""
+        rows, columns, channels, filters = shape
+        kernel = np.array(keras.ops.convert_to_numpy(super().__call__(shape, "float32")))
+        passed = np.arange(min(channels, filters))
+        kernel[:, :, passed, passed] = 0
+        kernel[rows // 2, columns // 2, passed, passed] = 1
+        return keras.ops.convert_to_tensor(kernel, dtype=dtype or "float32")
+
+    def get_config(self) -> dict[str, Any]:
+        """What `from_config` needs."""
+        return {"seed": self.seed}
