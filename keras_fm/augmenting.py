@@ -93,9 +93,7 @@ def translate(images: np.ndarray, pixels: int, random: np.random.Generator) -> n
     return shifted
 
 
-def cut_out(
-    images: np.ndarray, size: int, fill: np.ndarray, random: np.random.Generator
-) -> None:
+def cut_out(images: np.ndarray, size: int, fill: np.ndarray, random: np.random.Generator) -> None:
     """Paints one square of `size` pixels on each image, in place; its centre may be at the border.
 
     Source: DeVries and Taylor 2017, "Improved Regularization of Convolutional Neural Networks with

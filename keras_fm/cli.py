@@ -35,12 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KerasFmError as error:
         print(f"keras-fm: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt as interrupt:
-        print(f"\nkeras-fm: {interrupt or 'stopped'}", file=sys.stderr)
-        return 130
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a disk that is full, a folder that is a file
+        print(f"keras-fm: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as interrupt:
+        print(f"\nkeras-fm: {interrupt or 'stopped'}", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,9 +119,7 @@ def _verb(verbs: Any, run: Any, summary: str, example: str) -> argparse.Argument
 
 
 def _list(options: argparse.Namespace) -> int:
-    names = registry.list_models(
-        options.pattern, task=options.task, pretrained=options.pretrained
-    )
+    names = registry.list_models(options.pattern, task=options.task, pretrained=options.pretrained)
     rows = [("model", "task", "data", "parameters", "accuracy")]
     rows += [_row(registry.rooms()[name].table) for name in names]
     _print_table(rows)
@@ -195,8 +196,10 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     scores = evaluate(options.model, split=options.split, slices=options.slices)
     slices = scores.pop("slices", {})
-    rows = [(name, f"{value:.4f}" if isinstance(value, float) else f"{value}")
-            for name, value in scores.items()]
+    rows = [
+        (name, f"{value:.4f}" if isinstance(value, float) else f"{value}")
+        for name, value in scores.items()
+    ]
     _print_table(rows + [(f"accuracy, {label}", f"{value:.4f}") for label, value in slices.items()])
     return 0
 

@@ -65,6 +65,38 @@ def cut_validation(whole: Examples, count: int) -> tuple[Examples, Examples | No
     )
 
 
+def check(examples: Examples, shape: tuple[int | None, ...], num_classes: int) -> None:
+    """Checks that a model for images of `shape` with `num_classes` labels can take the examples.
+
+    Raises:
+        DataError: it can't; the sentence says what was received.
+    """
+    if not isinstance(examples, Examples):
+        raise DataError(
+            f"expected keras_fm.data.Examples(images, labels, origin); received "
+            f"{type(examples).__name__}"
+        )
+    images, labels = np.asarray(examples.images), np.asarray(examples.labels)
+    fits = images.ndim == 4 and all(
+        wanted in (None, given) for wanted, given in zip(shape, images.shape[1:], strict=True)
+    )
+    if len(images) == 0 or not fits or images.dtype != np.uint8:
+        raise DataError(
+            f"{examples.origin}: expected uint8 images [examples, {', '.join(map(str, shape))}]; "
+            f"received {images.dtype} {list(images.shape)}"
+        )
+    if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
+        raise DataError(
+            f"{examples.origin}: expected one whole number for each of the {len(images)} images as "
+            f"labels; received {labels.dtype} {list(labels.shape)}"
+        )
+    if labels.min() < 0 or labels.max() >= num_classes:
+        raise DataError(
+            f"{examples.origin}: expected labels from 0 to {num_classes - 1}; received "
+            f"{labels.min()} to {labels.max()}"
+        )
+
+
 def is_prepared(dataset: str) -> bool:
     """Whether the whole data set lies on this machine."""
     return bool(_builder(dataset).is_prepared())

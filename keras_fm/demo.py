@@ -56,7 +56,7 @@ def demo(directory: str | os.PathLike[str] = "runs") -> int:
 
     with _step("export the fine-tuned model as a SavedModel"):
         version = exporting.export(run.model, folder / "export")
-    with _step("ask the export in a second process, without Keras"):
+    with _step("ask the export in a second process, with plain TensorFlow"):
         served, labels = _ask(version, sample.images, folder)
     expected = evaluating.predict_logits(run.model, sample.images)
     difference = float(np.abs(served - expected).max())
@@ -89,7 +89,8 @@ def _by_place(sample: Examples, labels: list[str]) -> Examples:
 def _ask(version: Path, images: np.ndarray, folder: Path) -> tuple[np.ndarray, list[str]]:
     np.save(folder / "images.npy", images)
     answers = folder / "answers.npz"
-    command = [sys.executable, ask_export.__file__, version, folder / "images.npy", answers]
+    # -P: or keras_fm's own folder, where the file lies, would be searched for modules.
+    command = [sys.executable, "-P", ask_export.__file__, version, folder / "images.npy", answers]
     subprocess.run([*map(str, command)], check=True)
     with np.load(answers, allow_pickle=False) as arrays:
         return arrays["logits"], arrays["label"].tolist()

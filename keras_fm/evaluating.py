@@ -8,7 +8,7 @@ import numpy as np
 from keras_fm import data as data_sets
 from keras_fm import models, runs
 from keras_fm.data import Examples
-from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
+from keras_fm.errors import UnknownNameError, suggest
 
 BATCH = 500
 SLICES = ("label",)
@@ -41,7 +41,7 @@ def evaluate(
     model = runs.as_model(name_or_model)
     identity = models.identify(model)
     examples = data_sets.load(identity.entry.dataset, split) if data is None else data
-    _check_labels(examples, identity)
+    data_sets.check(examples, model.input_shape[1:], len(identity.labels))
     logits = predict_logits(model, examples.images)
     mirrored = predict_logits(model, examples.images[:, :, ::-1])
     right = logits.argmax(-1) == examples.labels
@@ -64,16 +64,6 @@ def evaluate(
 def predict_logits(model: keras.Model, images: np.ndarray) -> np.ndarray:
     """Logits `[count, classes]`, float32, of images `[count, height, width, 3]`."""
     return np.asarray(model.predict(images, batch_size=BATCH, verbose=0), np.float32)
-
-
-def _check_labels(examples: Examples, identity: models.Identity) -> None:
-    if len(examples) == 0:
-        raise InvalidInputError("expected at least one example; received none")
-    if examples.labels.max() >= len(identity.labels):
-        raise InvalidInputError(
-            f"the model has {len(identity.labels)} labels, but {examples.origin} has a label "
-            f"{examples.labels.max()}: give data with the model's own labels"
-        )
 
 
 def _cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -72,8 +72,9 @@ def _read(item: Any, place: str) -> np.ndarray:
         place = str(item)
         try:
             item = Path(item).read_bytes()
-        except OSError as error:
-            raise InvalidInputError(f"{place} can't be read: {error.strerror}") from None
+        except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+            reason = getattr(error, "strerror", None) or error
+            raise InvalidInputError(f"{place!r} can't be read: {reason}") from None
     if isinstance(item, bytes):
         try:
             return decode(item).numpy()
@@ -82,7 +83,12 @@ def _read(item: Any, place: str) -> np.ndarray:
                 f"{place} is not an image that can be read: {len(item):,} bytes that are no whole "
                 "JPEG, PNG, GIF or BMP file"
             ) from None
-    return _check_array(np.asarray(item), place)
+    try:
+        return _check_array(np.asarray(item), place)
+    except ValueError as error:
+        if isinstance(error, InvalidInputError):
+            raise
+        raise InvalidInputError(f"{place}: expected an array; received rows that differ") from None
 
 
 def _check_array(image: np.ndarray, place: str) -> np.ndarray:

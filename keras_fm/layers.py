@@ -89,7 +89,9 @@ def _convolve(images: Any, kernel: Any, pack: int) -> Any:
     import tensorflow as tf
 
     def side_by_side(maps: tf.Tensor) -> tf.Tensor:
-        missing = -tf.shape(maps)[0] % pack  # zeros to a whole number of packs add nothing to the sum
+        missing = (
+            -tf.shape(maps)[0] % pack
+        )  # zeros to a whole number of packs add nothing to the sum
         maps = tf.pad(maps, [[0, missing], [0, 0], [0, 1], [0, 0]])
         _, rows, columns, channels = tf.unstack(tf.shape(maps))
         maps = tf.reshape(maps, (-1, pack, rows, columns, channels))

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fm import pictures
+from keras_fm import pictures, runs
 from keras_fm.augmenting import TrainingBatches
 
 
@@ -17,7 +17,7 @@ def callbacks(path: Path, batches: TrainingBatches) -> list[keras.callbacks.Call
     """The callbacks that write the logs and the history of the run in `path`."""
     return [
         FollowEpochs(batches),
-        keras.callbacks.CSVLogger(str(path / "history.csv"), append=True),
+        HistoryFile(path / "history.csv"),
         keras.callbacks.TensorBoard(
             str(path / "logs"), write_graph=False, write_steps_per_second=False
         ),
@@ -39,6 +39,23 @@ class FollowEpochs(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.batches.epoch = epoch
+
+
+class HistoryFile(keras.callbacks.Callback):
+    """Keeps a CSV file with a row for each epoch.
+
+    Keras' `CSVLogger` writes "NA" where there is no validation, leaves its file open when the training
+    is stopped, and writes an epoch twice that was logged but not yet in the checkpoint.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        rows = [row for row in runs.read_history(self.path) if row["epoch"] < epoch]
+        figures = {name: float(value) for name, value in (logs or {}).items()}
+        runs.write_history(self.path, [*rows, {"epoch": epoch, **figures}])
 
 
 class RunSummaries(keras.callbacks.Callback):

@@ -55,7 +55,11 @@ class Recipe(Struct, kw_only=True):
 
     def __post_init__(self) -> None:
         starts = self.side_starts
-        if len(self.sides) != len(starts) or starts != sorted(starts) or starts[:1] not in ([], [0.0]):
+        if (
+            len(self.sides) != len(starts)
+            or starts != sorted(starts)
+            or starts[:1] not in ([], [0.0])
+        ):
             raise ValueError(
                 f"field 'side_starts': expected one rising fraction for each of the sides "
                 f"{self.sides}, the first 0.0; received {starts}"

@@ -75,19 +75,30 @@ def rooms() -> dict[str, Room]:
         for path in Path(folder).glob("*/entry.toml")
     }
     for point in metadata.entry_points(group=ENTRY_POINTS):
-        spec = util.find_spec(point.value)
-        if spec is None or spec.origin is None:
-            raise KerasFmError(
-                f"entry point {point.name!r} of group {ENTRY_POINTS!r} names {point.value!r}, "
-                "which is not a package with an __init__.py"
-            )
+        room = _room_of(point)
         if point.name in found:
             raise KerasFmError(
                 f"two packages offer a model {point.name!r}: {found[point.name].package} and "
                 f"{point.value}; uninstall one of them"
             )
-        found[point.name] = Room(point.name, point.value, Path(spec.origin).parent)
+        found[point.name] = room
     return dict(sorted(found.items()))
+
+
+def _room_of(point: metadata.EntryPoint) -> Room:
+    what = f"entry point {point.name!r} of group {ENTRY_POINTS!r} names {point.value!r}"
+    try:
+        spec = util.find_spec(point.value)
+    except ModuleNotFoundError:
+        spec = None
+    if spec is None or spec.origin is None:
+        raise KerasFmError(f"{what}, which is not a package with an __init__.py")
+    path = Path(spec.origin).parent
+    if path.name != point.name:
+        raise KerasFmError(f"{what}: its folder must have the model's name too")
+    if not (path / "entry.toml").is_file():
+        raise KerasFmError(f"{what}, which has no entry.toml")
+    return Room(point.name, point.value, path)
 
 
 def list_models(

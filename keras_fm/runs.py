@@ -1,12 +1,12 @@
 """A run directory: everything that one training was and became.
 
-    recipe.toml       the resolved recipe
-    run.json          model, labels, data, seed, environment; written first
-    logs/             TensorBoard event files
-    history.csv       loss and metrics of each epoch
-    checkpoints/      what an interrupted training goes on from; gone when it ends
-    model.weights.h5  the weights
-    result.json       metrics and minutes; written last, so a run that has it is complete
+recipe.toml       the resolved recipe
+run.json          model, labels, data, seed, environment; written first
+logs/             TensorBoard event files
+history.csv       loss and metrics of each epoch
+checkpoints/      what an interrupted training goes on from; gone when it ends
+model.weights.h5  the weights
+result.json       metrics and minutes; written last, so a run that has it is complete
 """
 
 import csv
@@ -14,6 +14,7 @@ import datetime
 import json
 import os
 import platform
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import Any
 import keras
 
 from keras_fm import models, registry, weights
-from keras_fm.errors import RunError
+from keras_fm.errors import InvalidInputError, RunError, UnknownNameError
 from keras_fm.recipe import Recipe
 
 
@@ -38,9 +39,8 @@ class Run:
     @property
     def history(self) -> dict[str, list[float]]:
         """Each figure's values, one an epoch."""
-        with (self.path / "history.csv").open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-        return {name: [float(row[name]) for row in rows] for name in rows[0]} if rows else {}
+        rows = read_history(self.path / "history.csv")
+        return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
 
     def report(self) -> str:
         """The run in some lines of text."""
@@ -61,6 +61,8 @@ def new_directory(run_dir: str | os.PathLike[str] | None, name: str, seed: int) 
     Args:
         run_dir: None for `runs/<name>-<time>-seed<seed>` in the current folder.
     """
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise InvalidInputError(f"seed is a whole number from 0 to {2**32 - 1}; received {seed!r}")
     now = datetime.datetime.now()
     path = Path(run_dir or Path("runs") / f"{name}-{now:%Y%m%d-%H%M%S}-seed{seed}")
     try:
@@ -114,6 +116,13 @@ def read(path: Path) -> dict[str, Any]:
     return json.loads((path / "run.json").read_text("utf-8"))
 
 
+def check_data(path: Path, origin: str) -> None:
+    """Refuses to go on with a run on other data than it began with."""
+    begun = read(path)["data"]
+    if origin != begun:
+        raise RunError(f"the run in {path} began on {begun}; it can't go on with {origin}")
+
+
 def open_run(path: str | os.PathLike[str]) -> Run:
     """Loads a finished run with its model.
 
@@ -139,6 +148,11 @@ def as_model(name_or_model: str | os.PathLike[str] | keras.Model) -> keras.Model
     """What the public functions take: a model, the name of a pretrained one, or a run's directory."""
     if isinstance(name_or_model, keras.Model):
         return name_or_model
+    if not isinstance(name_or_model, (str, os.PathLike)):
+        raise UnknownNameError(
+            "expected a model's name, a run directory or a Keras model; received "
+            f"{type(name_or_model).__name__}"
+        )
     if is_run(name_or_model):
         return open_run(name_or_model).model
     return models.get(str(name_or_model))
@@ -155,6 +169,25 @@ def environment(precision: str) -> dict[str, str]:
         if hasattr(os, "sched_getaffinity")
         else f"{_processor()}, {os.cpu_count()} cores",
     }
+
+
+def read_history(path: Path) -> list[dict[str, float]]:
+    """One dict an epoch, from the file that `write_history` wrote; none where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    return [{name: float(value) for name, value in row.items()} for row in rows]
+
+
+def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    """Writes one row an epoch as CSV, the file whole or not at all."""
+    draft = path.with_name(f".{path.name}.draft")
+    with draft.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    draft.replace(path)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -27,7 +27,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise SchemaError(f"{path}: can't be read ({error.strerror})") from None
     if len(raw) > MAX_BYTES:
-        raise SchemaError(f"{path}: {len(raw):,} bytes; an entry or recipe has at most {MAX_BYTES:,}")
+        raise SchemaError(
+            f"{path}: {len(raw):,} bytes; an entry or recipe has at most {MAX_BYTES:,}"
+        )
     try:
         return tomllib.loads(raw.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -11,7 +11,7 @@ from keras_fm import data as data_sets
 from keras_fm import evaluating, models, monitoring, precision, registry, runs
 from keras_fm.augmenting import TrainingBatches
 from keras_fm.data import Examples
-from keras_fm.errors import DataError, RunError
+from keras_fm.errors import DataError, RunError, UnknownNameError
 from keras_fm.recipe import Recipe, load_recipe
 from keras_fm.schedules import Triangle
 
@@ -43,13 +43,20 @@ def train(
         UnknownNameError: no such model or recipe field. SchemaError: a field's value does not fit.
         RunError: the directory exists, or there is nothing to resume. DataError: no data.
     """
-    room, _ = registry.find(name)
+    room, tag = registry.find(name)
+    if tag is not None:
+        raise UnknownNameError(f"a training starts from random weights: train {room.name!r} itself")
     if resume:
         path, recipe, seed = _interrupted(run_dir, name, recipe_overrides)
     else:
         recipe = room.recipe.override(**recipe_overrides)
     examples, validation = _examples(recipe, data)
-    if not resume:
+    shape = tuple(room.entry.inputs[0].shape)
+    for part in filter(None, (examples, validation)):
+        data_sets.check(part, shape, len(room.entry.labels))
+    if resume:
+        runs.check_data(path, examples.origin)
+    else:
         path = runs.new_directory(run_dir, name, seed)
 
     resolved = precision.resolve(recipe.precision)
@@ -61,7 +68,13 @@ def train(
         adapt(model, examples.images)
     if not resume:
         runs.describe(path, model, recipe, data=examples.origin, seed=seed, precision=resolved)
-    return fit(model, examples, validation, recipe, seed=seed, path=path)
+    try:
+        return fit(model, examples, validation, recipe, seed=seed, path=path)
+    except KeyboardInterrupt:
+        sample = " --data sample" if data == data_sets.SAMPLE else ""
+        raise KeyboardInterrupt(
+            f"stopped; go on with: keras-fm train {name}{sample} --run-dir {path} --resume"
+        ) from None
 
 
 def fit(
@@ -81,23 +94,18 @@ def fit(
         targets = keras.utils.to_categorical(validation.labels, model.output_shape[-1])
         held_out = (validation.images, targets)
     started = time.monotonic()
-    try:
-        model.fit(
-            batches.stream(),
-            epochs=recipe.epochs,
-            validation_data=held_out,
-            validation_batch_size=evaluating.BATCH,
-            callbacks=[
-                keras.callbacks.BackupAndRestore(str(path / "checkpoints")),
-                *monitoring.callbacks(path, batches),
-            ],
-            shuffle=False,  # TrainingBatches has shuffled, by seed and epoch
-            verbose=monitoring.verbosity(),
-        )
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"stopped; go on with: keras-fm train {model.name} --run-dir {path} --resume"
-        ) from None
+    model.fit(
+        batches.stream(),
+        epochs=recipe.epochs,
+        validation_data=held_out,
+        validation_batch_size=evaluating.BATCH,
+        callbacks=[
+            *monitoring.callbacks(path, batches),
+            keras.callbacks.BackupAndRestore(str(path / "checkpoints")),
+        ],
+        shuffle=False,  # TrainingBatches has shuffled, by seed and epoch
+        verbose=monitoring.verbosity(),
+    )
     minutes = (time.monotonic() - started) / 60
     trained = models.in_float32(model)
     return runs.finish(path, trained, metrics=_close(trained, validation, path), minutes=minutes)
@@ -138,13 +146,13 @@ def _close(model: keras.Model, validation: Examples | None, path: Path) -> dict[
         return {}
     scores = evaluating.evaluate(model, data=validation)
     answers = evaluating.predict_logits(model, validation.images).argmax(-1)
-    monitoring.write_confusion_matrix(path, answers, validation.labels, models.identify(model).labels)
+    monitoring.write_confusion_matrix(
+        path, answers, validation.labels, models.identify(model).labels
+    )
     return {name: scores[name] for name in ("accuracy", "accuracy_mirror", "cross_entropy")}
 
 
-def _examples(
-    recipe: Recipe, data: Examples | str | None
-) -> tuple[Examples, Examples | None]:
+def _examples(recipe: Recipe, data: Examples | str | None) -> tuple[Examples, Examples | None]:
     if isinstance(data, Examples):
         whole = data
     elif data in (None, data_sets.SAMPLE):

@@ -37,7 +37,9 @@ class Report:
 
     def __str__(self) -> str:
         rows = [("claim", "claimed", "measured", "")]
-        rows += [(c.claim, c.claimed, c.measured, "ok" if c.holds else "DRIFT") for c in self.checks]
+        rows += [
+            (c.claim, c.claimed, c.measured, "ok" if c.holds else "DRIFT") for c in self.checks
+        ]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
         return "\n".join([f"{self.name}, measured on {self.data}", *lines])
@@ -62,7 +64,9 @@ def verify(name: str) -> Report:
     checks = [
         _exact("bytes", record.bytes, file.stat().st_size),
         _exact("sha256", record.sha256, weights.sha256_of(file)),
-        _exact("recipe sha256", record.recipe_sha256, recipe.fingerprint(room.path / record.recipe)),
+        _exact(
+            "recipe sha256", record.recipe_sha256, recipe.fingerprint(room.path / record.recipe)
+        ),
         _exact("parameters", record.parameters, model.count_params()),
     ]
     if keras.backend.backend() == "tensorflow":  # the counter reads a TensorFlow graph

@@ -22,7 +22,8 @@ from keras_fm import registry
 from keras_fm.errors import InvalidInputError, WeightsError
 
 SUFFIX = ".weights.h5"
-_URL = re.compile(r"(?P<url>(?:https?|file)://[^#]+)(?:#sha256=(?P<sha256>[0-9a-fA-F]{64}))?")
+_URL = re.compile(r"(?P<url>https?://[^#]+)(#(?P<hash>.*))?")
+_HASH = re.compile(r"sha256=([0-9a-f]{64})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,15 @@ def resolve(room: registry.Room, weights: str | os.PathLike[str], tag: str | Non
         WeightsError: a URL without a hash, or a file that is not there.
         UnknownNameError: no such tag.
     """
+    if not isinstance(weights, (str, os.PathLike)):
+        raise InvalidInputError(
+            "weights is 'default', a tag, a path, a URL with its hash, or None; received "
+            f"{type(weights).__name__}"
+        )
+    if match := _URL.fullmatch(str(weights)):
+        return _download(match["url"], match["hash"])
     if isinstance(weights, os.PathLike) or "/" in weights or weights.endswith(SUFFIX):
-        match = _URL.fullmatch(str(weights))
-        return _download(match) if match else Source(_existing(Path(weights)))
+        return Source(_existing(Path(weights)))
     record = room.entry.weights_of(tag if weights == "default" else weights)
     return Source(_existing(room.path / record.file), record.sha256)
 
@@ -68,7 +75,9 @@ def load(model: keras.Model, source: Source) -> None:
         model.load_weights(source.path)
     except (ValueError, OSError, KeyError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise WeightsError(f"{source.path} does not fit the model {model.name!r}: {reason}") from None
+        raise WeightsError(
+            f"{source.path} does not fit the model {model.name!r}: {reason}"
+        ) from None
 
 
 def check(path: Path, sha256: str) -> None:
@@ -145,7 +154,9 @@ def _difference(found: Counter[tuple[int, ...]], expected: Counter[tuple[int, ..
     def words(shapes: Counter[tuple[int, ...]]) -> str:
         return ", ".join(map(str, list(shapes.elements())[:3])) or "none"
 
-    return f"only in the file: {words(found - expected)}; only in the model: {words(expected - found)}"
+    return (
+        f"only in the file: {words(found - expected)}; only in the model: {words(expected - found)}"
+    )
 
 
 def _existing(path: Path) -> Path:
@@ -156,25 +167,26 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _download(match: re.Match[str]) -> Source:
+def _download(url: str, fragment: str | None) -> Source:
     import platformdirs
     import pooch
 
-    if match["sha256"] is None:
+    match = _HASH.fullmatch(fragment or "")
+    if match is None:
         raise WeightsError(
-            f"{match['url']} has no hash: a download is checked, so write "
-            f"{match['url']}#sha256=… with the 64 hex digits behind it"
+            f"a download is checked: expected {url}#sha256=… with 64 hex digits, received "
+            f"{'no hash' if fragment is None else '#' + fragment}"
         )
-    sha256 = match["sha256"].lower()
+    sha256 = match[1].lower()
     folder = Path(os.environ.get("KERAS_FM_HOME", platformdirs.user_cache_dir("keras_fm")))
     try:
         # pooch writes beside the target, checks the hash, and only then gives the file its name.
         path = pooch.retrieve(
-            match["url"], f"sha256:{sha256}", f"{sha256[:16]}{SUFFIX}", folder, progressbar=True
+            url, f"sha256:{sha256}", f"{sha256[:16]}{SUFFIX}", folder, progressbar=True
         )
     except Exception as error:
         reason = " ".join(str(error).split())
-        raise WeightsError(f"{match['url']} could not be downloaded: {reason}") from None
+        raise WeightsError(f"{url} could not be downloaded: {reason}") from None
     return Source(Path(path), sha256)
 
 

@@ -1,6 +1,6 @@
 """A small, quick CIFAR-10 network after airbench94 (Jordan 2024, arXiv:2404.00498).
 
-    image -> normalise -> whiten -> 3 x [conv, pool, norm, relu, conv, norm, relu] -> max -> logits
+image -> normalise -> whiten -> 3 x [conv, pool, norm, relu, conv, norm, relu] -> max -> logits
 """
 
 from typing import Any
@@ -68,9 +68,9 @@ def _convolve(x: Any, filters: int, pack: int, name: str) -> Any:
 def _normalise_and_activate(x: Any, name: str) -> Any:
     # No scale: a ReLU and another normalisation follow. The quick momentum suits the short training,
     # and the gain lets the offsets learn 64 times as fast as the kernels.
-    x = FusedBatchNormalization(
-        scale=False, momentum=0.8, epsilon=1e-5, beta_gain=8.0, name=name
-    )(x)
+    x = FusedBatchNormalization(scale=False, momentum=0.8, epsilon=1e-5, beta_gain=8.0, name=name)(
+        x
+    )
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
