@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,9 +29,9 @@ EXAMPLES = """examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; the exit code is 0, 1 for a claim that does not hold, 2 for bad input."""
     options = _parser().parse_args(arguments)
-    # TensorFlow's remarks on the machine are not the user's business; what he sets himself stays.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
+        if options.run not in (_list, _info):
+            _import_keras()
         return options.run(options)
     except KerasFmError as error:
         print(f"keras-fm: {error}", file=sys.stderr)
@@ -110,6 +111,27 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _import_keras() -> None:
+    """Imports TensorFlow and Keras without what TensorFlow remarks on the machine meanwhile.
+
+    Its first lines come before it reads its own log level; they are shown where the import fails.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors also come as exceptions
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as remarks:
+        os.dup2(remarks.fileno(), 2)
+        try:
+            import keras  # noqa: F401  (imports its backend)
+            import tensorflow  # noqa: F401  (data and images need it with any backend)
+        except BaseException:
+            remarks.seek(0)
+            os.write(stderr, remarks.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
 def _verb(verbs: Any, run: Any, summary: str, example: str) -> argparse.ArgumentParser:
     parser = verbs.add_parser(
         run.__name__.lstrip("_"), help=summary, description=summary, epilog=f"example: {example}"
@@ -120,7 +142,7 @@ def _verb(verbs: Any, run: Any, summary: str, example: str) -> argparse.Argument
 
 def _list(options: argparse.Namespace) -> int:
     names = registry.list_models(options.pattern, task=options.task, pretrained=options.pretrained)
-    rows = [("model", "task", "data", "parameters", "accuracy")]
+    rows: list[tuple[str, ...]] = [("model", "task", "data", "parameters", "accuracy")]
     rows += [_row(registry.rooms()[name].table) for name in names]
     _print_table(rows)
     return 0

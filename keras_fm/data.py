@@ -125,9 +125,10 @@ def _load_tfds(dataset: str, split: str) -> Examples:
             builder.download_and_prepare()
         except Exception as error:
             raise DataError(
-                f"the data set {dataset!r} is not in {builder.data_dir} and could not be downloaded "
-                f"({type(error).__name__}). Set TFDS_DATA_DIR to a folder that holds it, or connect "
-                f"to the network; the bundled sample needs neither (split={SAMPLE!r})"
+                f"the data set {dataset!r} is not in {builder.data_dir} and could not be "
+                f"downloaded ({type(error).__name__}). Set TFDS_DATA_DIR to a folder that holds "
+                "it, or connect to the network; the bundled sample needs neither "
+                f"(split={SAMPLE!r})"
             ) from error
     if split not in builder.info.splits:
         known = [*builder.info.splits, SAMPLE]

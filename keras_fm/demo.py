@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_fm import ask_export, data, evaluating, exporting, fine_tuning, models, registry
 from keras_fm.data import Examples
+from keras_fm.errors import KerasFmError
 
 MODEL = "cifar_cnn"
 
@@ -91,6 +92,9 @@ def _ask(version: Path, images: np.ndarray, folder: Path) -> tuple[np.ndarray, l
     answers = folder / "answers.npz"
     # -P: or keras_fm's own folder, where the file lies, would be searched for modules.
     command = [sys.executable, "-P", ask_export.__file__, version, folder / "images.npy", answers]
-    subprocess.run([*map(str, command)], check=True)
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    asked = subprocess.run([*map(str, command)], env=environment, capture_output=True, text=True)
+    if asked.returncode != 0:
+        raise KerasFmError(f"the second process could not ask the export:\n{asked.stderr}")
     with np.load(answers, allow_pickle=False) as arrays:
         return arrays["logits"], arrays["label"].tolist()

@@ -19,7 +19,7 @@ RoomPath = Annotated[str, Meta(pattern=r"^(?!\.)[\w.-]+(/(?!\.)[\w.-]+)*$")]
 Tag = Annotated[str, Meta(pattern=r"^[a-z0-9_]+$")]
 
 
-class Input(Struct, kw_only=True):
+class Input(Struct, frozen=True, kw_only=True):
     """One input of the model: its name, its dtype, and its shape without the batch dimension."""
 
     name: str
@@ -28,7 +28,7 @@ class Input(Struct, kw_only=True):
     meaning: str
 
 
-class Seeds(Struct, kw_only=True):
+class Seeds(Struct, frozen=True, kw_only=True):
     """The same recipe from several seeds: the metric of each, in the order of `seeds`."""
 
     seeds: Annotated[list[int], Meta(min_length=1)]
@@ -37,7 +37,7 @@ class Seeds(Struct, kw_only=True):
     minutes: list[float]
 
 
-class Maker(Struct, kw_only=True):
+class Maker(Struct, frozen=True, kw_only=True):
     """What wrote the weights."""
 
     keras: str
@@ -47,11 +47,11 @@ class Maker(Struct, kw_only=True):
     minutes: float
 
 
-class Weights(Struct, kw_only=True):
+class Weights(Struct, frozen=True, kw_only=True):
     """One weights file and every claim about it; `keras_fm.verify` measures them again.
 
-    accuracy: on all examples of `split`, a fraction; `accuracy_mirror` averages the probabilities of
-    each image and its mirror image. `sample_correct`: right answers on the bundled sample.
+    accuracy: on all examples of `split`, a fraction; `accuracy_mirror` averages the logits of each
+    image and its mirror image. `sample_correct`: right answers on the bundled sample.
     flops: floating-point operations for one example, a multiply-add counting as two.
     """
 
@@ -75,7 +75,7 @@ class Weights(Struct, kw_only=True):
     url: str | None = None
 
 
-class Entry(Struct, kw_only=True):
+class Entry(Struct, frozen=True, kw_only=True):
     """A model of the zoo: `keras_fm.info(name)`."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -110,7 +110,7 @@ class Entry(Struct, kw_only=True):
 
 
 def load_entry(path: Path) -> Entry:
-    """Reads and checks one `entry.toml`; a `SchemaError` names file, field and what was received."""
+    """Reads and checks one `entry.toml`; a `SchemaError` names file, field and value."""
     table = schema.read_toml(path)
     # Each weights table on its own first: msgspec's path would lose which tag was wrong.
     for tag, weights in _tables(table.get("weights", {})).items():

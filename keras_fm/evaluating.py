@@ -25,7 +25,7 @@ def evaluate(
 
     Args:
         name_or_model: a model's name, a run directory, or a model.
-        data: other examples with the model's labels; None: the data set that the model was made for.
+        data: other examples with the model's labels; None: the data set that the model is for.
         split: of that data set: "test", "train", or "sample" (bundled with the package).
         slices: "label" adds the accuracy of each class.
 

@@ -1,4 +1,4 @@
-"""Writes a model as a SavedModel that TF Serving serves as it is: raw images in, named answers out."""
+"""Writes a model as a SavedModel that TF Serving serves as it is: raw images in, names out."""
 
 import os
 import shutil
@@ -93,7 +93,7 @@ def _write_saved_model(model: keras.Model, path: Path) -> None:
             embedding = body(images.fit(image, height, width), training=False)
             return {"embedding": tf.cast(embedding, tf.float32)}
 
-        # The archive finds the variables by itself; track(model) would store each twice (keras#23553).
+        # The archive finds the variables itself; track(model) would store each twice (keras#23553).
         archive = keras.export.ExportArchive()
         archive.track(label_table)
         archive.add_endpoint("serving_default", serving_default, [any_image])
@@ -131,7 +131,7 @@ def _label_table(labels: tuple[str, ...], folder: Path) -> tf.lookup.StaticHashT
 
 
 def _describe(model: keras.Model, path: Path) -> dict[str, object]:
-    """What stands beside the SavedModel: where it came from, and how near it is to the Keras model."""
+    """What stands beside the SavedModel: its origin, and how near it is to the Keras model."""
     identity = models.identify(model)
     examples = _examples(model, identity)
     served = tf.saved_model.load(str(path)).signatures["serving_default"](tf.constant(examples))

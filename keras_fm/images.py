@@ -1,7 +1,7 @@
 """From what a user has to what an image model takes: one way for `pipeline` and for the exports.
 
-Stock TensorFlow ops, also where Keras runs on another backend, so that the served model answers what
-the pipeline answered, pixel by pixel.
+Stock TensorFlow ops, also where Keras runs on another backend, so that the served model answers
+what the pipeline answered, pixel by pixel.
 """
 
 import os

@@ -11,14 +11,14 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("keras_fm")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
-    """Batch normalisation over the last axis of `[batch, rows, columns, channels]`, in one fused op.
+    """Batch normalisation over the last axis of `[batch, rows, columns, channels]` in one fused op.
 
-    bfloat16 in and out, statistics in float32. Forward and backward take a third to a seventh of the
-    time of Keras' own, which is built of many small ops.
+    bfloat16 in and out, statistics in float32. Keras' own is built of many small ops and takes
+    three to seven times as long, forward and backward.
 
     Args:
-        beta_gain: the learned offset is `beta_gain * beta`. It multiplies the offset's learning rate
-            by its square under SGD, which the optimizers of Keras can't do for one variable alone.
+        beta_gain: the learned offset is `beta_gain * beta`. Under SGD that multiplies the offset's
+            learning rate by its square, which Keras' optimizers can't do for one variable alone.
     """
 
     def __init__(self, *, beta_gain: float = 1.0, **options: Any) -> None:
@@ -61,9 +61,10 @@ class PackedConv2D(keras.layers.Conv2D):
     """A "same" convolution of stride 1 without bias whose kernel's gradient is quick on small maps.
 
     oneDNN computes that gradient by rows of the image, and a row of 7 or 3 pixels leaves most of a
-    vector or matrix unit idle. So the gradient is taken on `pack` images laid side by side, a column
-    of zeros between them: the same sum. In bfloat16 with AMX, for 512 images: 7x7x256 193 -> 77 ms,
-    3x3x256 80 -> 20 ms, 15x15x64 to 256 105 -> 96 ms. With `pack=1` it is Keras' own convolution.
+    vector or matrix unit idle. So the gradient is taken on `pack` images laid side by side, a
+    column of zeros between them: the same sum. In bfloat16 with AMX, for 512 images: 7x7x256
+    193 -> 77 ms, 3x3x256 80 -> 20 ms, 15x15x64 to 256 105 -> 96 ms. With `pack=1` it is Keras' own
+    convolution.
     """
 
     def __init__(self, filters: int, kernel_size: int, *, pack: int = 8, **options: Any) -> None:

@@ -33,8 +33,8 @@ def get(
 ) -> keras.Model:
     """Builds a model of the zoo and loads its pretrained weights.
 
-    The model is a plain functional `keras.Model` in float32. It takes raw inputs (images 0..255) and
-    answers logits, `[batch, classes]`; the layer before `logits` is the embedding.
+    The model is a plain functional `keras.Model` in float32. It takes raw inputs (images 0..255)
+    and answers logits, `[batch, classes]`; the layer before `logits` is the embedding.
 
     Args:
         name: `"model"` or `"model.tag"`.

@@ -44,8 +44,8 @@ class FollowEpochs(keras.callbacks.Callback):
 class HistoryFile(keras.callbacks.Callback):
     """Keeps a CSV file with a row for each epoch.
 
-    Keras' `CSVLogger` writes "NA" where there is no validation, leaves its file open when the training
-    is stopped, and writes an epoch twice that was logged but not yet in the checkpoint.
+    Keras' `CSVLogger` writes "NA" where there is no validation, leaves its file open when the
+    training is stopped, and writes an epoch twice that was logged but not yet in the checkpoint.
     """
 
     def __init__(self, path: Path) -> None:

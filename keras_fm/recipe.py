@@ -20,7 +20,7 @@ Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 BelowOne = Annotated[float, Meta(ge=0.0, lt=1.0)]
 
 
-class Recipe(Struct, kw_only=True):
+class Recipe(Struct, frozen=True, kw_only=True):
     """A training recipe. A field that a recipe leaves out has the value that does nothing.
 
     dataset: TFDS name. validation_examples: cut from the end of its train split.
@@ -93,7 +93,7 @@ class Recipe(Struct, kw_only=True):
 
 
 def load_recipe(path: Path) -> Recipe:
-    """Reads and checks one `recipe.toml`; a `SchemaError` names file, field and what was received."""
+    """Reads and checks one `recipe.toml`; a `SchemaError` names file, field and value."""
     return schema.convert(schema.read_toml(path), Recipe, where=str(path))
 
 

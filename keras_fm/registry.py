@@ -115,7 +115,7 @@ def list_models(
         UnknownNameError: no model has this task.
     """
     found = rooms()
-    tasks = {room.table.get("task") for room in found.values()}
+    tasks = {str(room.table.get("task")) for room in found.values()}
     if task is not None and task not in tasks:
         raise UnknownNameError(f"no model has the task {task!r}. {suggest(task, tasks)}")
     return [

@@ -145,7 +145,7 @@ def open_run(path: str | os.PathLike[str]) -> Run:
 
 
 def as_model(name_or_model: str | os.PathLike[str] | keras.Model) -> keras.Model:
-    """What the public functions take: a model, the name of a pretrained one, or a run's directory."""
+    """What the public functions take: a model, a pretrained one's name, or a run's directory."""
     if isinstance(name_or_model, keras.Model):
         return name_or_model
     if not isinstance(name_or_model, (str, os.PathLike)):

@@ -1,4 +1,4 @@
-"""Reads TOML into typed structs, with errors that name the file, the field and what was received."""
+"""Reads TOML into typed structs; the errors name the file, the field and what was received."""
 
 import re
 import tomllib
@@ -37,7 +37,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def convert(table: dict[str, Any], struct: type[AnyStruct], *, where: str) -> AnyStruct:
-    """Checks `table` against `struct`; `where` (file, and table in it) leads the error's sentence."""
+    """Checks `table` against `struct`; the error's sentence begins with `where` (file, table)."""
     try:
         return msgspec.convert(table, struct)
     except msgspec.ValidationError as error:

@@ -29,7 +29,7 @@ def train(
 
     Args:
         name: the model's name.
-        data: None for the recipe's data set; `"sample"` for the bundled sample of it; or `Examples`.
+        data: None for the recipe's data set; `"sample"` for its bundled sample; or `Examples`.
             Validation examples are cut from its end.
         run_dir: a directory that does not exist yet; None: `runs/<name>-<time>-seed<seed>`.
         resume: go on with the training in `run_dir` that was stopped, by its own recipe and seed.

@@ -1,7 +1,7 @@
 """Weights files: find one, check it, load it, write it.
 
-A weights file is Keras' own `.weights.h5`: arrays only, no pickle, no code. The matrices and kernels
-may be stored in 16 bit (half the bytes); Keras reads them back into float32 by itself.
+A weights file is Keras' own `.weights.h5`: arrays only, no pickle, no code. The matrices and
+kernels may be stored in 16 bit (half the bytes); Keras reads them back into float32 by itself.
 """
 
 import hashlib
@@ -86,7 +86,7 @@ def check(path: Path, sha256: str) -> None:
     actual = _sha256_of(path, stat.st_size, stat.st_mtime_ns)
     if actual != sha256.lower():
         raise WeightsError(
-            f"{path} has sha256 {actual[:12]}…, expected {sha256[:12]}…: the file was cut or altered. "
+            f"{path} has sha256 {actual[:12]}…, expected {sha256[:12]}…: it was cut or altered. "
             "Install keras_fm again, or download the file again"
         )
 

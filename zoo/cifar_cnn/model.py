@@ -66,8 +66,8 @@ def _convolve(x: Any, filters: int, pack: int, name: str) -> Any:
 
 
 def _normalise_and_activate(x: Any, name: str) -> Any:
-    # No scale: a ReLU and another normalisation follow. The quick momentum suits the short training,
-    # and the gain lets the offsets learn 64 times as fast as the kernels.
+    # No scale: a ReLU and another normalisation follow. The quick momentum suits the short
+    # training, and the gain lets the offsets learn 64 times as fast as the kernels.
     x = FusedBatchNormalization(scale=False, momentum=0.8, epsilon=1e-5, beta_gain=8.0, name=name)(
         x
     )

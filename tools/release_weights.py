@@ -1,0 +1,115 @@
+"""Makes a finished run the released weights of its model: file, claims, curves.
+
+    TFDS_DATA_DIR=... python tools/release_weights.py RUN [RUN ...] [--tag v1]
+
+The runs are the same recipe from several seeds. The first one's weights are released, stored in 16
+bit; what the entry claims of them is measured here on the stored file and the full test split. The
+other runs give mean and deviation. Writes `zoo/<model>/weights/` and the `[weights.<tag>]` table of
+`entry.toml`.
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from keras_fm import data, evaluating, models, recipe, registry, runs, verifying, weights
+from keras_fm.errors import RunError
+
+LICENCE = "Apache-2.0"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--tag", default="v1")
+    options = parser.parse_args()
+    finished = [runs.open_run(path) for path in options.runs]
+    name = models.identify(finished[0].model).entry.name
+    room, _ = registry.find(name)
+    _check_same_recipe(finished, room)
+
+    scores = [evaluating.evaluate(run.model) for run in finished]
+    for run, score in zip(finished, scores, strict=True):
+        print(f"{run.path}: {score['accuracy']:.2%}, mirror {score['accuracy_mirror']:.2%}")
+    file = _store(finished[0], room, options.tag)
+    record = _measure(file, room, finished[0])
+    record["seeds"] = {
+        "seeds": [runs.read(run.path)["seed"] for run in finished],
+        "accuracy": [round(score["accuracy"], 4) for score in scores],
+        "accuracy_mirror": [round(score["accuracy_mirror"], 4) for score in scores],
+        "minutes": [round(run.minutes, 1) for run in finished],
+    }
+    _record(room, options.tag, record)
+    print(f"released {file}: {record['accuracy']:.2%} on {record['examples']:,} test images")
+
+
+def _check_same_recipe(finished: list[runs.Run], room: registry.Room) -> None:
+    for run in finished:
+        if recipe.load_recipe(run.path / "recipe.toml") != room.recipe:
+            raise RunError(f"{run.path} was not trained by {room.path / 'recipe.toml'}")
+
+
+def _store(run: runs.Run, room: registry.Room, tag: str) -> Path:
+    folder = room.path / "weights"
+    folder.mkdir(exist_ok=True)
+    file = folder / f"{room.name}.{tag}{weights.SUFFIX}"
+    weights.save(run.model, file, storage="float16")
+    shutil.copy(run.path / "history.csv", folder / f"{room.name}.{tag}.history.csv")
+    shutil.copytree(run.path / "logs", folder / f"{room.name}.{tag}.logs", dirs_exist_ok=True)
+    return file
+
+
+def _measure(file: Path, room: registry.Room, run: runs.Run) -> dict[str, Any]:
+    model = models.get(room.name, weights=file)
+    score = evaluating.evaluate(model)
+    sample = evaluating.evaluate(model, data=data.sample(room.entry.dataset))
+    environment = runs.read(run.path)["environment"]
+    return {
+        "file": str(file.relative_to(room.path)),
+        "bytes": file.stat().st_size,
+        "sha256": weights.sha256_of(file),
+        "storage": "float16",
+        "parameters": model.count_params(),
+        "flops": verifying.flops(model),
+        "dataset": room.entry.dataset,
+        "split": "test",
+        "examples": score["examples"],
+        "accuracy": round(score["accuracy"], 4),
+        "accuracy_mirror": round(score["accuracy_mirror"], 4),
+        "sample_correct": round(sample["accuracy"] * sample["examples"]),
+        "licence": LICENCE,
+        "recipe": "recipe.toml",
+        "recipe_sha256": recipe.fingerprint(room.path / "recipe.toml"),
+        "maker": {
+            "keras": environment["keras"],
+            "backend": environment["backend"],
+            "precision": environment["precision"],
+            "hardware": environment["hardware"],
+            "minutes": round(run.minutes, 1),
+        },
+    }
+
+
+def _record(room: registry.Room, tag: str, record: dict[str, Any]) -> None:
+    path = room.path / "entry.toml"
+    document = tomlkit.parse(path.read_text("utf-8"))
+    if "default_weights" not in document:
+        # Before the first table, or it would belong to it.
+        lines = path.read_text("utf-8").splitlines(keepends=True)
+        first_table = next(i for i, line in enumerate(lines) if line.startswith("["))
+        lines.insert(first_table, f'default_weights = "{tag}"\n\n')
+        document = tomlkit.parse("".join(lines))
+    table = tomlkit.table()
+    table.update(json.loads(json.dumps(record)))
+    document.setdefault("weights", tomlkit.table(is_super_table=True))[tag] = table
+    path.write_text(tomlkit.dumps(document), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

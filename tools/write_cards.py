@@ -1,0 +1,117 @@
+"""Writes the tables of the model cards and of the README anew from the entries.
+
+    python tools/write_cards.py [--check]
+
+Each table stands between two comment lines, `<!-- table -->` and `<!-- end of table -->`; what is
+around them is written by hand. `--check` writes nothing and fails where a table is not up to date.
+"""
+
+import argparse
+import statistics
+import sys
+from pathlib import Path
+
+from keras_fm import registry
+from keras_fm.entry import Entry, Weights
+
+ROOT = Path(__file__).parents[1]
+BEGIN, END = "<!-- table -->\n", "<!-- end of table -->\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing, fail on a difference")
+    check = parser.parse_args().check
+    stale = [path for path, text in current_texts().items() if path.read_text("utf-8") != text]
+    for path in stale:
+        print(f"{path}: {'not up to date' if check else 'written'}")
+        if not check:
+            path.write_text(current_texts()[path], "utf-8")
+    return 1 if check and stale else 0
+
+
+def current_texts() -> dict[Path, str]:
+    """Every file with a table, and the text that it should have."""
+    entries = [registry.info(name) for name in registry.list_models()]
+    tables = {ROOT / "README.md": zoo_table(entries)}
+    for entry in entries:
+        tables[ROOT / "zoo" / entry.name / "README.md"] = card_table(entry)
+    return {path: _with_table(path, table) for path, table in tables.items()}
+
+
+def zoo_table(entries: list[Entry]) -> str:
+    """The table of the README: a line a model."""
+    rows = [("Model", "Data", "Parameters", "Test accuracy", "With mirror", "Training")]
+    for entry in entries:
+        link = f"[`{entry.name}`](zoo/{entry.name}/)"
+        if not entry.pretrained:
+            rows.append((link, entry.dataset, "", "no weights yet", "", ""))
+            continue
+        record = entry.weights_of()
+        rows.append(
+            (
+                link,
+                entry.dataset,
+                f"{record.parameters:,}",
+                _mean(record.seeds.accuracy),
+                _mean(record.seeds.accuracy_mirror),
+                f"{statistics.mean(record.seeds.minutes):.0f} min",
+            )
+        )
+    return _markdown(rows)
+
+
+def card_table(entry: Entry) -> str:
+    """The table of a model's card: the claims of its default weights."""
+    if not entry.pretrained:
+        return "No weights yet.\n"
+    record = entry.weights_of()
+    return _markdown([("Claim", "Value"), *_claims(record)])
+
+
+def _claims(record: Weights) -> list[tuple[str, str]]:
+    seeds = record.seeds
+    each = ", ".join(
+        f"{seed}: {value:.2%}" for seed, value in zip(seeds.seeds, seeds.accuracy, strict=True)
+    )
+    return [
+        ("Data", f"`{record.dataset}`, {record.split} split, {record.examples:,} examples"),
+        ("Accuracy of the stored file", f"{record.accuracy:.2%}"),
+        ("The same, averaged with the mirror image", f"{record.accuracy_mirror:.2%}"),
+        ("Accuracy by seed", each),
+        ("Mean over seeds", f"{_mean(seeds.accuracy)}; with mirror {_mean(seeds.accuracy_mirror)}"),
+        ("Parameters", f"{record.parameters:,}"),
+        ("FLOPs for one example", f"{record.flops / 1e6:,.1f} million"),
+        ("File", f"{record.bytes:,} bytes, {record.storage}"),
+        ("Licence", record.licence),
+        ("Trained in", f"{record.maker.minutes:.1f} minutes, {record.maker.precision}"),
+        ("Hardware", record.maker.hardware),
+        ("Software", f"Keras {record.maker.keras}, {record.maker.backend}"),
+    ]
+
+
+def _mean(values: list[float]) -> str:
+    if len(values) == 1:
+        return f"{values[0]:.2%} (1 seed)"
+    deviation = statistics.stdev(values)
+    return f"{statistics.mean(values):.2%} ± {deviation * 100:.2f} ({len(values)} seeds)"
+
+
+def _markdown(rows: list[tuple[str, ...]]) -> str:
+    head, *body = rows
+    lines = [head, tuple("---" for _ in head), *body]
+    return "".join(f"| {' | '.join(row)} |\n" for row in lines)
+
+
+def _with_table(path: Path, table: str) -> str:
+    before, _, rest = path.read_text("utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise SystemExit(f"{path} has no {BEGIN.strip()} with {END.strip()} behind it")
+    return f"{before}{BEGIN}{table}{END}{after}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
