@@ -1,0 +1,86 @@
+"""The quick layers compute what Keras' own compute."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_fm.layers import FusedBatchNormalization, PackedConv2D
+
+
+def maps(batch: int, side: int = 7, channels: int = 6) -> np.ndarray:
+    random = np.random.default_rng(0)
+    return random.normal(1.0, 2.0, (batch, side, side, channels)).astype("float32")
+
+
+def twins(fused, plain, images):
+    fused.build(images.shape)
+    plain.build(images.shape)
+    plain.set_weights(fused.get_weights())
+    return fused, plain
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("scale", [True, False])
+def test_fused_normalisation_answers_what_keras_answers(training, scale):
+    images = maps(64)
+    options = {"momentum": 0.8, "epsilon": 1e-5, "scale": scale}
+    fused, plain = twins(
+        FusedBatchNormalization(**options), keras.layers.BatchNormalization(**options), images
+    )
+    ours, theirs = (np.asarray(layer(images, training=training)) for layer in (fused, plain))
+    np.testing.assert_allclose(ours, theirs, atol=2e-5)
+    for mine, other in zip(fused.get_weights(), plain.get_weights(), strict=True):
+        # TensorFlow keeps the unbiased variance, Keras the biased one: 64 * 49 examples apart.
+        np.testing.assert_allclose(mine, other, rtol=1e-3)
+
+
+def test_fused_normalisation_moves_its_statistics_in_training_alone():
+    images, layer = maps(8), FusedBatchNormalization()
+    layer.build(images.shape)
+    before = layer.get_weights()
+    layer(images, training=False)
+    layer.trainable = False
+    layer(images, training=True)
+    assert all(np.array_equal(a, b) for a, b in zip(before, layer.get_weights(), strict=True))
+    layer.trainable = True
+    layer(images, training=True)
+    assert not np.array_equal(before[2], layer.get_weights()[2])
+
+
+def test_beta_gain_multiplies_the_offset():
+    images, layer = maps(8), FusedBatchNormalization(beta_gain=8.0)
+    layer.build(images.shape)
+    without = np.asarray(layer(images))
+    layer.beta.assign(np.full(6, 0.5))
+    np.testing.assert_allclose(np.asarray(layer(images)), without + 4.0, atol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="its gradient is TensorFlow's")
+@pytest.mark.parametrize("batch", [1, 8, 13])
+def test_packed_convolution_has_the_gradients_of_a_plain_one(batch):
+    images = tf.constant(maps(batch))
+    packed, plain = twins(
+        PackedConv2D(5, 3, pack=4),
+        keras.layers.Conv2D(5, 3, padding="same", use_bias=False),
+        images,
+    )
+    gradients = []
+    for layer in (packed, plain):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            loss = tf.reduce_sum(tf.sin(layer(images, training=True)))
+        gradients.append([loss, *tape.gradient(loss, [images, layer.kernel.value])])
+    for mine, other in zip(*gradients, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "layer", [FusedBatchNormalization(beta_gain=2.0, scale=False), PackedConv2D(5, 3, pack=4)]
+)
+def test_a_model_with_it_saves_and_loads(layer, tmp_path):
+    image = keras.Input((7, 7, 6))
+    model = keras.Model(image, layer(image))
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(again.predict(maps(3)), model.predict(maps(3)), atol=1e-6)

@@ -1,0 +1,56 @@
+"""The README's Python runs as it stands, and its tables and the cards' are up to date."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from keras_fm import cli, registry
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_python_runs(tmp_path, monkeypatch, capsys):
+    if "cifar_cnn" not in registry.list_models(pretrained=True):
+        pytest.skip("cifar_cnn has no weights yet")
+    monkeypatch.chdir(tmp_path)
+    assert len(blocks("python")) == 1
+    exec(compile(blocks("python")[0], "README.md", "exec"), {"__name__": "__main__"})
+    assert (tmp_path / "exports" / "flies" / "1" / "saved_model.pb").is_file()
+    assert "cifar_cnn_basic" in capsys.readouterr().out
+
+
+def test_the_python_has_about_twenty_lines():
+    lines = [line for line in blocks("python")[0].splitlines() if line.strip()]
+    assert 10 <= len(lines) <= 22
+
+
+def test_every_command_line_is_understood(monkeypatch):
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    commands = [line for line in lines if line.startswith("keras-fm ")]
+    assert len(commands) >= 5
+    for command in commands:
+        options = cli._parser().parse_args(shlex.split(command, comments=True)[1:])
+        assert callable(options.run), command
+
+
+def test_the_tables_are_up_to_date(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    import write_cards
+
+    for path, text in write_cards.current_texts().items():
+        assert path.read_text("utf-8") == text, f"{path}: run python tools/write_cards.py"
+    sys.modules.pop("write_cards")
+
+
+def test_every_link_to_a_file_leads_somewhere():
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *ROOT.glob("zoo/*/README.md")]:
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
+            assert link.startswith("https://") or (page.parent / link).exists(), (page, link)
