@@ -74,7 +74,8 @@ def _read(item: Any, place: str) -> np.ndarray:
             item = Path(item).read_bytes()
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
             reason = getattr(error, "strerror", None) or error
-            raise InvalidInputError(f"{place!r} can't be read: {reason}") from None
+            printable = place if place.isprintable() else repr(place)
+            raise InvalidInputError(f"{printable} can't be read: {reason}") from None
     if isinstance(item, bytes):
         try:
             return decode(item).numpy()

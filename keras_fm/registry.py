@@ -40,10 +40,13 @@ class Room:
     @cached_property
     def table(self) -> dict[str, Any]:
         """The plain TOML table of the entry, unchecked."""
+        path = self.path / "entry.toml"
         try:
-            return tomllib.loads((self.path / "entry.toml").read_text("utf-8"))
+            return tomllib.loads(path.read_text("utf-8"))
+        except OSError as error:
+            raise SchemaError(f"{path}: can't be read ({error.strerror})") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SchemaError(f"{self.path / 'entry.toml'}: not valid TOML: {error}") from None
+            raise SchemaError(f"{path}: not valid TOML: {error}") from None
 
     @cached_property
     def entry(self) -> "Entry":
@@ -96,8 +99,6 @@ def _room_of(point: metadata.EntryPoint) -> Room:
     path = Path(spec.origin).parent
     if path.name != point.name:
         raise KerasFmError(f"{what}: its folder must have the model's name too")
-    if not (path / "entry.toml").is_file():
-        raise KerasFmError(f"{what}, which has no entry.toml")
     return Room(point.name, point.value, path)
 
 

@@ -141,7 +141,7 @@ def test_each_image_is_shifted_by_itself():
 def test_cut_out_paints_a_square():
     images = np.zeros((2, 4, 4, 3), np.uint8)
     fill = np.array([1, 2, 3], np.uint8)
-    cut_out(images, 2, fill, Drawn([2, 0], [2, 3]))
+    cut_out(images, 2, fill, Drawn([1, -1], [1, 2]))
     first, second = (images == fill).all(-1).astype(int).tolist()
     assert first == [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
     assert second == [[0, 0, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
@@ -161,3 +161,29 @@ def test_the_originals_stay_as_they_are():
         for fields in ({"cutout": 8}, {"cutout": 8, "translate": 2}, {}):
             epoch_of(batches(noise, flip=flip, **fields), 1)
     np.testing.assert_array_equal(noise.images, before)
+
+
+def test_images_are_scaled_to_the_side_of_the_epoch():
+    batches = augmented(epochs=2, sides=[16, 32], side_starts=[0.0, 0.5])
+    sides = []
+    for epoch in range(2):
+        batches.epoch = epoch
+        sides.append(batches[0][0].shape[1:])
+        assert batches[0][0].dtype == np.uint8
+    assert sides == [(16, 16, 3), (32, 32, 3)]
+
+
+def test_the_stream_is_the_batches_of_the_epoch():
+    batches = augmented(epochs=2, sides=[16, 32], side_starts=[0.0, 0.5], flip="random")
+    stream = batches.stream()
+    for epoch in range(2):
+        batches.epoch = epoch
+        streamed = list(stream.as_numpy_iterator())
+        assert len(streamed) == len(batches)
+        for step, (images, targets) in enumerate(streamed):
+            np.testing.assert_array_equal(images, batches[step][0])
+            np.testing.assert_array_equal(targets, batches[step][1])
+
+
+def augmented(**fields):
+    return TrainingBatches(helpers.noise(12), 3, helpers.recipe(**fields), seed=0)

@@ -115,3 +115,17 @@ def test_a_setting_has_a_name_and_a_typed_value(text, setting):
 def test_a_setting_without_name_or_value_is_refused(text):
     with pytest.raises(InvalidInputError, match=f"NAME=VALUE.*received {text!r}"):
         recipe.parse_setting(text)
+
+
+def test_the_side_of_the_images_grows_with_the_epochs():
+    recipe = helpers.recipe(epochs=20, sides=[24, 28, 32], side_starts=[0.0, 0.25, 0.65])
+    assert [recipe.side(epoch) for epoch in (0, 4, 5, 12, 13, 19)] == [24, 24, 28, 28, 32, 32]
+    assert helpers.recipe().side(0) is None
+
+
+@pytest.mark.parametrize("starts", [[], [0.1, 0.5], [0.0, 0.6, 0.5], [0.0]])
+def test_sides_without_their_starts_are_an_error(starts):
+    with pytest.raises(SchemaError, match=r"'side_starts'.*received"):
+        helpers.recipe().override(
+            sides=[24, 32] if len(starts) != 3 else [1, 2, 3], side_starts=starts
+        )

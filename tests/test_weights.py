@@ -177,7 +177,7 @@ def test_a_file_that_does_not_fit_changes_nothing(file):
 
 def test_a_url_without_a_hash_is_refused():
     url = "https://example.org/a.weights.h5"
-    with pytest.raises(WeightsError, match=rf"{url} has no hash.*#sha256="):
+    with pytest.raises(WeightsError, match=rf"expected {url}#sha256=.*received no hash"):
         models.get("cifar_cnn_basic", weights=url)
 
 
@@ -188,10 +188,8 @@ def test_a_url_with_half_a_hash_is_refused(end, home):
     assert not home.exists()
 
 
-@pytest.mark.parametrize("kind", ["file", "http"])
-def test_a_url_with_its_hash_loads(kind, model, file, server, home):
-    base = {"file": file.parent.as_uri(), "http": server}[kind]
-    url = f"{base}/{file.name}#sha256={weights.sha256_of(file).upper()}"
+def test_a_url_with_its_hash_loads(model, file, server, home):
+    url = f"{server}/{file.name}#sha256={weights.sha256_of(file).upper()}"
     assert helpers.same_weights(get(url), model)
     (downloaded,) = home.iterdir()
     assert weights.sha256_of(downloaded) == weights.sha256_of(file)
@@ -199,13 +197,11 @@ def test_a_url_with_its_hash_loads(kind, model, file, server, home):
     assert helpers.same_weights(get(url), model)
 
 
-@pytest.mark.parametrize("kind", ["file", "http"])
-def test_a_download_with_another_hash_leaves_nothing(kind, file, server, home):
-    base = {"file": file.parent.as_uri(), "http": server}[kind]
+def test_a_download_with_another_hash_leaves_nothing(file, server, home):
     with pytest.raises(
         WeightsError, match=rf"{file.name} could not be downloaded: .*hash"
     ) as caught:
-        get(f"{base}/{file.name}#sha256={'0' * 64}")
+        get(f"{server}/{file.name}#sha256={'0' * 64}")
     assert "\n" not in str(caught.value)
     assert not home.exists() or not any(home.iterdir())
 
