@@ -1,9 +1,12 @@
 """The data sets: TensorFlow Datasets in memory, and the samples that ship with the package."""
 
+import socket
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import numpy as np
 
@@ -122,6 +125,7 @@ def _load_tfds(dataset: str, split: str) -> Examples:
     builder = _builder(dataset)
     if not builder.is_prepared():
         try:
+            _check_network(builder)
             builder.download_and_prepare()
         except Exception as error:
             raise DataError(
@@ -136,6 +140,14 @@ def _load_tfds(dataset: str, split: str) -> Examples:
     # batch_size=-1 is one batch with everything: 50,000 CIFAR images are 154 MB.
     arrays = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1, shuffle_files=False))
     return Examples(arrays["image"], arrays["label"], f"{dataset} {split}")
+
+
+def _check_network(builder: "DatasetBuilder") -> None:
+    """Fails at once where there is no network: TFDS would try again for three minutes."""
+    if getproxies():
+        return  # the proxy knows the names, this machine need not
+    for url in builder.url_infos:
+        socket.getaddrinfo(urlsplit(url).hostname, None)
 
 
 @cache
