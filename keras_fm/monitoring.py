@@ -42,7 +42,7 @@ class FollowEpochs(keras.callbacks.Callback):
 
 
 class HistoryFile(keras.callbacks.Callback):
-    """Keeps a CSV file with a row for each epoch.
+    """Keeps a CSV file with a row for each epoch: its figures, and the seconds it took.
 
     Keras' `CSVLogger` writes "NA" where there is no validation, leaves its file open when the
     training is stopped, and writes an epoch twice that was logged but not yet in the checkpoint.
@@ -51,11 +51,16 @@ class HistoryFile(keras.callbacks.Callback):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = path
+        self.started = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.started = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        seconds = time.monotonic() - self.started
         rows = [row for row in runs.read_history(self.path) if row["epoch"] < epoch]
         figures = {name: float(value) for name, value in (logs or {}).items()}
-        runs.write_history(self.path, [*rows, {"epoch": epoch, **figures}])
+        runs.write_history(self.path, [*rows, {"epoch": epoch, "seconds": seconds, **figures}])
 
 
 class RunSummaries(keras.callbacks.Callback):

@@ -70,11 +70,9 @@ class Room:
 @cache
 def rooms() -> dict[str, Room]:
     """Every room there is, by model name, in alphabetical order."""
-    import keras_fm.zoo
-
     found = {
         path.parent.name: Room(path.parent.name, f"keras_fm.zoo.{path.parent.name}", path.parent)
-        for folder in keras_fm.zoo.__path__
+        for folder in import_module("keras_fm.zoo").__path__
         for path in Path(folder).glob("*/entry.toml")
     }
     for point in metadata.entry_points(group=ENTRY_POINTS):

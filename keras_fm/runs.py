@@ -97,8 +97,9 @@ def describe(
     write_json(path / "run.json", about)
 
 
-def finish(path: Path, model: keras.Model, *, metrics: dict[str, float], minutes: float) -> Run:
-    """Writes the weights and, last, the result."""
+def finish(path: Path, model: keras.Model, *, metrics: dict[str, float]) -> Run:
+    """Writes the weights and, last, the result; its minutes are those of all sittings together."""
+    minutes = sum(row["seconds"] for row in read_history(path / "history.csv")) / 60
     weights.save(model, path / "model.weights.h5")
     write_json(path / "result.json", {"metrics": metrics, "minutes": minutes})
     return Run(path, model, metrics, minutes)

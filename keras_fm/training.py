@@ -1,7 +1,6 @@
 """Training: recipe -> compiled model -> `fit` -> run directory."""
 
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +92,6 @@ def fit(
     if validation is not None:
         targets = keras.utils.to_categorical(validation.labels, model.output_shape[-1])
         held_out = (validation.images, targets)
-    started = time.monotonic()
     model.fit(
         batches.stream(),
         epochs=recipe.epochs,
@@ -106,9 +104,8 @@ def fit(
         shuffle=False,  # TrainingBatches has shuffled, by seed and epoch
         verbose=monitoring.verbosity(),
     )
-    minutes = (time.monotonic() - started) / 60
     trained = models.in_float32(model)
-    return runs.finish(path, trained, metrics=_close(trained, validation, path), minutes=minutes)
+    return runs.finish(path, trained, metrics=_close(trained, validation, path))
 
 
 def compile_model(model: keras.Model, recipe: Recipe, steps: int) -> None:
