@@ -73,7 +73,7 @@ def freeze_body(model: keras.Model) -> None:
 
 def _check_labels(labels: Sequence[str]) -> None:
     # One line of the export's labels.txt each.
-    names = [] if isinstance(labels, str) else list(labels)
+    names = list(labels) if isinstance(labels, Sequence) and not isinstance(labels, str) else []
     printable = all(isinstance(name, str) and name.strip() and name.isprintable() for name in names)
     if len(names) < 2 or not printable or len(set(names)) != len(names):
         raise InvalidInputError(

@@ -44,15 +44,16 @@ def train(
     """
     room, tag = registry.find(name)
     if tag is not None:
-        raise UnknownNameError(f"a training starts from random weights: train {room.name!r} itself")
+        raise UnknownNameError(
+            f"{name!r} names weights, and a training starts from random ones: train {room.name!r}"
+        )
     if resume:
         path, recipe, seed = _interrupted(run_dir, name, recipe_overrides)
     else:
         recipe = room.recipe.override(**recipe_overrides)
-    examples, validation = _examples(recipe, data)
-    shape = tuple(room.entry.inputs[0].shape)
-    for part in filter(None, (examples, validation)):
-        data_sets.check(part, shape, len(room.entry.labels))
+    whole = _load(recipe, data)
+    data_sets.check(whole, tuple(room.entry.inputs[0].shape), len(room.entry.labels))
+    examples, validation = data_sets.cut_validation(whole, recipe.validation_examples)
     if resume:
         runs.check_data(path, examples.origin)
     else:
@@ -149,17 +150,14 @@ def _close(model: keras.Model, validation: Examples | None, path: Path) -> dict[
     return {name: scores[name] for name in ("accuracy", "accuracy_mirror", "cross_entropy")}
 
 
-def _examples(recipe: Recipe, data: Examples | str | None) -> tuple[Examples, Examples | None]:
+def _load(recipe: Recipe, data: Examples | str | None) -> Examples:
     if isinstance(data, Examples):
-        whole = data
-    elif data in (None, data_sets.SAMPLE):
-        whole = data_sets.load(recipe.dataset, data or "train")
-    else:
-        raise DataError(
-            f"data is None (the recipe's data set), {data_sets.SAMPLE!r} or Examples; "
-            f"received {data!r}"
-        )
-    return data_sets.cut_validation(whole, recipe.validation_examples)
+        return data
+    if data in (None, data_sets.SAMPLE):
+        return data_sets.load(recipe.dataset, data or "train")
+    raise DataError(
+        f"data is None (the recipe's data set), {data_sets.SAMPLE!r} or Examples; received {data!r}"
+    )
 
 
 def _interrupted(

@@ -1,3 +1,5 @@
+import socket
+
 import helpers
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ class Unprepared:
     """A TFDS builder on a machine without data and without network."""
 
     data_dir = "/nowhere/cifar10/3.0.2"
+    url_infos = {}
 
     def is_prepared(self):
         return False
@@ -79,11 +82,24 @@ def test_data_that_is_not_here_and_not_to_be_had_is_an_error(monkeypatch):
         data.load("cifar10", "train")
 
 
+def test_no_download_is_tried_without_a_network(monkeypatch):
+    def unknown_host(*arguments):
+        raise socket.gaierror("name or service not known")
+
+    builder = Unprepared()
+    builder.url_infos = {"https://nowhere.invalid/data.tar.gz": None}
+    monkeypatch.setattr(data, "_builder", lambda dataset: builder)
+    monkeypatch.setattr(data, "getproxies", dict)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown_host)
+    with pytest.raises(DataError, match="gaierror"):
+        data.load("cifar10", "train")
+
+
 def test_an_empty_data_folder_is_asked_without_network(tmp_path):
     code = (
         "import socket; socket.socket.connect = None\n"
         "from keras_fm import data\n"
-        "data._builder('cifar10').download_and_prepare = lambda: 1 / 0\n"
+        "data._check_network = lambda builder: 1 / 0\n"
         "assert not data.is_prepared('cifar10')\n"
         "try: data.load('cifar10', 'test')\n"
         "except data.DataError as error: print(error)\n"

@@ -4,7 +4,7 @@ import pytest
 
 from keras_fm import data, evaluating
 from keras_fm.data import Examples
-from keras_fm.errors import DataError, InvalidInputError, UnknownNameError
+from keras_fm.errors import DataError, UnknownNameError
 
 
 @pytest.fixture(scope="module")
@@ -60,16 +60,16 @@ def test_unknown_slices_are_named(small_run):
 
 
 def test_no_examples_are_an_error(small_run):
-    with pytest.raises(InvalidInputError, match="at least one example"):
+    with pytest.raises(DataError, match=r"received uint8 \[0, 32, 32, 3\]"):
         evaluating.evaluate(small_run.model, data=helpers.noise(3).take(slice(0), "none"))
 
 
 def test_labels_the_model_does_not_have_are_named(small_run):
-    with pytest.raises(InvalidInputError, match=r"has 10 labels, but 30 images of noise.*label 10"):
+    with pytest.raises(DataError, match=r"30 images of noise: expected labels from 0 to 9; received 0 to 10"):
         evaluating.evaluate(small_run.model, data=helpers.noise(30, classes=11))
 
 
 def test_images_of_another_size_are_an_error(small_run):
     small = Examples(np.zeros((3, 28, 28, 3), np.uint8), np.zeros(3, int), "small ones")
-    with pytest.raises(DataError, match=r"\(28, 28, 3\)"):
+    with pytest.raises(DataError, match=r"small ones.*\[3, 28, 28, 3\]"):
         evaluating.evaluate(small_run.model, data=small)

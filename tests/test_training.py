@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import tomllib
 
 import helpers
@@ -165,7 +166,7 @@ def test_everything_is_checked_before_anything_is_written(change, error, receive
 
 @pytest.mark.parametrize("name", ["cifar_cnn_basik", "cifar_cnn_basic.tag"])
 def test_only_a_models_bare_name_trains(name, tmp_path):
-    with pytest.raises(UnknownNameError, match=name.replace(".", r"\.") + "|'tag'"):
+    with pytest.raises(UnknownNameError, match=re.escape(name)):
         training.train(name, data="sample", run_dir=tmp_path / "run", validation_examples=56)
     assert not any(tmp_path.iterdir())
 
