@@ -6,6 +6,7 @@ Nothing but the standard library and the registry is imported before the verb is
 
 import argparse
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -117,6 +118,7 @@ def _import_keras() -> None:
     Its first lines come before it reads its own log level; they are shown where the import fails.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors also come as exceptions
+    logging.getLogger("absl").setLevel(logging.ERROR)  # TFDS warns of each folder that is not there
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as remarks:
         os.dup2(remarks.fileno(), 2)
