@@ -11,10 +11,14 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keras_fm import __version__, registry
 from keras_fm.errors import KerasFmError
+from keras_fm.metrics import METRICS
+
+if TYPE_CHECKING:
+    from keras_fm.entry import Seeds
 
 EXAMPLES = """examples:
   keras-fm list "cifar*"
@@ -144,7 +148,7 @@ def _verb(verbs: Any, run: Any, summary: str, example: str) -> argparse.Argument
 
 def _list(options: argparse.Namespace) -> int:
     names = registry.list_models(options.pattern, task=options.task, pretrained=options.pretrained)
-    rows: list[tuple[str, ...]] = [("model", "task", "data", "parameters", "accuracy")]
+    rows: list[tuple[str, ...]] = [("model", "task", "data", "parameters", "on the test split")]
     rows += [_row(registry.rooms()[name].table) for name in names]
     _print_table(rows)
     return 0
@@ -157,8 +161,13 @@ def _row(entry: dict[str, Any]) -> tuple[str, ...]:
         entry["task"],
         entry["dataset"],
         f"{record['parameters']:,}" if record else "",
-        f"{record['accuracy']:.2%}" if record else "no weights",
+        _headline(record["metrics"]) if record else "no weights",
     )
+
+
+def _headline(metrics: dict[str, float]) -> str:
+    name, value = next(iter(metrics.items()))
+    return f"{METRICS[name].title} {METRICS[name].write(value)}"
 
 
 def _info(options: argparse.Namespace) -> int:
@@ -176,12 +185,20 @@ def _info(options: argparse.Namespace) -> int:
         seeds = record.seeds
         rows += [
             (f"weights {tag}", f"{record.parameters:,} parameters, {record.bytes:,} bytes"),
-            ("", f"accuracy {record.accuracy:.2%}, with mirror {record.accuracy_mirror:.2%}"),
-            ("", f"seeds {seeds.seeds}: " + ", ".join(f"{a:.2%}" for a in seeds.accuracy)),
+            *(("", _claim(name, value, seeds)) for name, value in record.metrics.items()),
             ("", f"{record.maker.minutes:.0f} minutes on {record.maker.hardware}"),
         ]
     _print_table(rows)
     return 0
+
+
+def _claim(name: str, value: float, seeds: "Seeds") -> str:
+    metric = METRICS[name]
+    each = ", ".join(
+        f"{metric.write(one)} (seed {seed})"
+        for seed, one in zip(seeds.seeds, seeds.metrics[name], strict=True)
+    )
+    return f"{metric.title} {metric.write(value)}; trained: {each}"
 
 
 def _predict(options: argparse.Namespace) -> int:

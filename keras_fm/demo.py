@@ -41,7 +41,7 @@ def demo(directory: str | os.PathLike[str] = "runs") -> int:
     sample = data.sample(registry.info(MODEL).dataset)
     with _step(f"classify the {sample.origin}"):
         scores = evaluating.evaluate(model, data=sample)
-    claimed = registry.info(MODEL).weights_of().accuracy
+    claimed = registry.info(MODEL).weights_of().metrics["accuracy"]
     print(f"    accuracy {scores['accuracy']:.1%} (on all test images: {claimed:.2%})\n")
 
     places = _by_place(sample, registry.info(MODEL).labels)

@@ -8,11 +8,12 @@ from msgspec import Meta
 
 from keras_fm import schema
 from keras_fm.errors import SchemaError, UnknownNameError, suggest
+from keras_fm.metrics import METRICS
 from keras_fm.schema import Struct
 
 Task = Literal["image-classification"]
 Positive = Annotated[int, Meta(gt=0)]
-Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+NotNegative = Annotated[float, Meta(ge=0.0)]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 # Weights lie in their model's room: no absolute path, no way out of it.
 RoomPath = Annotated[str, Meta(pattern=r"^(?!\.)[\w.-]+(/(?!\.)[\w.-]+)*$")]
@@ -29,12 +30,11 @@ class Input(Struct, frozen=True, kw_only=True):
 
 
 class Seeds(Struct, frozen=True, kw_only=True):
-    """The same recipe from several seeds: the metric of each, in the order of `seeds`."""
+    """The same recipe from several seeds: each metric's values, in the order of `seeds`."""
 
     seeds: Annotated[list[int], Meta(min_length=1)]
-    accuracy: list[Fraction]
-    accuracy_mirror: list[Fraction]
-    minutes: list[float]
+    minutes: list[NotNegative]
+    metrics: dict[str, list[NotNegative]]
 
 
 class Maker(Struct, frozen=True, kw_only=True):
@@ -50,8 +50,8 @@ class Maker(Struct, frozen=True, kw_only=True):
 class Weights(Struct, frozen=True, kw_only=True):
     """One weights file and every claim about it; `keras_fm.verify` measures them again.
 
-    accuracy: on all examples of `split`, a fraction; `accuracy_mirror` averages the logits of each
-    image and its mirror image. `sample_correct`: right answers on the bundled sample.
+    metrics: by name (`keras_fm.metrics`), of the stored file on all `examples` of `split`; the
+    first is the one that lists show. sample: the same on the bundled sample.
     flops: floating-point operations for one example, a multiply-add counting as two.
     """
 
@@ -64,9 +64,8 @@ class Weights(Struct, frozen=True, kw_only=True):
     dataset: str
     split: str
     examples: Positive
-    accuracy: Fraction
-    accuracy_mirror: Fraction
-    sample_correct: int
+    metrics: Annotated[dict[str, NotNegative], Meta(min_length=1)]
+    sample: dict[str, NotNegative]
     licence: str
     recipe: RoomPath
     recipe_sha256: Sha256
@@ -116,6 +115,8 @@ def load_entry(path: Path) -> Entry:
     for tag, weights in _tables(table.get("weights", {})).items():
         schema.convert(weights, Weights, where=f"{path}: [weights.{tag}]")
     entry = schema.convert(table, Entry, where=str(path))
+    for tag, record in entry.weights.items():
+        _check_metrics(record, where=f"{path}: [weights.{tag}]")
     _check_across_fields(entry, path)
     return entry
 
@@ -141,6 +142,28 @@ def _check_across_fields(entry: Entry, path: Path) -> None:
         raise SchemaError(
             f"{path}: field 'labels': a classifier has at least 2, received {entry.labels!r}"
         )
+
+
+def _check_metrics(record: Weights, where: str) -> None:
+    for table, names in {
+        "sample": [*record.sample],
+        "seeds.metrics": [*record.seeds.metrics],
+    }.items():
+        if names != [*record.metrics]:
+            raise SchemaError(
+                f"{where}: field {table!r}: expected {[*record.metrics]} as in 'metrics', received "
+                f"{names}"
+            )
+    for name, value in record.metrics.items():
+        if name not in METRICS:
+            raise SchemaError(
+                f"{where}: field 'metrics': no metric {name!r}. {suggest(name, METRICS)}"
+            )
+        if value > METRICS[name].highest:
+            raise SchemaError(
+                f"{where}: field 'metrics.{name}': expected at most {METRICS[name].highest}, "
+                f"received {value}"
+            )
 
 
 def as_dict(entry: Entry) -> dict[str, Any]:

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 import keras
 
 from keras_fm import data, evaluating, models, recipe, registry, weights
-
-# A figure's last digit as the entry writes it, plus what other hardware may round differently:
-# five images of 10,000.
-ACCURACY_TOLERANCE = 0.0005
+from keras_fm.metrics import METRICS
 
 
 @dataclass(frozen=True)
@@ -46,10 +43,10 @@ class Report:
 
 
 def verify(name: str) -> Report:
-    """Measures parameters, FLOPs, bytes, sha256 and accuracy of a model's weights again.
+    """Measures parameters, FLOPs, bytes, sha256 and metrics of a model's weights again.
 
-    Accuracy is measured on the full test split where it lies on this machine, else on the bundled
-    sample; the report says which.
+    The metrics are measured on the full test split where it lies on this machine, else on the
+    bundled sample; the report says which.
 
     Args:
         name: `"model"` (its default weights) or `"model.tag"`.
@@ -72,21 +69,9 @@ def verify(name: str) -> Report:
     if keras.backend.backend() == "tensorflow":  # the counter reads a TensorFlow graph
         checks.append(_exact("FLOPs", record.flops, flops(model)))
     if full:
-        checks += [
-            _exact("test examples", record.examples, scores["examples"]),
-            _close("accuracy", record.accuracy, scores["accuracy"]),
-            _close("accuracy, mirror", record.accuracy_mirror, scores["accuracy_mirror"]),
-        ]
-    else:
-        right = round(scores["accuracy"] * scores["examples"])
-        checks.append(
-            Check(
-                "right on the sample",
-                f"{record.sample_correct} of {scores['examples']}",
-                f"{right} of {scores['examples']}",
-                abs(right - record.sample_correct) <= 1,  # one may lie on the edge
-            )
-        )
+        checks.append(_exact("test examples", record.examples, scores["examples"]))
+    for metric, claimed in (record.metrics if full else record.sample).items():
+        checks.append(_close(metric, claimed, scores[metric], scores["examples"]))
     return Report(name, scores["data"], tuple(checks))
 
 
@@ -115,9 +100,10 @@ def _exact(claim: str, claimed: object, measured: object) -> Check:
     return Check(claim, _words(claimed), _words(measured), claimed == measured)
 
 
-def _close(claim: str, claimed: float, measured: float) -> Check:
-    holds = abs(claimed - measured) <= ACCURACY_TOLERANCE
-    return Check(claim, f"{claimed:.2%}", f"{measured:.2%}", holds)
+def _close(name: str, claimed: float, measured: float, examples: int) -> Check:
+    metric = METRICS[name]
+    holds = metric.same(claimed, measured, examples)
+    return Check(metric.title, metric.write(claimed), metric.write(measured), holds)
 
 
 def _words(value: object) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from keras_fm import registry
+from keras_fm.metrics import METRICS
 
 if TYPE_CHECKING:
     import keras
@@ -173,19 +174,25 @@ def write_record(room: Path, **claims: Any) -> None:
         "dataset": "cifar10",
         "split": "test",
         "examples": 10_000,
-        "accuracy": 0.1,
-        "accuracy_mirror": 0.1,
-        "sample_correct": 26,
         "licence": "Apache-2.0",
         "recipe": "recipe.toml",
         "recipe_sha256": "0" * 64,
     }
     maker = {"keras": "3", "backend": "x", "precision": "float32", "hardware": "x", "minutes": 1.0}
-    seeds = {"seeds": [0], "accuracy": [0.1], "accuracy_mirror": [0.1], "minutes": [1.0]}
+    tables = {
+        "": record,
+        "maker": maker,
+        "metrics": {"accuracy": 0.1, "accuracy_mirror": 0.1},
+        "sample": {"accuracy": 0.1, "accuracy_mirror": 0.1},
+        "seeds": {"seeds": [0], "minutes": [1.0]},
+        "seeds.metrics": {"accuracy": [0.1], "accuracy_mirror": [0.1]},
+    }
     text = 'default_weights = "first"\n' + (room / "entry.toml").read_text()
-    for name, table in {"": record | claims, ".maker": maker, ".seeds": seeds}.items():
-        text += f"\n[weights.first{name}]\n"
-        text += "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+    claims = {"": {key: value for key, value in claims.items() if key not in tables}, **claims}
+    for name, table in tables.items():
+        text += f"\n[weights.first{'.' * bool(name)}{name}]\n"
+        values = (table | claims.get(name, {})).items()
+        text += "".join(f"{key} = {json.dumps(value)}\n" for key, value in values)
     (room / "entry.toml").write_text(text)
     registry.rooms.cache_clear()
 
@@ -205,7 +212,7 @@ def write_weights(room: Path, *, storage: str = "float32", **claims: Any) -> Non
         "storage": storage,
         "parameters": model.count_params(),
         "flops": verifying.flops(model),
-        "sample_correct": round(scores["accuracy"] * scores["examples"]),
+        "sample": {name: round(scores[name], 4) for name in METRICS},
         "recipe_sha256": recipe.fingerprint(room / "recipe.toml"),
     }
     write_record(room, **(measured | claims))
@@ -276,5 +283,6 @@ def _check_weights(room: Any, tag: str) -> None:
     assert recipe.fingerprint(room.path / record.recipe) == record.recipe_sha256
     model = models.get(f"{room.name}.{tag}")
     assert model.count_params() == record.parameters
-    counts = {len(record.seeds.seeds), len(record.seeds.accuracy), len(record.seeds.minutes)}
-    assert counts == {len(record.seeds.accuracy_mirror)}, f"{room.name}.{tag}: other lengths"
+    lengths = {len(values) for values in record.seeds.metrics.values()}
+    lengths |= {len(record.seeds.seeds), len(record.seeds.minutes)}
+    assert len(lengths) == 1, f"{room.name}.{tag}: other lengths"

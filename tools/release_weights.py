@@ -17,7 +17,8 @@ from typing import Any
 import tomlkit
 
 from keras_fm import data, evaluating, models, recipe, registry, runs, verifying, weights
-from keras_fm.errors import RunError
+from keras_fm.errors import KerasFmError, RunError
+from keras_fm.metrics import METRICS
 
 LICENCE = "Apache-2.0"
 
@@ -36,17 +37,23 @@ def main() -> None:
 
     scores = [evaluating.evaluate(run.model) for run in finished]
     for run, score in zip(finished, scores, strict=True):
-        print(f"{run.path}: {score['accuracy']:.2%}, mirror {score['accuracy_mirror']:.2%}")
+        print(f"{run.path}: {_claimed(score)}")
     file = _store(finished[0], room, options.tag)
     record = _measure(file, room, finished[0])
     record["seeds"] = {
         "seeds": [runs.read(run.path)["seed"] for run in finished],
-        "accuracy": [round(score["accuracy"], 4) for score in scores],
-        "accuracy_mirror": [round(score["accuracy_mirror"], 4) for score in scores],
         "minutes": [round(run.minutes, 1) for run in finished],
+        "metrics": {
+            name: [_claimed(score)[name] for score in scores] for name in record["metrics"]
+        },
     }
     _record(room, options.tag, record)
-    print(f"released {file}: {record['accuracy']:.2%} on {record['examples']:,} test images")
+    print(f"released {file}: {record['metrics']} on {record['examples']:,} test examples")
+
+
+def _claimed(scores: dict[str, Any]) -> dict[str, float]:
+    """The metrics that an entry can claim, as it writes them."""
+    return {name: round(scores[name], 4) for name in METRICS if name in scores}
 
 
 def _check_same_recipe(finished: list[runs.Run], room: registry.Room) -> None:
@@ -80,9 +87,8 @@ def _measure(file: Path, room: registry.Room, run: runs.Run) -> dict[str, Any]:
         "dataset": room.entry.dataset,
         "split": "test",
         "examples": score["examples"],
-        "accuracy": round(score["accuracy"], 4),
-        "accuracy_mirror": round(score["accuracy_mirror"], 4),
-        "sample_correct": round(sample["accuracy"] * sample["examples"]),
+        "metrics": _claimed(score),
+        "sample": _claimed(sample),
         "licence": LICENCE,
         "recipe": "recipe.toml",
         "recipe_sha256": recipe.fingerprint(room.path / "recipe.toml"),
@@ -112,4 +118,7 @@ def _record(room: registry.Room, tag: str, record: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KerasFmError as error:
+        raise SystemExit(f"release_weights: {error}") from None

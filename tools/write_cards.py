@@ -13,6 +13,7 @@ from pathlib import Path
 
 from keras_fm import registry
 from keras_fm.entry import Entry, Weights
+from keras_fm.metrics import METRICS
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- table -->\n", "<!-- end of table -->\n"
@@ -43,11 +44,11 @@ def current_texts() -> dict[Path, str]:
 
 def zoo_table(entries: list[Entry]) -> str:
     """The table of the README: a line a model."""
-    rows = [("Model", "Data", "Parameters", "Test accuracy", "With mirror", "Training")]
+    rows = [("Model", "Data", "Parameters", "On the test split", "Training")]
     for entry in entries:
         link = f"[`{entry.name}`](zoo/{entry.name}/)"
         if not entry.pretrained:
-            rows.append((link, entry.dataset, "", "no weights yet", "", ""))
+            rows.append((link, entry.dataset, "", "no weights yet", ""))
             continue
         record = entry.weights_of()
         rows.append(
@@ -55,8 +56,9 @@ def zoo_table(entries: list[Entry]) -> str:
                 link,
                 entry.dataset,
                 f"{record.parameters:,}",
-                _mean(record.seeds.accuracy),
-                _mean(record.seeds.accuracy_mirror),
+                "; ".join(
+                    f"{METRICS[name].title} {_mean(name, record)}" for name in record.metrics
+                ),
                 f"{statistics.mean(record.seeds.minutes):.0f} min",
             )
         )
@@ -72,16 +74,17 @@ def card_table(entry: Entry) -> str:
 
 
 def _claims(record: Weights) -> list[tuple[str, str]]:
-    seeds = record.seeds
-    each = ", ".join(
-        f"{seed}: {value:.2%}" for seed, value in zip(seeds.seeds, seeds.accuracy, strict=True)
-    )
+    rows = [("Data", f"`{record.dataset}`, {record.split} split, {record.examples:,} examples")]
+    for name, value in record.metrics.items():
+        metric = METRICS[name]
+        values = zip(record.seeds.seeds, record.seeds.metrics[name], strict=True)
+        rows += [
+            (f"{metric.title.capitalize()}, of the stored file", metric.write(value)),
+            (f"{metric.title.capitalize()}, mean over seeds", _mean(name, record)),
+            ("... by seed", ", ".join(f"{seed}: {metric.write(one)}" for seed, one in values)),
+        ]
     return [
-        ("Data", f"`{record.dataset}`, {record.split} split, {record.examples:,} examples"),
-        ("Accuracy of the stored file", f"{record.accuracy:.2%}"),
-        ("The same, averaged with the mirror image", f"{record.accuracy_mirror:.2%}"),
-        ("Accuracy by seed", each),
-        ("Mean over seeds", f"{_mean(seeds.accuracy)}; with mirror {_mean(seeds.accuracy_mirror)}"),
+        *rows,
         ("Parameters", f"{record.parameters:,}"),
         ("FLOPs for one example", f"{record.flops / 1e6:,.1f} million"),
         ("File", f"{record.bytes:,} bytes, {record.storage}"),
@@ -92,11 +95,13 @@ def _claims(record: Weights) -> list[tuple[str, str]]:
     ]
 
 
-def _mean(values: list[float]) -> str:
+def _mean(name: str, record: Weights) -> str:
+    """Mean and standard deviation over the seeds."""
+    write, values = METRICS[name].write, record.seeds.metrics[name]
     if len(values) == 1:
-        return f"{values[0]:.2%} (1 seed)"
+        return f"{write(values[0])} (1 seed)"
     deviation = statistics.stdev(values)
-    return f"{statistics.mean(values):.2%} ± {deviation * 100:.2f} ({len(values)} seeds)"
+    return f"{write(statistics.mean(values))} ± {write(deviation)} ({len(values)} seeds)"
 
 
 def _markdown(rows: list[tuple[str, ...]]) -> str:

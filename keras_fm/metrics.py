@@ -1,0 +1,40 @@
+"""The metrics that an entry can claim: their names, how they are written, how near is the same."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How one metric is shown and compared.
+
+    title: in tables. form: format specification of a value. tolerance: how much other hardware may
+    differ. share: it is the share of right answers, of which one may lie on the edge.
+    highest: no value is above it.
+    """
+
+    title: str
+    form: str
+    tolerance: float
+    share: bool = False
+    highest: float = math.inf
+
+    def write(self, value: float) -> str:
+        """The value as tables show it."""
+        return f"{value:{self.form}}"
+
+    def same(self, claimed: float, measured: float, examples: int) -> bool:
+        """Whether a measurement on so many examples confirms the claim."""
+        one_answer = 1.01 / examples if self.share else 0.0
+        return abs(claimed - measured) <= max(self.tolerance, one_answer)
+
+
+def _share(title: str) -> Metric:
+    # Five answers of 10,000, and half of the claim's last digit, which is rounded.
+    return Metric(title, ".2%", tolerance=0.00055, share=True, highest=1.0)
+
+
+METRICS = {
+    "accuracy": _share("accuracy"),
+    "accuracy_mirror": _share("accuracy, mirror"),  # averaged with the mirror image's logits
+}
