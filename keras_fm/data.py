@@ -4,7 +4,7 @@ import socket
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -18,24 +18,38 @@ if TYPE_CHECKING:
 SAMPLE = "sample"
 
 
+# An array, or a dict with one for each column of a table; the first axis counts the examples.
+Inputs = Any
+
+
 @dataclass(frozen=True)
 class Examples:
-    """Labelled images in memory.
+    """Inputs and what a model is to answer to them, in memory.
 
-    images: uint8, `[examples, height, width, channels]`. labels: int64, `[examples]`.
+    inputs: uint8 images `[examples, height, width, channels]`; texts `[examples]`, bytes; or a
+    table's columns by name, each `[examples]`, numbers or strings.
+    targets: `[examples]`, the index of the class, or the quantity.
     origin: which data set and split they are, in words.
     """
 
-    images: np.ndarray
-    labels: np.ndarray
+    inputs: Inputs
+    targets: np.ndarray
     origin: str
 
     def __len__(self) -> int:
-        return len(self.images)
+        columns = self.inputs.values() if isinstance(self.inputs, dict) else [self.inputs]
+        return len(next(iter(columns)))
 
     def take(self, which: slice | np.ndarray, origin: str) -> "Examples":
         """Some of the examples; `origin` says which."""
-        return Examples(self.images[which], self.labels[which], origin)
+        return Examples(take(self.inputs, which), self.targets[which], origin)
+
+
+def take(inputs: Inputs, which: slice | np.ndarray) -> Inputs:
+    """Some examples of one array, or of each column."""
+    if isinstance(inputs, dict):
+        return {name: column[which] for name, column in inputs.items()}
+    return inputs[which]
 
 
 def load(dataset: str, split: str) -> Examples:
@@ -43,7 +57,8 @@ def load(dataset: str, split: str) -> Examples:
 
     Args:
         dataset: TFDS name, such as `"cifar10"`. TFDS's own `TFDS_DATA_DIR` says where it lies.
-        split: a split of it, or `"sample"`: a few hundred test examples that ship with the package.
+        split: a split of it, such as `"test"` or `"train[:90%]"`; or `"sample"`: a few hundred test
+            examples that ship with the package.
 
     Raises:
         DataError: the data is not on this machine and can't be downloaded.
@@ -68,38 +83,6 @@ def cut_validation(whole: Examples, count: int) -> tuple[Examples, Examples | No
     )
 
 
-def check(examples: Examples, shape: tuple[int | None, ...], num_classes: int) -> None:
-    """Checks that a model for images of `shape` with `num_classes` labels can take the examples.
-
-    Raises:
-        DataError: it can't; the sentence says what was received.
-    """
-    if not isinstance(examples, Examples):
-        raise DataError(
-            f"expected keras_fm.data.Examples(images, labels, origin); received "
-            f"{type(examples).__name__}"
-        )
-    images, labels = np.asarray(examples.images), np.asarray(examples.labels)
-    fits = images.ndim == 4 and all(
-        wanted in (None, given) for wanted, given in zip(shape, images.shape[1:], strict=True)
-    )
-    if len(images) == 0 or not fits or images.dtype != np.uint8:
-        raise DataError(
-            f"{examples.origin}: expected uint8 images [examples, {', '.join(map(str, shape))}]; "
-            f"received {images.dtype} {list(images.shape)}"
-        )
-    if labels.shape != (len(images),) or labels.dtype.kind not in "iu":
-        raise DataError(
-            f"{examples.origin}: expected one whole number for each of the {len(images)} images as "
-            f"labels; received {labels.dtype} {list(labels.shape)}"
-        )
-    if labels.min() < 0 or labels.max() >= num_classes:
-        raise DataError(
-            f"{examples.origin}: expected labels from 0 to {num_classes - 1}; received "
-            f"{labels.min()} to {labels.max()}"
-        )
-
-
 def is_prepared(dataset: str) -> bool:
     """Whether the whole data set lies on this machine."""
     return bool(_builder(dataset).is_prepared())
@@ -114,8 +97,10 @@ def sample(dataset: str) -> Examples:
         known = {name.removesuffix(".npz") for name in names if name.endswith(".npz")}
         raise UnknownNameError(f"no bundled sample of {dataset!r}. {suggest(dataset, known)}")
     with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-        images, labels = arrays["images"], arrays["labels"]
-    return Examples(images, labels, f"bundled sample of {len(images)} {dataset} test images")
+        targets = arrays["targets"]
+        columns = {name.partition("/")[2]: arrays[name] for name in arrays if "inputs" in name}
+    inputs = columns.pop("", columns)  # one array without a name, or a table
+    return Examples(inputs, targets, f"bundled sample of {len(targets)} {dataset} test examples")
 
 
 @cache
@@ -134,12 +119,22 @@ def _load_tfds(dataset: str, split: str) -> Examples:
                 "it, or connect to the network; the bundled sample needs neither "
                 f"(split={SAMPLE!r})"
             ) from error
-    if split not in builder.info.splits:
+    if split.partition("[")[0] not in builder.info.splits:
         known = [*builder.info.splits, SAMPLE]
         raise UnknownNameError(f"{dataset!r} has no split {split!r}. {suggest(split, known)}")
     # batch_size=-1 is one batch with everything: 50,000 CIFAR images are 154 MB.
-    arrays = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1, shuffle_files=False))
-    return Examples(arrays["image"], arrays["label"], f"{dataset} {split}")
+    whole = builder.as_dataset(split=split, batch_size=-1, shuffle_files=False, as_supervised=True)
+    inputs, targets = tfds.as_numpy(whole)
+    if isinstance(inputs, dict):
+        features = builder.info.features[builder.info.supervised_keys[0]]
+        inputs = {name: _with_names(column, features[name]) for name, column in inputs.items()}
+    return Examples(inputs, targets, f"{dataset} {split}")
+
+
+def _with_names(column: np.ndarray, feature: Any) -> np.ndarray:
+    """A table's column, the names of its categories in place of TFDS's numbers."""
+    names = getattr(feature, "names", None)
+    return column if names is None else np.array(names)[column]
 
 
 def _check_network(builder: "DatasetBuilder") -> None:

@@ -59,8 +59,8 @@ def demo(directory: str | os.PathLike[str] = "runs") -> int:
     with _step("export the fine-tuned model as a SavedModel"):
         version = exporting.export(run.model, folder / "export")
     with _step("ask the export in a second process, with plain TensorFlow"):
-        served, labels = _ask(version, sample.images, folder)
-    expected = evaluating.predict_logits(run.model, sample.images)
+        served, labels = _ask(version, sample.inputs, folder)
+    expected = run.model.predict(sample.inputs, verbose=0)
     difference = float(np.abs(served - expected).max())
     agree = bool(difference <= 1e-5) and labels == [list(PLACES)[i] for i in expected.argmax(-1)]
     print(f"    largest difference of a logit {difference:.1e}: {'agrees' if agree else 'DIFFERS'}")
@@ -84,8 +84,8 @@ def _step(what: str) -> Iterator[None]:
 
 def _by_place(sample: Examples, labels: list[str]) -> Examples:
     place_of = {label: place for place, names in enumerate(PLACES.values()) for label in names}
-    places = np.array([place_of[labels[label]] for label in sample.labels])
-    return Examples(sample.images, places, sample.origin)
+    places = np.array([place_of[labels[label]] for label in sample.targets])
+    return Examples(sample.inputs, places, sample.origin)
 
 
 def _ask(version: Path, images: np.ndarray, folder: Path) -> tuple[np.ndarray, list[str]]:

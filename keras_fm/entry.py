@@ -75,13 +75,17 @@ class Weights(Struct, frozen=True, kw_only=True):
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """A model of the zoo: `keras_fm.info(name)`."""
+    """A model of the zoo: `keras_fm.info(name)`.
+
+    dataset: TFDS name. splits: "train" and "test" in TFDS's own terms, where they are not its own.
+    """
 
     name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")]
     title: str
     summary: str
     task: Task
     dataset: str
+    splits: dict[str, str] = {}
     inputs: Annotated[list[Input], Meta(min_length=1)]
     labels: list[str] = []
     sources: list[str] = []
@@ -92,6 +96,10 @@ class Entry(Struct, frozen=True, kw_only=True):
     def pretrained(self) -> bool:
         """Whether weights exist."""
         return bool(self.weights)
+
+    def split(self, name: str) -> str:
+        """TFDS's words for a split of the data set."""
+        return self.splits.get(name, name)
 
     def weights_of(self, tag: str | None = None) -> Weights:
         """The record of one tag (None: the default one); `UnknownNameError` names the others."""

@@ -2,15 +2,17 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from keras_fm import data as data_sets
-from keras_fm import models, precision, runs, training
+from keras_fm import models, precision, runs, tasks, training
 from keras_fm.data import Examples
 from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
+from keras_fm.identity import identify
 from keras_fm.recipe import load_recipe
 
 STRATEGIES = ("head", "full")
@@ -48,7 +50,8 @@ def fine_tune(
     recipe = load_recipe(_RECIPES / f"{strategy}.toml").override(**recipe_overrides)
     pretrained = runs.as_model(name_or_model)
     _check_labels(labels)
-    data_sets.check(data, pretrained.input_shape[1:], len(labels))
+    own = replace(identify(pretrained), labels=tuple(labels))
+    tasks.of(own).check(data)
     examples, validation = data_sets.cut_validation(data, recipe.validation_examples)
 
     path = runs.new_directory(run_dir, f"{pretrained.name}-{strategy}", seed)

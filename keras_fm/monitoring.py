@@ -2,18 +2,18 @@
 
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fm import pictures, runs
-from keras_fm.augmenting import TrainingBatches
+from keras_fm import runs
+from keras_fm.batches import Batches
+from keras_fm.tasks import Task
 
 
-def callbacks(path: Path, batches: TrainingBatches) -> list[keras.callbacks.Callback]:
+def callbacks(path: Path, batches: Batches, task: Task) -> list[keras.callbacks.Callback]:
     """The callbacks that write the logs and the history of the run in `path`."""
     return [
         FollowEpochs(batches),
@@ -21,7 +21,7 @@ def callbacks(path: Path, batches: TrainingBatches) -> list[keras.callbacks.Call
         keras.callbacks.TensorBoard(
             str(path / "logs"), write_graph=False, write_steps_per_second=False
         ),
-        RunSummaries(path, batches),
+        RunSummaries(path, batches, task),
     ]
 
 
@@ -33,7 +33,7 @@ def verbosity() -> int:
 class FollowEpochs(keras.callbacks.Callback):
     """Tells the batches which epoch begins, also when `fit` goes on from a checkpoint."""
 
-    def __init__(self, batches: TrainingBatches) -> None:
+    def __init__(self, batches: Batches) -> None:
         super().__init__()
         self.batches = batches
 
@@ -64,22 +64,22 @@ class HistoryFile(keras.callbacks.Callback):
 
 
 class RunSummaries(keras.callbacks.Callback):
-    """Writes the recipe, a grid of augmented inputs, and images per second of each epoch."""
+    """Writes the recipe, pictures of the inputs, and examples per second of each epoch."""
 
-    def __init__(self, path: Path, batches: TrainingBatches) -> None:
+    def __init__(self, path: Path, batches: Batches, task: Task) -> None:
         super().__init__()
         self.path = path
         self.batches = batches
+        self.task = task
         self.started = 0.0
         self.trained = 0.0
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self.writer = writer(self.path)
-        images, _ = self.batches[0]
         recipe = (self.path / "recipe.toml").read_text("utf-8")
         with self.writer.as_default(step=0):
             tf.summary.text("recipe", f"```toml\n{recipe}```")
-            tf.summary.image("augmented_inputs", pictures.grid(images[:64], columns=8)[None])
+            _write_images(self.task.draw_inputs(self.batches))
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.started = time.perf_counter()
@@ -88,25 +88,27 @@ class RunSummaries(keras.callbacks.Callback):
         self.trained = time.perf_counter()  # the validation after it does not count
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        images = len(self.batches) * self.batches.batch_size
+        examples = len(self.batches) * self.batches.batch_size
         with self.writer.as_default(step=epoch):
-            tf.summary.scalar("images_per_second", images / (self.trained - self.started))
+            speed = examples / (self.trained - self.started)
+            tf.summary.scalar(f"{self.task.unit}_per_second", speed)
         self.writer.flush()
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self.writer.close()
 
 
-def write_confusion_matrix(
-    path: Path, answers: np.ndarray, truth: np.ndarray, labels: Sequence[str]
-) -> None:
-    """Adds the picture of what was taken for what to the run's logs."""
-    counts = np.zeros((len(labels), len(labels)), int)
-    np.add.at(counts, (truth, answers), 1)
+def write_pictures(path: Path, drawn: dict[str, np.ndarray]) -> None:
+    """Adds pictures, uint8 `[rows, columns, channels]` by name, to the run's logs."""
     events = writer(path)
     with events.as_default(step=0):
-        tf.summary.image("confusion_matrix", pictures.confusion_matrix(counts, labels)[None])
+        _write_images(drawn)
     events.close()
+
+
+def _write_images(drawn: dict[str, np.ndarray]) -> None:
+    for name, picture in drawn.items():
+        tf.summary.image(name, picture[None])
 
 
 def writer(path: Path) -> tf.summary.SummaryWriter:

@@ -24,6 +24,7 @@ import keras
 
 from keras_fm import models, registry, weights
 from keras_fm.errors import InvalidInputError, RunError, UnknownNameError
+from keras_fm.identity import Identity, identify
 from keras_fm.recipe import Recipe
 
 
@@ -85,7 +86,7 @@ def describe(
     precision: str,
 ) -> None:
     """Writes what the run is, before it starts."""
-    identity = models.identify(model)
+    identity = identify(model)
     (path / "recipe.toml").write_text(recipe.to_toml(), "utf-8")
     about = {
         "model": identity.entry.name,
@@ -138,9 +139,8 @@ def open_run(path: str | os.PathLike[str]) -> Run:
             f"keras-fm train {about['model']} --run-dir {path} --resume"
         )
     room, _ = registry.find(about["model"])
-    model = models.build(room, len(about["labels"]))
+    model = models.build(room, Identity(room.entry, tuple(about["labels"])))
     weights.load(model, weights.Source(path / "model.weights.h5"))
-    models.mark(model, models.Identity(room.entry, tuple(about["labels"])))
     result = json.loads((path / "result.json").read_text("utf-8"))
     return Run(path, model, result["metrics"], result["minutes"])
 

@@ -7,12 +7,12 @@ from typing import Any
 import keras
 
 from keras_fm import data as data_sets
-from keras_fm import evaluating, models, monitoring, precision, registry, runs
-from keras_fm.augmenting import TrainingBatches
+from keras_fm import models, monitoring, precision, registry, runs, tasks
 from keras_fm.data import Examples
 from keras_fm.errors import DataError, RunError, UnknownNameError
 from keras_fm.recipe import Recipe, load_recipe
 from keras_fm.schedules import Triangle
+from keras_fm.tasks.task import BATCH
 
 
 def train(
@@ -51,8 +51,9 @@ def train(
         path, recipe, seed = _interrupted(run_dir, name, recipe_overrides)
     else:
         recipe = room.recipe.override(**recipe_overrides)
-    whole = _load(recipe, data)
-    data_sets.check(whole, tuple(room.entry.inputs[0].shape), len(room.entry.labels))
+    identity = models.identity_of(room)
+    whole = _load(room, recipe, data)
+    tasks.of(identity).check(whole)
     examples, validation = data_sets.cut_validation(whole, recipe.validation_examples)
     if resume:
         runs.check_data(path, examples.origin)
@@ -62,10 +63,10 @@ def train(
     resolved = precision.resolve(recipe.precision)
     keras.utils.set_random_seed(seed)
     with precision.policy(resolved):
-        model = models.build(room, len(room.entry.labels), **_any_side(recipe))
+        model = models.build(room, identity, **_any_side(recipe))
     adapt = getattr(room.module("model"), "adapt", None)
     if adapt is not None:
-        adapt(model, examples.images)
+        adapt(model, examples.inputs)
     if not resume:
         runs.describe(path, model, recipe, data=examples.origin, seed=seed, precision=resolved)
     try:
@@ -87,22 +88,19 @@ def fit(
     path: Path,
 ) -> runs.Run:
     """Trains `model` by the recipe into the run directory `path`, and measures and saves it."""
-    batches = TrainingBatches(examples, model.output_shape[-1], recipe, seed)
+    task = tasks.of(model)
+    batches = task.batches(examples, recipe, seed)
     compile_model(model, recipe, steps=len(batches) * recipe.epochs)
-    held_out = None
-    if validation is not None:
-        targets = keras.utils.to_categorical(validation.labels, model.output_shape[-1])
-        held_out = (validation.images, targets)
     model.fit(
         batches.stream(),
         epochs=recipe.epochs,
-        validation_data=held_out,
-        validation_batch_size=evaluating.BATCH,
+        validation_data=None if validation is None else task.held_out(validation),
+        validation_batch_size=BATCH,
         callbacks=[
-            *monitoring.callbacks(path, batches),
+            *monitoring.callbacks(path, batches, task),
             keras.callbacks.BackupAndRestore(str(path / "checkpoints")),
         ],
-        shuffle=False,  # TrainingBatches has shuffled, by seed and epoch
+        shuffle=False,  # the batches were shuffled, by seed and epoch
         verbose=monitoring.verbosity(),
     )
     trained = models.in_float32(model)
@@ -110,7 +108,7 @@ def fit(
 
 
 def compile_model(model: keras.Model, recipe: Recipe, steps: int) -> None:
-    """Compiles a classifier by its recipe; `steps` is the length of the whole training."""
+    """Compiles a model by its recipe; `steps` is the length of the whole training."""
     rate = recipe.learning_rate
     if recipe.schedule == "triangle":
         rate = Triangle(rate, steps, recipe.warmup)
@@ -124,11 +122,7 @@ def compile_model(model: keras.Model, recipe: Recipe, steps: int) -> None:
         optimizer = kinds[recipe.optimizer](**shared)
     model.compile(
         optimizer,
-        # One-hot targets: label smoothing needs them.
-        loss=keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=recipe.label_smoothing
-        ),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        **tasks.of(model).objective(recipe),
         jit_compile=keras.backend.backend() == "jax",  # slower with TensorFlow on a CPU
     )
 
@@ -139,22 +133,19 @@ def _any_side(recipe: Recipe) -> dict[str, None]:
 
 
 def _close(model: keras.Model, validation: Examples | None, path: Path) -> dict[str, float]:
-    """Measures the finished model on the validation cut, and draws its confusion matrix."""
+    """Measures the finished model on the validation cut, and draws what it answers."""
     if validation is None:
         return {}
-    scores = evaluating.evaluate(model, data=validation)
-    answers = evaluating.predict_logits(model, validation.images).argmax(-1)
-    monitoring.write_confusion_matrix(
-        path, answers, validation.labels, models.identify(model).labels
-    )
-    return {name: scores[name] for name in ("accuracy", "accuracy_mirror", "cross_entropy")}
+    task = tasks.of(model)
+    monitoring.write_pictures(path, task.draw_answers(model, validation))
+    return task.measure(model, validation)
 
 
-def _load(recipe: Recipe, data: Examples | str | None) -> Examples:
+def _load(room: registry.Room, recipe: Recipe, data: Examples | str | None) -> Examples:
     if isinstance(data, Examples):
         return data
     if data in (None, data_sets.SAMPLE):
-        return data_sets.load(recipe.dataset, data or "train")
+        return data_sets.load(recipe.dataset, data or room.entry.split("train"))
     raise DataError(
         f"data is None (the recipe's data set), {data_sets.SAMPLE!r} or Examples; received {data!r}"
     )

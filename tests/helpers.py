@@ -127,6 +127,17 @@ def all_weights(model: "keras.Model") -> list[np.ndarray]:
     return [np.asarray(values) for values in model.get_weights()]
 
 
+def logits(model: "keras.Model", images: np.ndarray) -> np.ndarray:
+    """What a model answers to images of its own size."""
+    return np.asarray(model.predict(images, verbose=0))
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities, computed plainly in 64 bit."""
+    powers = np.exp(np.asarray(logits, np.float64))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
 def same_weights(one: "keras.Model", other: "keras.Model") -> bool:
     """Whether two models hold the same weights, bit for bit."""
     pairs = zip(all_weights(one), all_weights(other), strict=True)
@@ -220,13 +231,12 @@ def write_weights(room: Path, *, storage: str = "float32", **claims: Any) -> Non
 
 def train_one_step(model: "keras.Model", name: str, count: int = 8) -> float:
     """One step with the recipe's compile on some of the sample; the loss."""
-    from keras_fm import data, training
-    from keras_fm.augmenting import TrainingBatches
+    from keras_fm import data, tasks, training
 
     room, _ = registry.find(name)
     examples = data.sample(room.entry.dataset).take(slice(count), "a few")
     recipe = room.recipe.override(sides=[], side_starts=[])  # images as large as the model's input
-    batches = TrainingBatches(examples, model.output_shape[-1], recipe, seed=0)
+    batches = tasks.of(model).batches(examples, recipe, seed=0)
     training.compile_model(model, room.recipe, steps=10)
     return float(model.train_on_batch(*batches[0], return_dict=True)["loss"])
 
@@ -252,7 +262,7 @@ def run_model_test(name: str) -> None:
     assert models.get(name, weights=None, num_classes=3).output_shape == (None, 3)
 
     with precision.policy("bfloat16"):
-        mixed = models.build(room, len(room.entry.labels))
+        mixed = models.build(room, models.identity_of(room))
     assert mixed.get_layer("logits").dtype_policy.name == "float32"
     assert np.isfinite(train_one_step(mixed, name))
     for tag in room.entry.weights:

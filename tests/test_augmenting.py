@@ -2,7 +2,7 @@ import helpers
 import numpy as np
 import pytest
 
-from keras_fm.augmenting import TrainingBatches, cut_out, translate
+from keras_fm.augmenting import AugmentedImages, cut_out, translate
 from keras_fm.data import Examples
 
 EVERYTHING = {"flip": "random", "translate": 3, "cutout": 8}
@@ -28,7 +28,9 @@ def numbered(count=12):
 
 
 def batches(examples=None, seed=0, **fields):
-    return TrainingBatches(examples or numbered(), 3, helpers.recipe(**fields), seed)
+    examples = examples or numbered()
+    targets = np.eye(3, dtype="float32")[examples.targets]
+    return AugmentedImages(examples.inputs, targets, recipe=helpers.recipe(**fields), seed=seed)
 
 
 def epoch_of(made, epoch=0):
@@ -88,7 +90,7 @@ def test_a_batch_is_no_larger_than_the_data():
 def test_without_augmentation_images_stay_as_they_are():
     images, _ = epoch_of(batches())
     examples = numbered()
-    np.testing.assert_array_equal(images[images[:, 0, 3, 0].argsort()], examples.images)
+    np.testing.assert_array_equal(images[images[:, 0, 3, 0].argsort()], examples.inputs)
 
 
 def test_alternating_flips_show_both_sides_in_two_epochs():
@@ -112,8 +114,8 @@ def test_random_flips_mirror_about_half():
 def test_a_mirror_image_is_reversed_in_columns():
     noise = helpers.noise(4)
     made = batches(noise, flip="random", seed=1)
-    known = {image.tobytes() for image in noise.images}
-    mirrors = {np.ascontiguousarray(image[:, ::-1]).tobytes() for image in noise.images}
+    known = {image.tobytes() for image in noise.inputs}
+    mirrors = {np.ascontiguousarray(image[:, ::-1]).tobytes() for image in noise.inputs}
     seen = {image.tobytes() for image in epoch_of(made)[0]}
     assert len(seen) == 4
     assert seen <= known | mirrors
@@ -149,18 +151,18 @@ def test_cut_out_paints_a_square():
 
 def test_cut_out_fills_with_the_mean_colour():
     made = batches(numbered(12), cutout=4)
-    assert made.fill.tolist() == [56, 56, 56]  # 5.5 + 50, rounded
+    assert made.mean_colour.tolist() == [56, 56, 56]  # 5.5 + 50, rounded
     images, _ = epoch_of(made)
     assert (images == 56).any(axis=(1, 2, 3)).all()
 
 
 def test_the_originals_stay_as_they_are():
     noise = helpers.noise(12)
-    before = noise.images.copy()
+    before = noise.inputs.copy()
     for flip in ("none", "random", "alternating"):
         for fields in ({"cutout": 8}, {"cutout": 8, "translate": 2}, {}):
             epoch_of(batches(noise, flip=flip, **fields), 1)
-    np.testing.assert_array_equal(noise.images, before)
+    np.testing.assert_array_equal(noise.inputs, before)
 
 
 def test_images_are_scaled_to_the_side_of_the_epoch():
@@ -186,4 +188,4 @@ def test_the_stream_is_the_batches_of_the_epoch():
 
 
 def augmented(**fields):
-    return TrainingBatches(helpers.noise(12), 3, helpers.recipe(**fields), seed=0)
+    return batches(helpers.noise(12), **fields)

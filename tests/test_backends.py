@@ -14,7 +14,7 @@ import sys
 import numpy as np
 from keras_fm import data, models
 name, file, answers = sys.argv[1:]
-images = data.sample("cifar10").images[:32]
+images = data.sample("cifar10").inputs[:32]
 np.save(answers, models.get(name, weights=file).predict(images, verbose=0))
 """
 
@@ -39,6 +39,6 @@ def test_it_answers_what_tensorflow_answers(name, tmp_path):
         ON_TENSORFLOW, name, file, tmp_path / "answers.npy", KERAS_BACKEND="tensorflow"
     )
     assert done.returncode == 0, done.stderr
-    images = data.sample("cifar10").images[:32]
+    images = data.sample("cifar10").inputs[:32]
     ours = np.asarray(model.predict(images, verbose=0))
     np.testing.assert_allclose(ours, np.load(tmp_path / "answers.npy"), atol=1e-4)

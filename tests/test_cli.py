@@ -62,7 +62,14 @@ def test_list_can_be_narrowed(capsys, tiny_net):
     _, out, _ = run(capsys, "list", "tiny*", "--pretrained", "--task", "image-classification")
     header, row = out.splitlines()
     assert header.split() == ["model", "task", "data", "parameters", "on", "the", "test", "split"]
-    assert row.split() == ["tiny_net", "image-classification", "cifar10", "100", "accuracy", "10.00%"]
+    assert row.split() == [
+        "tiny_net",
+        "image-classification",
+        "cifar10",
+        "100",
+        "accuracy",
+        "10.00%",
+    ]
     _, out, _ = run(capsys, "list", "nothing*")
     assert len(out.splitlines()) == 1
 

@@ -23,17 +23,17 @@ class Unprepared:
 
 def test_the_sample_is_balanced():
     sample = data.sample("cifar10")
-    assert (len(sample), sample.images.shape) == (256, (256, 32, 32, 3))
-    assert (sample.images.dtype, sample.labels.dtype) == (np.uint8, np.int64)
-    counts = np.bincount(sample.labels, minlength=10)
+    assert (len(sample), sample.inputs.shape) == (256, (256, 32, 32, 3))
+    assert (sample.inputs.dtype, sample.targets.dtype) == (np.uint8, np.int64)
+    counts = np.bincount(sample.targets, minlength=10)
     assert len(counts) == 10
     assert counts.max() - counts.min() <= 1
-    assert len({image.tobytes() for image in sample.images}) == 256
+    assert len({image.tobytes() for image in sample.inputs}) == 256
 
 
 def test_the_sample_is_a_split():
     assert data.load("cifar10", "sample") is data.sample("cifar10")
-    assert data.sample("cifar10").origin == "bundled sample of 256 cifar10 test images"
+    assert data.sample("cifar10").origin == "bundled sample of 256 cifar10 test examples"
 
 
 def test_an_unknown_sample_names_its_neighbour():
@@ -44,8 +44,8 @@ def test_an_unknown_sample_names_its_neighbour():
 def test_validation_is_cut_from_the_end():
     whole = helpers.noise(10)
     train, validation = data.cut_validation(whole, 3)
-    np.testing.assert_array_equal(train.images, whole.images[:7])
-    np.testing.assert_array_equal(validation.labels, whole.labels[7:])
+    np.testing.assert_array_equal(train.inputs, whole.inputs[:7])
+    np.testing.assert_array_equal(validation.targets, whole.targets[7:])
     assert train.origin == "10 images of noise, first 7"
     assert validation.origin == "10 images of noise, last 3"
 
@@ -64,8 +64,8 @@ def test_validation_leaves_some_to_train_on(count):
 def test_some_examples_can_be_taken():
     whole = helpers.noise(10)
     some = whole.take(np.array([7, 2]), "two of them")
-    np.testing.assert_array_equal(some.images, whole.images[[7, 2]])
-    assert (some.labels.tolist(), some.origin, len(some)) == ([1, 2], "two of them", 2)
+    np.testing.assert_array_equal(some.inputs, whole.inputs[[7, 2]])
+    assert (some.targets.tolist(), some.origin, len(some)) == ([1, 2], "two of them", 2)
 
 
 def test_an_unknown_data_set_is_named():
@@ -114,8 +114,8 @@ def test_an_empty_data_folder_is_asked_without_network(tmp_path):
 @pytest.mark.full_data
 def test_cifar10_is_whole():
     test = data.load("cifar10", "test")
-    assert test.images.shape == (10_000, 32, 32, 3)
-    assert np.bincount(test.labels).tolist() == [1000] * 10
+    assert test.inputs.shape == (10_000, 32, 32, 3)
+    assert np.bincount(test.targets).tolist() == [1000] * 10
     assert len(data.load("cifar10", "train")) == 50_000
 
 
@@ -126,8 +126,8 @@ def test_the_sample_lies_in_the_test_split():
     with np.load(path, allow_pickle=False) as arrays:
         index = arrays["test_index"]
     sample = data.sample("cifar10")
-    np.testing.assert_array_equal(test.images[index], sample.images)
-    np.testing.assert_array_equal(test.labels[index], sample.labels)
+    np.testing.assert_array_equal(test.inputs[index], sample.inputs)
+    np.testing.assert_array_equal(test.targets[index], sample.targets)
 
 
 @pytest.mark.full_data

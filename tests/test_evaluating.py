@@ -18,33 +18,33 @@ def scores(small_run):
 
 
 def test_accuracy_is_the_share_of_right_answers(scores, small_run, sample):
-    logits = np.asarray(small_run.model(sample.images))
-    mirrored = np.asarray(small_run.model(sample.images[:, :, ::-1]))
-    assert scores["accuracy"] == (logits.argmax(-1) == sample.labels).mean()
+    logits = np.asarray(small_run.model(sample.inputs))
+    mirrored = np.asarray(small_run.model(sample.inputs[:, :, ::-1]))
+    assert scores["accuracy"] == (logits.argmax(-1) == sample.targets).mean()
     both = (logits + mirrored).argmax(-1)
-    assert scores["accuracy_mirror"] == (both == sample.labels).mean()
+    assert scores["accuracy_mirror"] == (both == sample.targets).mean()
 
 
 def test_cross_entropy_is_in_nats(scores, small_run, sample):
-    logits = np.asarray(small_run.model(sample.images), np.float64)
+    logits = np.asarray(small_run.model(sample.inputs), np.float64)
     chances = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
-    expected = -np.log(chances[np.arange(256), sample.labels]).mean()
+    expected = -np.log(chances[np.arange(256), sample.targets]).mean()
     assert scores["cross_entropy"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_scores_say_what_was_measured(scores):
     assert scores["examples"] == 256
-    assert scores["data"] == "bundled sample of 256 cifar10 test images"
+    assert scores["data"] == "bundled sample of 256 cifar10 test examples"
 
 
 def test_slices_are_the_accuracy_of_each_label(scores, sample):
     assert list(scores["slices"])[:2] == ["airplane", "automobile"]
-    weighted = np.dot(list(scores["slices"].values()), np.bincount(sample.labels)) / 256
+    weighted = np.dot(list(scores["slices"].values()), np.bincount(sample.targets)) / 256
     assert weighted == pytest.approx(scores["accuracy"])
 
 
 def test_a_label_that_is_absent_has_no_slice(small_run, sample):
-    ships = sample.take(sample.labels == 8, "ships")
+    ships = sample.take(sample.targets == 8, "ships")
     measured = evaluating.evaluate(small_run.path, data=ships, slices="label")
     assert measured["slices"] == {"ship": measured["accuracy"]}
     assert measured["data"] == "ships"

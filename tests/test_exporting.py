@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from keras_fm import ask_export, data, evaluating, exporting, models, pipelines, registry
+from keras_fm import ask_export, data, exporting, models, pipelines, registry
 from keras_fm.errors import InvalidInputError, KerasFmError, UnknownNameError
 
 ANSWERS = {
@@ -62,17 +62,17 @@ def test_signatures_have_names_dtypes_and_shapes(served):
 
 
 def test_it_answers_what_the_model_answers(served, small_run):
-    images = data.sample("cifar10").images
-    expected = evaluating.predict_logits(small_run.model, images)
+    images = data.sample("cifar10").inputs
+    expected = helpers.logits(small_run.model, images)
     answers = ask(served, images)
     np.testing.assert_allclose(answers["logits"], expected, atol=1e-5)
-    np.testing.assert_allclose(answers["probabilities"], pipelines.softmax(expected), atol=1e-5)
+    np.testing.assert_allclose(answers["probabilities"], helpers.softmax(expected), atol=1e-5)
     labels = np.array(registry.info("cifar_cnn_basic").labels)
     assert answers["label"].astype("U").tolist() == labels[expected.argmax(-1)].tolist()
 
 
 def test_features_are_the_layer_before_the_logits(served, small_run):
-    images = data.sample("cifar10").images[:8]
+    images = data.sample("cifar10").inputs[:8]
     features = served.signatures["features"](image=tf.constant(images))["embedding"].numpy()
     kernel, bias = small_run.model.get_layer("logits").get_weights()
     np.testing.assert_allclose(features @ kernel + bias, ask(served, images)["logits"], atol=1e-5)
@@ -122,7 +122,7 @@ def test_labels_are_an_asset(version):
 def test_a_folder_that_was_moved_answers_the_same(version, served, tmp_path):
     moved = tmp_path / "elsewhere" / "7"
     shutil.copytree(version, moved)
-    images = helpers.noise(3).images
+    images = helpers.noise(3).inputs
     again = ask(tf.saved_model.load(str(moved)), images)
     for name, values in ask(served, images).items():
         np.testing.assert_array_equal(again[name], values)
@@ -135,13 +135,13 @@ def test_each_weight_is_stored_once(version, small_run):
 
 
 def test_a_second_process_without_keras_agrees(version, small_run, tmp_path):
-    images = data.sample("cifar10").images[:50]
+    images = data.sample("cifar10").inputs[:50]
     np.save(tmp_path / "images.npy", images)
     command = [sys.executable, "-P", ask_export.__file__, version]
     command += [tmp_path / "images.npy", tmp_path / "answers.npz"]
     subprocess.run([*map(str, command)], check=True, cwd=tmp_path, capture_output=True)
     with np.load(tmp_path / "answers.npz", allow_pickle=False) as answers:
-        expected = evaluating.predict_logits(small_run.model, images)
+        expected = helpers.logits(small_run.model, images)
         np.testing.assert_allclose(answers["logits"], expected, atol=1e-5)
         labels = registry.info("cifar_cnn_basic").labels
         assert answers["label"].tolist() == [labels[i] for i in expected.argmax(-1)]
@@ -149,7 +149,7 @@ def test_a_second_process_without_keras_agrees(version, small_run, tmp_path):
 
 def test_the_loader_of_tf_serving_takes_it(version, served):
     """`tf.compat.v1.saved_model.load` reads the graph alone, as TF Serving's C++ loader does."""
-    images = helpers.noise(3).images
+    images = helpers.noise(3).inputs
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(version))
         signature = loaded.signature_def["serving_default"]
@@ -184,8 +184,7 @@ def test_another_user_can_read_it(version):
 
 
 def test_versions_are_counted(small_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, "_write_saved_model", lambda model, path: None)
-    monkeypatch.setattr(exporting, "_describe", lambda model, path: {})
+    monkeypatch.setattr(exporting, "_write_saved_model", lambda model, path: {})
     (tmp_path / "notes").mkdir()
     numbers = [exporting.export(small_run.model, tmp_path).name for _ in range(2)]
     numbers.append(exporting.export(small_run.model, tmp_path, version=10).name)
@@ -229,7 +228,7 @@ def test_no_reader_ever_sees_half_a_version(small_run, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(
         exporting,
-        "_describe",
+        "_write_saved_model",
         lambda model, path: seen.append([p.name for p in tmp_path.iterdir()]) or {},
     )
     exporting.export(small_run.model, tmp_path)
@@ -257,7 +256,7 @@ def test_a_model_without_a_bundled_sample_exports(tiny_net, tmp_path):
     registry.rooms.cache_clear()
     model = models.get("tiny_net", weights=None)
     version = exporting.export(model, tmp_path / "export")
-    images = helpers.noise(4).images
+    images = helpers.noise(4).inputs
     answers = ask(tf.saved_model.load(str(version)), images)
-    expected = evaluating.predict_logits(model, images)
+    expected = helpers.logits(model, images)
     np.testing.assert_allclose(answers["logits"], expected, atol=1e-5)

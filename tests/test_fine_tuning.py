@@ -5,9 +5,10 @@ import keras
 import numpy as np
 import pytest
 
-from keras_fm import exporting, fine_tuning, models, monitoring, pipelines, runs, training
+from keras_fm import exporting, fine_tuning, monitoring, pipelines, runs, training
 from keras_fm.data import Examples
 from keras_fm.errors import DataError, InvalidInputError, SchemaError, UnknownNameError
+from keras_fm.identity import identify
 
 LABELS = ["air", "land", "water"]
 
@@ -61,7 +62,7 @@ def test_a_run_directory_can_be_fine_tuned(pretrained, tmp_path):
 def test_labels_travel_with_the_model(small_run, tmp_path):
     run = tune(small_run.model, tmp_path / "run", epochs=1, validation_examples=6)
     assert json.loads((run.path / "run.json").read_text())["labels"] == LABELS
-    images = helpers.noise(4).images
+    images = helpers.noise(4).inputs
     answers = pipelines.pipeline(run.model)(images)
     assert [list(answer["probabilities"]) for answer in answers] == [LABELS] * 4
     assert pipelines.pipeline(runs.open_run(run.path).model)(images) == answers
@@ -73,7 +74,7 @@ def test_labels_travel_with_the_model(small_run, tmp_path):
 def test_a_fine_tuned_model_can_be_fine_tuned(small_run, tmp_path):
     once = tune(small_run.model, tmp_path / "once", epochs=1)
     twice = tune(once.model, tmp_path / "twice", labels=["a", "b", "c", "d"], epochs=1)
-    assert models.identify(twice.model).labels == ("a", "b", "c", "d")
+    assert identify(twice.model).labels == ("a", "b", "c", "d")
 
 
 def test_the_cut_is_measured(small_run, tmp_path):
@@ -94,20 +95,20 @@ def test_bad_labels_are_named(small_run, tmp_path, labels):
 
 def broken(**parts):
     noise = helpers.noise(12)
-    return Examples(**({"images": noise.images, "labels": noise.labels, "origin": "x"} | parts))
+    return Examples(**({"inputs": noise.inputs, "targets": noise.targets, "origin": "x"} | parts))
 
 
 @pytest.mark.parametrize(
     ("data", "received"),
     [
-        (broken(images=np.zeros((12, 28, 28, 3), np.uint8)), r"uint8 \[12, 28, 28, 3\]"),
-        (broken(images=np.zeros((12, 32, 32, 3), np.float32)), r"float32 \[12, 32, 32, 3\]"),
-        (broken(images=np.zeros((0, 32, 32, 3), np.uint8)), r"received uint8 \[0, 32"),
-        (broken(labels=np.arange(12)), "from 0 to 2; received 0 to 11"),
-        (broken(labels=np.arange(12) % 3 - 1), "from 0 to 2; received -1 to 1"),
-        (broken(labels=np.zeros(5, int)), r"each of the 12 images.*\[5\]"),
-        (broken(labels=np.linspace(0, 2, 12)), "label"),
-        (helpers.noise(12).images, "ndarray"),
+        (broken(inputs=np.zeros((12, 28, 28, 3), np.uint8)), r"uint8 \[12, 28, 28, 3\]"),
+        (broken(inputs=np.zeros((12, 32, 32, 3), np.float32)), r"float32 \[12, 32, 32, 3\]"),
+        (broken(inputs=np.zeros((0, 32, 32, 3), np.uint8)), r"received uint8 \[0, 32"),
+        (broken(targets=np.arange(12)), "from 0 to 2; received 0 to 11"),
+        (broken(targets=np.arange(12) % 3 - 1), "from 0 to 2; received -1 to 1"),
+        (broken(targets=np.zeros(5, int)), r"each of the 12 examples.*\[5\]"),
+        (broken(targets=np.linspace(0, 2, 12)), "label"),
+        (helpers.noise(12).inputs, "ndarray"),
     ],
     ids=["size", "dtype", "none", "too-large", "negative", "too-few", "fractions", "no-examples"],
 )

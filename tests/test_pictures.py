@@ -14,7 +14,7 @@ def test_a_grid_lays_images_out_in_rows():
 
 
 def test_a_grid_keeps_the_pixels():
-    images = helpers.noise(4).images
+    images = helpers.noise(4).inputs
     sheet = pictures.grid(images, columns=2, zoom=3)
     assert sheet.shape == (192, 192, 3)
     np.testing.assert_array_equal(sheet[96::3, ::3][:, :32], images[2])

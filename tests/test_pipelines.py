@@ -3,8 +3,9 @@ import keras
 import numpy as np
 import pytest
 
-from keras_fm import evaluating, pipelines
+from keras_fm import pipelines
 from keras_fm.errors import InvalidInputError, RunError, UnknownNameError
+from keras_fm.tasks import classification
 
 
 @pytest.fixture(scope="module")
@@ -32,15 +33,15 @@ def test_one_image_gives_one_answer(classify):
 
 
 def test_it_answers_what_the_model_answers(classify, small_run):
-    batch = helpers.noise(5).images
-    logits = evaluating.predict_logits(small_run.model, batch)
+    batch = helpers.noise(5).inputs
+    logits = helpers.logits(small_run.model, batch)
     expected = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
     answered = [list(answer["probabilities"].values()) for answer in classify(batch)]
     np.testing.assert_allclose(answered, expected, atol=1e-6)
 
 
 def test_a_run_directory_is_a_model(classify, small_run):
-    images = helpers.noise(3).images
+    images = helpers.noise(3).inputs
     for path in (small_run.path, str(small_run.path)):
         assert pipelines.pipeline(path)(images) == classify(images)
 
@@ -51,7 +52,7 @@ def test_an_empty_list_is_an_error(classify):
 
 
 def test_large_logits_do_not_overflow():
-    np.testing.assert_array_equal(pipelines.softmax(np.array([[1e4, -1e4]])), [[1, 0]])
+    np.testing.assert_array_equal(classification.softmax(np.array([[1e4, -1e4]])), [[1, 0]])
 
 
 def test_a_model_of_another_origin_is_refused():

@@ -12,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from keras_fm import data, models, monitoring, registry, runs, training
 from keras_fm.data import Examples
 from keras_fm.errors import DataError, InvalidInputError, RunError, SchemaError, UnknownNameError
+from keras_fm.identity import identify
 
 
 class StopAt(keras.callbacks.Callback):
@@ -74,7 +75,7 @@ def test_run_json_says_what_the_run_is(small_run):
     about = json.loads((small_run.path / "run.json").read_text())
     assert about["model"] == "cifar_cnn_basic"
     assert about["labels"] == registry.info("cifar_cnn_basic").labels
-    assert about["data"] == "bundled sample of 256 cifar10 test images, first 200"
+    assert about["data"] == "bundled sample of 256 cifar10 test examples, first 200"
     assert about["seed"] == 0
     assert about["environment"]["keras"] == keras.__version__
     assert about["environment"]["precision"] == "float32"
@@ -109,7 +110,7 @@ def test_a_run_opens_with_the_same_model(small_run):
     opened = runs.open_run(small_run.path)
     assert helpers.same_weights(opened.model, small_run.model)
     assert (opened.metrics, opened.minutes) == (small_run.metrics, small_run.minutes)
-    assert models.identify(opened.model) == models.identify(small_run.model)
+    assert identify(opened.model) == identify(small_run.model)
 
 
 def test_tensorboard_shows_it(small_run):
@@ -323,4 +324,4 @@ def test_the_csv_is_plain(small_run):
 def test_the_sample_is_never_changed(small_run):
     sample = data.sample("cifar10")
     with np.load(helpers.ROOT / "keras_fm" / "samples" / "cifar10.npz") as arrays:
-        np.testing.assert_array_equal(sample.images, arrays["images"])
+        np.testing.assert_array_equal(sample.inputs, arrays["inputs"])

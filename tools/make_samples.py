@@ -29,12 +29,12 @@ def choose(labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
 def main() -> None:
     for dataset in ["cifar10"]:
         test = data.load(dataset, "test")
-        chosen = choose(test.labels, EXAMPLES)
+        chosen = choose(test.targets, EXAMPLES)
         path = SAMPLES / f"{dataset}.npz"
         np.savez_compressed(
             path,
-            images=test.images[chosen],
-            labels=test.labels[chosen].astype(np.int64),
+            inputs=test.inputs[chosen],
+            targets=test.targets[chosen].astype(np.int64),
             test_index=chosen,  # the place of each in TFDS's test order
         )
         print(f"{path}: {len(chosen)} examples, {path.stat().st_size:,} bytes")

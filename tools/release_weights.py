@@ -18,6 +18,7 @@ import tomlkit
 
 from keras_fm import data, evaluating, models, recipe, registry, runs, verifying, weights
 from keras_fm.errors import KerasFmError, RunError
+from keras_fm.identity import identify
 from keras_fm.metrics import METRICS
 
 LICENCE = "Apache-2.0"
@@ -31,7 +32,7 @@ def main() -> None:
     parser.add_argument("--tag", default="v1")
     options = parser.parse_args()
     finished = [runs.open_run(path) for path in options.runs]
-    name = models.identify(finished[0].model).entry.name
+    name = identify(finished[0].model).entry.name
     room, _ = registry.find(name)
     _check_same_recipe(finished, room)
 

@@ -1,0 +1,68 @@
+"""Shuffled training batches: a pure function of (seed, epoch, step).
+
+So a training that is resumed at an epoch sees the batches that it would have seen anyway.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_fm import data
+from keras_fm.recipe import Recipe
+
+# Independent random streams of one seed. A weights file can be trained again as long as they stay.
+SHUFFLE, FLIP, BATCH = range(3)
+
+
+class Batches:
+    """Batches of (inputs, targets).
+
+    Each epoch visits every example once, in a new order; a last batch that is not full is left out.
+    `fit` takes `stream()`; set `epoch` before each epoch, for `fit` itself tells its data nothing.
+    """
+
+    def __init__(
+        self, inputs: data.Inputs, targets: np.ndarray, *, recipe: Recipe, seed: int
+    ) -> None:
+        self.inputs = inputs
+        self.targets = targets
+        self.recipe = recipe
+        self.seed = seed
+        self.epoch = 0
+        self.batch_size = min(recipe.batch_size, len(targets))
+
+    def __len__(self) -> int:
+        return len(self.targets) // self.batch_size
+
+    def __getitem__(self, step: int) -> tuple[Any, np.ndarray]:
+        order = np.random.default_rng((self.seed, SHUFFLE, self.epoch)).permutation(
+            len(self.targets)
+        )
+        chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
+        random = np.random.default_rng((self.seed, BATCH, self.epoch, step))
+        return self.make(chosen, random), self.targets[chosen]
+
+    def make(self, chosen: np.ndarray, random: np.random.Generator) -> Any:
+        """The inputs of the examples `chosen`; a subclass augments them."""
+        return data.take(self.inputs, chosen)
+
+    def signature(self) -> Any:
+        """The `tf.TensorSpec` of one batch of inputs."""
+        return keras.tree.map_structure(_any_batch, self.inputs)
+
+    def stream(self) -> tf.data.Dataset:
+        """One epoch of batches, made on a thread beside the training.
+
+        A `PyDataset` would not do: Keras takes the shapes of its first batches for those of all.
+        """
+        batches = tf.data.Dataset.from_generator(
+            lambda: (self[step] for step in range(len(self))),
+            output_signature=(self.signature(), _any_batch(self.targets)),
+        )
+        return batches.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(4)
+
+
+def _any_batch(array: np.ndarray) -> tf.TensorSpec:
+    return tf.TensorSpec((None, *array.shape[1:]), array.dtype)

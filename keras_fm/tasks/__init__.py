@@ -1,0 +1,23 @@
+"""A task is what a kind of model does: how it reads data, learns, is measured, asked and served.
+
+The rest of the library is the same for every model; what depends on the task asks it here. A task
+is a class in a module of its own, and a line in `TASKS`.
+"""
+
+from importlib import import_module
+
+import keras
+
+from keras_fm.identity import Identity, identify
+from keras_fm.tasks.task import Task
+
+TASKS = {
+    "image-classification": "image_classification.ImageClassification",
+}
+
+
+def of(model: keras.Model | Identity) -> Task:
+    """The task of a model, or of one that is not built yet."""
+    identity = model if isinstance(model, Identity) else identify(model)
+    module, _, name = TASKS[identity.entry.task].partition(".")
+    return getattr(import_module(f"keras_fm.tasks.{module}"), name)(identity)

@@ -1,0 +1,126 @@
+"""What all classifiers share: logits in, labels and their probabilities out."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_fm import pictures
+from keras_fm.data import Examples
+from keras_fm.errors import DataError
+from keras_fm.recipe import Recipe
+from keras_fm.tasks.task import BATCH, Task
+
+
+class Classification(Task):
+    """A model that answers logits `[batch, classes]` in a layer of that name."""
+
+    slices = ("label",)
+
+    @property
+    def build_arguments(self) -> dict[str, Any]:
+        """One output a label."""
+        return {"num_classes": len(self.identity.labels)}
+
+    def objective(self, recipe: Recipe) -> dict[str, Any]:
+        """Cross-entropy from logits."""
+        return {
+            # One-hot targets: label smoothing needs them.
+            "loss": keras.losses.CategoricalCrossentropy(
+                from_logits=True, label_smoothing=recipe.label_smoothing
+            ),
+            "metrics": [keras.metrics.CategoricalAccuracy(name="accuracy")],
+        }
+
+    def one_hot(self, examples: Examples) -> np.ndarray:
+        """The targets as float32 `[examples, classes]`."""
+        return np.eye(len(self.identity.labels), dtype="float32")[examples.targets]
+
+    def check_labels(self, examples: Examples) -> None:
+        """Raises a `DataError` where a target is not the index of a label."""
+        labels, count = np.asarray(examples.targets), len(self.identity.labels)
+        if labels.shape != (len(examples),) or labels.dtype.kind not in "iu":
+            raise DataError(
+                f"{examples.origin}: expected one whole number for each of the {len(examples)} "
+                f"examples as labels; received {labels.dtype} {list(labels.shape)}"
+            )
+        if labels.min() < 0 or labels.max() >= count:
+            raise DataError(
+                f"{examples.origin}: expected labels from 0 to {count - 1}; received "
+                f"{labels.min()} to {labels.max()}"
+            )
+
+    def logits(self, model: keras.Model, inputs: Any) -> np.ndarray:
+        """`[examples, classes]`, float32, of inputs as the model takes them."""
+        return np.asarray(model.predict(inputs, batch_size=BATCH, verbose=0), np.float32)
+
+    def score(self, logits: np.ndarray, examples: Examples, slices: str | None) -> dict[str, Any]:
+        """`accuracy` and `cross_entropy` (nats), and the accuracy of each label where asked."""
+        right = logits.argmax(-1) == examples.targets
+        scores = {
+            "accuracy": float(right.mean()),
+            "cross_entropy": float(_cross_entropy(logits, examples.targets)),
+        }
+        if slices is None:
+            return scores
+        by_label = {
+            label: float(right[examples.targets == index].mean())
+            for index, label in enumerate(self.identity.labels)
+            if (examples.targets == index).any()
+        }
+        return {**scores, "slices": by_label}
+
+    def name(self, logits: np.ndarray) -> list[dict[str, Any]]:
+        """One dict a row: `label`, and `probabilities` by label."""
+        labels = self.identity.labels
+        return [
+            {
+                "label": labels[row.argmax()],
+                "probabilities": dict(zip(labels, row.tolist(), strict=True)),
+            }
+            for row in softmax(logits)
+        ]
+
+    def confusion_matrix(self, logits: np.ndarray, examples: Examples) -> np.ndarray:
+        """The picture of what was taken for what."""
+        labels = self.identity.labels
+        counts = np.zeros((len(labels), len(labels)), int)
+        np.add.at(counts, (examples.targets, logits.argmax(-1)), 1)
+        return pictures.confusion_matrix(counts, labels)
+
+    def label_table(self, folder: Path) -> tf.lookup.StaticHashTable:
+        """Label by class index, read from `labels.txt`, which becomes an asset of the export."""
+        file = folder / "labels.txt"
+        file.write_text("".join(f"{label}\n" for label in self.identity.labels), "utf-8")
+        initializer = tf.lookup.TextFileInitializer(
+            str(file),
+            key_dtype=tf.int64,
+            key_index=tf.lookup.TextFileIndex.LINE_NUMBER,
+            value_dtype=tf.string,
+            value_index=tf.lookup.TextFileIndex.WHOLE_LINE,
+        )
+        return tf.lookup.StaticHashTable(initializer, default_value="")
+
+    @staticmethod
+    def serve(logits: tf.Tensor, table: tf.lookup.StaticHashTable) -> dict[str, tf.Tensor]:
+        """The named outputs of a served classifier; float32 but `label`, a string."""
+        logits = tf.cast(logits, tf.float32)
+        return {
+            "logits": logits,
+            "probabilities": tf.nn.softmax(logits),
+            "label": table.lookup(tf.argmax(logits, axis=-1)),
+        }
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities from logits `[batch, classes]`."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def _cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    log_sum = np.log(np.exp(shifted).sum(axis=-1))
+    return (log_sum - shifted[np.arange(len(labels)), labels]).mean()

@@ -1,0 +1,125 @@
+"""Images in, labels out."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_fm import data, images, pictures
+from keras_fm.augmenting import AugmentedImages
+from keras_fm.batches import Batches
+from keras_fm.data import Examples
+from keras_fm.errors import DataError, UnknownNameError
+from keras_fm.recipe import Recipe
+from keras_fm.tasks.classification import Classification
+from keras_fm.tasks.task import Endpoint, Endpoints
+
+
+class ImageClassification(Classification):
+    """Classifies uint8 images 0..255, each of one shape; raw ones of any size are made to fit."""
+
+    unit = "images"
+
+    @property
+    def shape(self) -> list[int]:
+        """Rows, columns and channels of the model's images."""
+        return self.identity.entry.inputs[0].shape
+
+    def check_arrays(self, examples: Examples) -> None:
+        """Raises a `DataError` where the examples are not such images with such labels."""
+        given = np.asarray(examples.inputs)
+        fits = list(given.shape[1:]) == self.shape and given.dtype == np.uint8
+        if len(given) == 0 or not fits:
+            raise DataError(
+                f"{examples.origin}: expected uint8 images "
+                f"[examples, {', '.join(map(str, self.shape))}]; "
+                f"received {given.dtype} {list(given.shape)}"
+            )
+        self.check_labels(examples)
+
+    def batches(self, examples: Examples, recipe: Recipe, seed: int) -> Batches:
+        """Batches of (uint8 images, one-hot labels), augmented by the recipe."""
+        return AugmentedImages(examples.inputs, self.one_hot(examples), recipe=recipe, seed=seed)
+
+    def held_out(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
+        """The images as they are, and one-hot labels."""
+        return examples.inputs, self.one_hot(examples)
+
+    def measure(
+        self, model: keras.Model, examples: Examples, slices: str | None = None
+    ) -> dict[str, Any]:
+        """`accuracy`, `cross_entropy` (nats), and `accuracy_mirror`.
+
+        The last averages the logits of each image and its mirror image: test-time augmentation.
+        """
+        logits = self.logits(model, examples.inputs)
+        scores = self.score(logits, examples, slices)
+        logits += self.logits(model, examples.inputs[:, :, ::-1])
+        return {**scores, "accuracy_mirror": self.score(logits, examples, None)["accuracy"]}
+
+    def answer(self, model: keras.Model, inputs: Any) -> list[dict[str, Any]]:
+        """Labels and probabilities of paths, the bytes of files, or arrays 0..255 of any size."""
+        rows, columns, _ = self.shape
+        return self.name(self.logits(model, images.read_batch(inputs, rows, columns)))
+
+    def endpoints(self, model: keras.Model, folder: Path) -> Endpoints:
+        """Every output is float32 but `label`, a string.
+
+        serving_default: `image`, uint8 `[batch, rows, columns, 3]`, any size ->
+            `probabilities`, `logits` `[batch, classes]`, `label` `[batch]`.
+        serve_bytes: `image_bytes`, string `[batch]`, JPEG or PNG files -> the same.
+        features: `image` -> `embedding` `[batch, width]`.
+        """
+        rows, columns, channels = self.shape
+        table = self.label_table(folder)
+        body = keras.Model(model.inputs, model.layers[-2].output)
+
+        def serving_default(image: tf.Tensor) -> dict[str, tf.Tensor]:
+            return self.serve(model(images.fit(image, rows, columns), training=False), table)
+
+        def serve_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+            batch = tf.map_fn(
+                lambda file: images.fit(images.decode(file), rows, columns),
+                image_bytes,
+                fn_output_signature=tf.TensorSpec((rows, columns, channels), tf.float32),
+            )
+            return self.serve(model(batch, training=False), table)
+
+        def features(image: tf.Tensor) -> dict[str, tf.Tensor]:
+            embedding = body(images.fit(image, rows, columns), training=False)
+            return {"embedding": tf.cast(embedding, tf.float32)}
+
+        any_image = tf.TensorSpec((None, None, None, channels), tf.uint8, name="image")
+        any_file = tf.TensorSpec((None,), tf.string, name="image_bytes")
+        by_name = {
+            "serving_default": Endpoint(serving_default, [any_image]),
+            "serve_bytes": Endpoint(serve_bytes, [any_file]),
+            "features": Endpoint(features, [any_image]),
+        }
+        return Endpoints(by_name, [table])
+
+    def parity(self, model: keras.Model, served: Any) -> dict[str, Any]:
+        """The largest difference of a logit."""
+        batch = self._some_images()
+        answers = served.signatures["serving_default"](tf.constant(batch))
+        difference = np.abs(answers["logits"] - self.logits(model, batch)).max()
+        return {"largest_difference_of_logits": float(difference), "examples": len(batch)}
+
+    def _some_images(self) -> np.ndarray:
+        try:
+            return data.sample(self.identity.entry.dataset).inputs
+        except UnknownNameError:  # another package's data set: noise shows a difference as well
+            random = np.random.default_rng(0)
+            return random.integers(0, 256, (64, *self.shape), dtype=np.uint8)
+
+    def draw_inputs(self, batches: Batches) -> dict[str, np.ndarray]:
+        """A grid of the first augmented images."""
+        first, _ = batches[0]
+        return {"augmented_inputs": pictures.grid(first[:64], columns=8)}
+
+    def draw_answers(self, model: keras.Model, examples: Examples) -> dict[str, np.ndarray]:
+        """The confusion matrix."""
+        logits = self.logits(model, examples.inputs)
+        return {"confusion_matrix": self.confusion_matrix(logits, examples)}

@@ -1,0 +1,107 @@
+"""What every task says."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_fm import data
+from keras_fm.batches import Batches
+from keras_fm.data import Examples
+from keras_fm.errors import DataError
+from keras_fm.identity import Identity
+from keras_fm.recipe import Recipe
+
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One serving signature: a function of named tensors, and the `tf.TensorSpec` of each."""
+
+    answer: Callable[..., dict[str, tf.Tensor]]
+    inputs: Sequence[tf.TensorSpec]
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """What an export serves. `resources`: the tables that the endpoints look things up in."""
+
+    by_name: dict[str, Endpoint]
+    resources: list[Any] = field(default_factory=list)
+
+
+class Task(ABC):
+    """A task for one model: `identity` has its entry and its labels."""
+
+    unit = "examples"  # what a training counts by the second
+    slices: tuple[str, ...] = ()  # by what the metrics can be split
+
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
+
+    @property
+    @abstractmethod
+    def build_arguments(self) -> dict[str, Any]:
+        """The arguments of the model's `build` that follow from its identity."""
+
+    def load(self, split: str) -> Examples:
+        """A split of the data set that the model is for; `"sample"` is the bundled one."""
+        entry = self.identity.entry
+        return data.load(entry.dataset, entry.split(split))
+
+    def check(self, examples: Examples) -> None:
+        """Raises a `DataError` where the model can't learn from or be measured on the examples."""
+        if not isinstance(examples, Examples):
+            raise DataError(
+                "expected keras_fm.data.Examples(inputs, targets, origin); received "
+                f"{type(examples).__name__}"
+            )
+        self.check_arrays(examples)
+
+    @abstractmethod
+    def check_arrays(self, examples: Examples) -> None:
+        """The same of its arrays."""
+
+    @abstractmethod
+    def batches(self, examples: Examples, recipe: Recipe, seed: int) -> Batches:
+        """Training batches of the examples."""
+
+    @abstractmethod
+    def held_out(self, examples: Examples) -> tuple[Any, np.ndarray]:
+        """Inputs and targets as the compiled model takes them, for `fit`'s validation."""
+
+    @abstractmethod
+    def objective(self, recipe: Recipe) -> dict[str, Any]:
+        """`loss` and `metrics` for `compile`."""
+
+    @abstractmethod
+    def measure(
+        self, model: keras.Model, examples: Examples, slices: str | None = None
+    ) -> dict[str, Any]:
+        """The task's metrics on all examples, by name, and where asked `slices`: of each part."""
+
+    @abstractmethod
+    def answer(self, model: keras.Model, inputs: Any) -> list[dict[str, Any]]:
+        """What `pipeline` answers to raw inputs, a dict each."""
+
+    @abstractmethod
+    def endpoints(self, model: keras.Model, folder: Path) -> Endpoints:
+        """The serving signatures; files written into `folder` become assets of the SavedModel."""
+
+    @abstractmethod
+    def parity(self, model: keras.Model, served: Any) -> dict[str, Any]:
+        """How near the loaded SavedModel `served` is to the Keras model."""
+
+    def draw_inputs(self, batches: Batches) -> dict[str, np.ndarray]:
+        """Pictures of what a training sees, uint8 `[rows, columns, channels]`, by name."""
+        return {}
+
+    def draw_answers(self, model: keras.Model, examples: Examples) -> dict[str, np.ndarray]:
+        """Pictures of what the trained model answers, by name."""
+        return {}
