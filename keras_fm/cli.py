@@ -71,9 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("model", help="MODEL or MODEL.TAG")
     verb.add_argument("--json", action="store_true", help="the whole entry as JSON")
 
-    verb = _verb(verbs, _predict, "classify files", "keras-fm predict cifar_cnn a.jpg b.png")
+    verb = _verb(verbs, _predict, "ask a model", "keras-fm predict cifar_cnn a.jpg b.png")
     verb.add_argument("model", help="a model's name or a run directory")
-    verb.add_argument("inputs", nargs="+", metavar="FILE", help="image files")
+    verb.add_argument("inputs", nargs="+", metavar="FILE", help="images, or a CSV file of rows")
     verb.add_argument("--top", type=int, default=3, help="how many labels to show (default: 3)")
     verb.add_argument("--json", action="store_true", help="every probability, as JSON")
 
@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     verb = _verb(verbs, _evaluate, "measure a model", "keras-fm evaluate cifar_cnn --slices label")
     verb.add_argument("model", help="a model's name or a run directory")
     verb.add_argument("--split", default="test", help="test, train or sample (default: test)")
-    verb.add_argument("--slices", help="'label': the accuracy of each class too")
+    verb.add_argument("--slices", help="'label': each class alone too; of a table, a column")
 
     verb = _verb(verbs, _verify, "measure every claim again", "keras-fm verify cifar_cnn")
     verb.add_argument("model", nargs="*", help="MODEL or MODEL.TAG (default: all with weights)")
@@ -205,14 +205,23 @@ def _predict(options: argparse.Namespace) -> int:
     from keras_fm.pipelines import pipeline
 
     answers = pipeline(options.model)(options.inputs)
+    names = options.inputs
+    if len(answers) != len(names):  # the rows of a table
+        names = [f"row {number}" for number in range(1, len(answers) + 1)]
     if options.json:
-        named = zip(options.inputs, answers, strict=True)
-        print(json.dumps([{"input": path, **answer} for path, answer in named], indent=2))
+        named = zip(names, answers, strict=True)
+        print(json.dumps([{"input": name, **answer} for name, answer in named], indent=2))
         return 0
-    for path, answer in zip(options.inputs, answers, strict=True):
-        ranked = sorted(answer["probabilities"].items(), key=lambda pair: -pair[1])
-        print(f"{path}: " + ", ".join(f"{label} {p:.1%}" for label, p in ranked[: options.top]))
+    for name, answer in zip(names, answers, strict=True):
+        print(f"{name}: {_in_words(answer, options.top)}")
     return 0
+
+
+def _in_words(answer: dict[str, Any], top: int) -> str:
+    if "probabilities" not in answer:
+        return f"{answer['value']:,.2f}"
+    ranked = sorted(answer["probabilities"].items(), key=lambda pair: -pair[1])
+    return ", ".join(f"{label} {share:.1%}" for label, share in ranked[:top])
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -237,11 +246,13 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     scores = evaluate(options.model, split=options.split, slices=options.slices)
     slices = scores.pop("slices", {})
+    headline = next(iter(scores))
     rows = [
         (name, f"{value:.4f}" if isinstance(value, float) else f"{value}")
         for name, value in scores.items()
     ]
-    _print_table(rows + [(f"accuracy, {label}", f"{value:.4f}") for label, value in slices.items()])
+    rows += [(f"{headline}, {name}", f"{value:.4f}") for name, value in slices.items()]
+    _print_table(rows)
     return 0
 
 

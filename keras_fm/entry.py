@@ -11,7 +11,7 @@ from keras_fm.errors import SchemaError, UnknownNameError, suggest
 from keras_fm.metrics import METRICS
 from keras_fm.schema import Struct
 
-Task = Literal["image-classification"]
+Task = Literal["image-classification", "table-classification", "table-regression"]
 Positive = Annotated[int, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0.0)]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -21,12 +21,26 @@ Tag = Annotated[str, Meta(pattern=r"^[a-z0-9_]+$")]
 
 
 class Input(Struct, frozen=True, kw_only=True):
-    """One input of the model: its name, its dtype, and its shape without the batch dimension."""
+    """One input of the model: its name, its dtype, and its shape without the batch dimension.
+
+    values: of a table's column of strings, those that the model knows.
+    missing: the number that stands for none in a table's column, beside NaN.
+    """
 
     name: str
     dtype: str
     shape: list[Positive]
     meaning: str
+    values: list[str] = []
+    missing: float | None = None
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """The quantity that a regression answers. log: it learns and is measured on its logarithm."""
+
+    name: str
+    meaning: str
+    log: bool = False
 
 
 class Seeds(Struct, frozen=True, kw_only=True):
@@ -88,6 +102,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     splits: dict[str, str] = {}
     inputs: Annotated[list[Input], Meta(min_length=1)]
     labels: list[str] = []
+    target: Target | None = None
     sources: list[str] = []
     default_weights: Tag | None = None
     weights: dict[Tag, Weights] = {}
@@ -146,6 +161,8 @@ def _check_across_fields(entry: Entry, path: Path) -> None:
             f"{path}: field 'default_weights': expected one of {sorted(entry.weights)}, "
             f"received {entry.default_weights!r}"
         )
+    if entry.task.endswith("regression") and entry.target is None:
+        raise SchemaError(f"{path}: field 'target': a regression names the quantity it answers")
     if entry.task.endswith("classification") and len(entry.labels) < 2:
         raise SchemaError(
             f"{path}: field 'labels': a classifier has at least 2, received {entry.labels!r}"

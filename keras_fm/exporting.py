@@ -74,8 +74,7 @@ def _write_saved_model(model: keras.Model, path: Path) -> dict[str, object]:
             archive.add_endpoint(name, endpoint.answer, endpoint.inputs)
         archive.write_out(str(path), verbose=False)
     return {
-        "model": identity.entry.name,
-        "labels": list(identity.labels),
+        **identity.write(),
         "signatures": list(endpoints.by_name),
         "parity": task.parity(model, tf.saved_model.load(str(path))),
         "written_by": {"keras": keras.__version__, "tensorflow": tf.__version__},

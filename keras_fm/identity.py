@@ -1,19 +1,45 @@
 """What a model object is, beside its layers: it carries its identity from room to room."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import keras
+import msgspec
 
-from keras_fm.entry import Entry
+from keras_fm.entry import Entry, Input, Target
 from keras_fm.errors import InvalidInputError
 
 
 @dataclass(frozen=True)
 class Identity:
-    """The zoo's entry, and the labels of the model's outputs."""
+    """The zoo's entry, and what a model on other data has in place of the entry's own.
+
+    task: what it does. labels: of a classifier's outputs. inputs: a table's columns.
+    target: what a regression answers.
+    """
 
     entry: Entry
+    task: str
     labels: tuple[str, ...]
+    inputs: tuple[Input, ...]
+    target: Target | None
+
+    @classmethod
+    def of(cls, entry: Entry) -> "Identity":
+        """The identity of the zoo's own model."""
+        return cls(entry, entry.task, tuple(entry.labels), tuple(entry.inputs), entry.target)
+
+    @classmethod
+    def read(cls, entry: Entry, about: dict[str, Any]) -> "Identity":
+        """The identity that `write` made a dict of."""
+        own = {name: about[name] for name in ("task", "labels", "inputs", "target")}
+        return msgspec.convert({"entry": entry, **own}, cls)
+
+    def write(self) -> dict[str, Any]:
+        """Plain dicts and lists, with the model's name in place of its entry."""
+        about = msgspec.to_builtins(self)
+        about.pop("entry")
+        return {"model": self.entry.name, **about}
 
 
 def mark(model: keras.Model, identity: Identity) -> keras.Model:

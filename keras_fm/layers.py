@@ -1,6 +1,6 @@
-"""Layers that compute what Keras' own do, with kernels that are faster on a CPU.
+"""Layers that Keras does not have, or that compute what its own do faster on a CPU.
 
-On another backend than TensorFlow each falls back to Keras' own computation.
+The latter fall back to Keras' own computation on another backend than TensorFlow.
 """
 
 from typing import Any
@@ -54,6 +54,20 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs."""
         return {**super().get_config(), "beta_gain": self.beta_gain}
+
+
+@keras.saving.register_keras_serializable("keras_fm")
+class FillMissing(keras.layers.Layer):
+    """Turns NaN into 0, which behind a `Normalization` is the mean, and says where it was.
+
+    Input: `[batch, columns]`. Output: `[batch, 2 * columns]`, the second half 1 where NaN was.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Fills and tells."""
+        missing = ops.isnan(inputs)
+        filled = ops.where(missing, ops.zeros_like(inputs), inputs)
+        return ops.concatenate([filled, ops.cast(missing, filled.dtype)], axis=-1)
 
 
 @keras.saving.register_keras_serializable("keras_fm")

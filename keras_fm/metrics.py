@@ -10,7 +10,7 @@ class Metric:
 
     title: in tables. form: format specification of a value. tolerance: how much other hardware may
     differ. share: it is the share of right answers, of which one may lie on the edge.
-    highest: no value is above it.
+    highest: no value is above it. listed: the table of all models shows it.
     """
 
     title: str
@@ -18,6 +18,12 @@ class Metric:
     tolerance: float
     share: bool = False
     highest: float = math.inf
+    listed: bool = True
+
+    @property
+    def heading(self) -> str:
+        """The title at the start of a line."""
+        return self.title[0].upper() + self.title[1:]
 
     def write(self, value: float) -> str:
         """The value as tables show it."""
@@ -37,4 +43,8 @@ def _share(title: str) -> Metric:
 METRICS = {
     "accuracy": _share("accuracy"),
     "accuracy_mirror": _share("accuracy, mirror"),  # averaged with the mirror image's logits
+    "rmse_log": Metric("RMSE of the log", ".4f", tolerance=0.0001),
+    "rmse": Metric("RMSE", ",.2f", tolerance=0.05, listed=False),
+    "mae": Metric("mean absolute error", ",.2f", tolerance=0.05, listed=False),
+    "r2": Metric("R squared", ".4f", tolerance=0.0001, highest=1.0, listed=False),
 }

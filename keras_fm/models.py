@@ -79,10 +79,10 @@ def in_float32(model: keras.Model) -> keras.Model:
 
 def identity_of(room: registry.Room, num_classes: int | None = None) -> Identity:
     """The identity of the room's model, or of one with so many other classes."""
-    labels = room.entry.labels
-    if num_classes not in (None, len(labels)):
-        labels = [f"class {index}" for index in range(num_classes)]
-    return Identity(room.entry, tuple(labels))
+    identity = Identity.of(room.entry)
+    if num_classes in (None, len(identity.labels)):
+        return identity
+    return replace(identity, labels=tuple(f"class {index}" for index in range(num_classes)))
 
 
 def _room_of(identity: Identity) -> registry.Room:
@@ -93,7 +93,10 @@ def _room_of(identity: Identity) -> registry.Room:
 def _copy_weights(source: keras.Model, target: keras.Model, but: str | None = None) -> None:
     for layer in target.layers:
         if layer.name != but:
-            layer.set_weights(source.get_layer(layer.name).get_weights())
+            # As a file would carry them: a `Normalization` finishes its state on loading alone.
+            state: dict[str, Any] = {}
+            source.get_layer(layer.name).save_own_variables(state)
+            layer.load_own_variables(state)
 
 
 def _check_overrides(

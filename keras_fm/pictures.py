@@ -17,6 +17,24 @@ def grid(images: np.ndarray, columns: int, zoom: int = 2) -> np.ndarray:
     return sheet.repeat(zoom, axis=0).repeat(zoom, axis=1)
 
 
+def agreement(
+    truth: np.ndarray, answers: np.ndarray, *, log: bool = False, bins: int = 60, zoom: int = 6
+) -> np.ndarray:
+    """Draws how often which quantity (upwards) was answered for which (to the right).
+
+    One uint8 picture `[rows, columns, 1]`, darker where there are more; the diagonal is right.
+    """
+    pair = np.stack([truth, answers]).astype("float64")
+    if log:
+        pair = np.log(pair)
+    ends = np.percentile(pair, [0.5, 99.5])
+    truth, answers = np.clip(pair, *ends)
+    counts, _, _ = np.histogram2d(truth, answers, bins=bins, range=[ends, ends])
+    share = np.sqrt(counts / max(counts.max(), 1))  # the root shows the rare ones too
+    picture = (255 * (1 - share)).astype("uint8").T[::-1, :, None]
+    return picture.repeat(zoom, axis=0).repeat(zoom, axis=1)
+
+
 def confusion_matrix(counts: np.ndarray, labels: Sequence[str], cell: int = 44) -> np.ndarray:
     """Draws how often class `row` was called class `column`; one uint8 RGB image.
 

@@ -11,8 +11,9 @@ from keras_fm import runs, tasks
 def pipeline(name_or_model: str | keras.Model) -> Callable[[Any], list[dict[str, Any]]]:
     """A callable from raw inputs to answers, one dict an input.
 
-    A classifier answers `label` and `probabilities` by label. An image classifier takes paths, the
-    bytes of files, or arrays 0..255 of any size, one or several; what is none of these is an
+    A classifier answers `label` and `probabilities` by label, a regression `value`. A model of
+    images takes paths, the bytes of files, or arrays 0..255 of any size, one or several; a model of
+    tables takes rows (dicts), a dict of columns, or CSV files. What is none of these is an
     `InvalidInputError`.
 
     Args:

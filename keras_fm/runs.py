@@ -89,8 +89,7 @@ def describe(
     identity = identify(model)
     (path / "recipe.toml").write_text(recipe.to_toml(), "utf-8")
     about = {
-        "model": identity.entry.name,
-        "labels": list(identity.labels),
+        **identity.write(),
         "data": data,
         "seed": seed,
         "environment": environment(precision),
@@ -139,7 +138,7 @@ def open_run(path: str | os.PathLike[str]) -> Run:
             f"keras-fm train {about['model']} --run-dir {path} --resume"
         )
     room, _ = registry.find(about["model"])
-    model = models.build(room, Identity(room.entry, tuple(about["labels"])))
+    model = models.build(room, Identity.read(room.entry, about))
     weights.load(model, weights.Source(path / "model.weights.h5"))
     result = json.loads((path / "result.json").read_text("utf-8"))
     return Run(path, model, result["metrics"], result["minutes"])

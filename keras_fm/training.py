@@ -66,7 +66,7 @@ def train(
         model = models.build(room, identity, **_any_side(recipe))
     adapt = getattr(room.module("model"), "adapt", None)
     if adapt is not None:
-        adapt(model, examples.inputs)
+        adapt(model, tasks.of(identity).encode(examples))
     if not resume:
         runs.describe(path, model, recipe, data=examples.origin, seed=seed, precision=resolved)
     try:

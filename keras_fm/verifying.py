@@ -83,8 +83,10 @@ def flops(model: keras.Model) -> int:
     import tensorflow as tf
     from tensorflow.compat.v1 import profiler
 
-    spec = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
-    graph = tf.function(lambda inputs: model(inputs, training=False)).get_concrete_function(spec)
+    specs = keras.tree.map_structure(
+        lambda given: tf.TensorSpec((1, *given.shape[1:]), given.dtype), model.input
+    )
+    graph = tf.function(lambda inputs: model(inputs, training=False)).get_concrete_function(specs)
     builder = profiler.ProfileOptionBuilder
     options = builder(builder.float_operation()).with_empty_output().build()
     logger = logging.getLogger("tensorflow")

@@ -21,7 +21,10 @@ def test_wildcards_choose_models(pattern, found):
 
 
 def test_task_chooses_models():
-    assert registry.list_models(task="image-classification") == registry.list_models()
+    chosen = registry.list_models(task="image-classification")
+    assert {"cifar_cnn", "cifar_cnn_basic"} <= set(chosen)
+    assert {registry.info(name).task for name in chosen} == {"image-classification"}
+    assert set(chosen) < set(registry.list_models())
 
 
 def test_an_unknown_task_names_its_neighbour():

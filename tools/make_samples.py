@@ -1,15 +1,16 @@
-"""Writes the bundled samples: real test examples, class-balanced, for the demo and the tests.
+"""Writes the bundled samples: real test examples for the demo and the tests.
 
     TFDS_DATA_DIR=... python tools/make_samples.py
 
-The choice is drawn with a fixed seed, so that a second run writes the same examples.
+The choice is drawn with a fixed seed, so that a second run writes the same examples; the
+classes, where there are some, are balanced.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from keras_fm import data
+from keras_fm import data, registry
 
 SAMPLES = Path(__file__).parents[1] / "keras_fm" / "samples"
 EXAMPLES = 256
@@ -27,16 +28,19 @@ def choose(labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
 
 
 def main() -> None:
-    for dataset in ["cifar10"]:
-        test = data.load(dataset, "test")
-        chosen = choose(test.targets, EXAMPLES)
+    entries = {entry.dataset: entry for entry in map(registry.info, registry.list_models())}
+    for dataset, entry in entries.items():
+        test = data.load(dataset, entry.split("test"))
+        classes = test.targets if entry.labels else np.zeros(len(test), int)
+        chosen = choose(classes, EXAMPLES)
+        sample = test.take(chosen, "sample")
+        if isinstance(sample.inputs, dict):
+            inputs = {f"inputs/{name}": column for name, column in sample.inputs.items()}
+        else:
+            inputs = {"inputs": sample.inputs}
         path = SAMPLES / f"{dataset}.npz"
-        np.savez_compressed(
-            path,
-            inputs=test.inputs[chosen],
-            targets=test.targets[chosen].astype(np.int64),
-            test_index=chosen,  # the place of each in TFDS's test order
-        )
+        # test_index: the place of each in the test split.
+        np.savez_compressed(path, **inputs, targets=sample.targets, test_index=chosen)
         print(f"{path}: {len(chosen)} examples, {path.stat().st_size:,} bytes")
 
 

@@ -2,17 +2,16 @@
 
     TFDS_DATA_DIR=... python tools/release_weights.py RUN [RUN ...] [--tag v1]
 
-The runs are the same recipe from several seeds. The first one's weights are released, stored in 16
-bit; what the entry claims of them is measured here on the stored file and the full test split. The
-other runs give mean and deviation. Writes `zoo/<model>/weights/` and the `[weights.<tag>]` table of
-`entry.toml`.
+The runs are the same recipe from several seeds. The first one's weights are released; what the
+entry claims of them is measured here on the stored file and the full test split. The other runs
+give mean and deviation. Writes `zoo/<model>/weights/`, and `[weights.<tag>]` into `entry.toml`.
 """
 
 import argparse
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import tomlkit
 
@@ -22,6 +21,7 @@ from keras_fm.identity import identify
 from keras_fm.metrics import METRICS
 
 LICENCE = "Apache-2.0"
+Storage = Literal["float16", "float32"]
 
 
 def main() -> None:
@@ -30,6 +30,12 @@ def main() -> None:
     )
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--tag", default="v1")
+    parser.add_argument(
+        "--storage",
+        choices=["float16", "float32"],
+        default="float16",
+        help="float32 where 16 bit would cost the claim (default: float16)",
+    )
     options = parser.parse_args()
     finished = [runs.open_run(path) for path in options.runs]
     name = identify(finished[0].model).entry.name
@@ -39,8 +45,8 @@ def main() -> None:
     scores = [evaluating.evaluate(run.model) for run in finished]
     for run, score in zip(finished, scores, strict=True):
         print(f"{run.path}: {_claimed(score)}")
-    file = _store(finished[0], room, options.tag)
-    record = _measure(file, room, finished[0])
+    file = _store(finished[0], room, options.tag, options.storage)
+    record = _measure(file, room, finished[0], options.storage)
     record["seeds"] = {
         "seeds": [runs.read(run.path)["seed"] for run in finished],
         "minutes": [round(run.minutes, 1) for run in finished],
@@ -54,7 +60,7 @@ def main() -> None:
 
 def _claimed(scores: dict[str, Any]) -> dict[str, float]:
     """The metrics that an entry can claim, as it writes them."""
-    return {name: round(scores[name], 4) for name in METRICS if name in scores}
+    return {name: float(f"{scores[name]:.6g}") for name in METRICS if name in scores}
 
 
 def _check_same_recipe(finished: list[runs.Run], room: registry.Room) -> None:
@@ -63,17 +69,17 @@ def _check_same_recipe(finished: list[runs.Run], room: registry.Room) -> None:
             raise RunError(f"{run.path} was not trained by {room.path / 'recipe.toml'}")
 
 
-def _store(run: runs.Run, room: registry.Room, tag: str) -> Path:
+def _store(run: runs.Run, room: registry.Room, tag: str, storage: Storage) -> Path:
     folder = room.path / "weights"
     folder.mkdir(exist_ok=True)
     file = folder / f"{room.name}.{tag}{weights.SUFFIX}"
-    weights.save(run.model, file, storage="float16")
+    weights.save(run.model, file, storage)
     shutil.copy(run.path / "history.csv", folder / f"{room.name}.{tag}.history.csv")
     shutil.copytree(run.path / "logs", folder / f"{room.name}.{tag}.logs", dirs_exist_ok=True)
     return file
 
 
-def _measure(file: Path, room: registry.Room, run: runs.Run) -> dict[str, Any]:
+def _measure(file: Path, room: registry.Room, run: runs.Run, storage: Storage) -> dict[str, Any]:
     model = models.get(room.name, weights=file)
     score = evaluating.evaluate(model)
     sample = evaluating.evaluate(model, data=data.sample(room.entry.dataset))
@@ -82,7 +88,7 @@ def _measure(file: Path, room: registry.Room, run: runs.Run) -> dict[str, Any]:
         "file": str(file.relative_to(room.path)),
         "bytes": file.stat().st_size,
         "sha256": weights.sha256_of(file),
-        "storage": "float16",
+        "storage": storage,
         "parameters": model.count_params(),
         "flops": verifying.flops(model),
         "dataset": room.entry.dataset,

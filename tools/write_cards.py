@@ -57,7 +57,9 @@ def zoo_table(entries: list[Entry]) -> str:
                 entry.dataset,
                 f"{record.parameters:,}",
                 "; ".join(
-                    f"{METRICS[name].title} {_mean(name, record)}" for name in record.metrics
+                    f"{METRICS[name].title} {_mean(name, record)}"
+                    for name in record.metrics
+                    if METRICS[name].listed
                 ),
                 f"{statistics.mean(record.seeds.minutes):.0f} min",
             )
@@ -79,8 +81,8 @@ def _claims(record: Weights) -> list[tuple[str, str]]:
         metric = METRICS[name]
         values = zip(record.seeds.seeds, record.seeds.metrics[name], strict=True)
         rows += [
-            (f"{metric.title.capitalize()}, of the stored file", metric.write(value)),
-            (f"{metric.title.capitalize()}, mean over seeds", _mean(name, record)),
+            (f"{metric.heading}, of the stored file", metric.write(value)),
+            (f"{metric.heading}, mean over seeds", _mean(name, record)),
             ("... by seed", ", ".join(f"{seed}: {metric.write(one)}" for seed, one in values)),
         ]
     return [

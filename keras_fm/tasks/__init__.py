@@ -13,11 +13,13 @@ from keras_fm.tasks.task import Task
 
 TASKS = {
     "image-classification": "image_classification.ImageClassification",
+    "table-classification": "tables.TableClassification",
+    "table-regression": "tables.TableRegression",
 }
 
 
 def of(model: keras.Model | Identity) -> Task:
     """The task of a model, or of one that is not built yet."""
     identity = model if isinstance(model, Identity) else identify(model)
-    module, _, name = TASKS[identity.entry.task].partition(".")
+    module, _, name = TASKS[identity.task].partition(".")
     return getattr(import_module(f"keras_fm.tasks.{module}"), name)(identity)

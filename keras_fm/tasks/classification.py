@@ -17,7 +17,10 @@ from keras_fm.tasks.task import BATCH, Task
 class Classification(Task):
     """A model that answers logits `[batch, classes]` in a layer of that name."""
 
-    slices = ("label",)
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """Each label can be measured alone."""
+        return ("label",)
 
     @property
     def build_arguments(self) -> dict[str, Any]:

@@ -40,10 +40,14 @@ class Task(ABC):
     """A task for one model: `identity` has its entry and its labels."""
 
     unit = "examples"  # what a training counts by the second
-    slices: tuple[str, ...] = ()  # by what the metrics can be split
 
     def __init__(self, identity: Identity) -> None:
         self.identity = identity
+
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """By what the metrics can be split."""
+        return ()
 
     @property
     @abstractmethod
@@ -67,6 +71,10 @@ class Task(ABC):
     @abstractmethod
     def check_arrays(self, examples: Examples) -> None:
         """The same of its arrays."""
+
+    def encode(self, examples: Examples) -> Examples:
+        """The examples with their inputs as the model takes them."""
+        return examples
 
     @abstractmethod
     def batches(self, examples: Examples, recipe: Recipe, seed: int) -> Batches:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from keras_fm.data import Examples
 from keras_fm.layers import FusedBatchNormalization, PackedConv2D
 
 # Of CIFAR-10's training images, by channel, 0..255.
@@ -43,14 +44,13 @@ def build(num_classes: int = 10, image_size: int | None = 32) -> keras.Model:
     return keras.Model(image, logits, name="cifar_cnn")
 
 
-def adapt(model: keras.Model, images: np.ndarray) -> None:
+def adapt(model: keras.Model, examples: Examples) -> None:
     """Sets the frozen stem: the principal components of 2x2 patches, scaled to unit variance.
 
     Args:
-        images: training images, uint8 `[examples, 32, 32, 3]`; the first 5,000 are enough for a
-            12x12 covariance.
+        examples: those to train on; the first 5,000 are enough for a 12x12 covariance.
     """
-    images = (images[:5000] - MEAN) / DEVIATION
+    images = (examples.inputs[:5000] - MEAN) / DEVIATION
     corners = [images[:, i : i + 31, j : j + 31] for i in (0, 1) for j in (0, 1)]
     patches = np.stack(corners, axis=-2).reshape(-1, 12)
     variances, components = np.linalg.eigh(patches.T @ patches / len(patches))

@@ -1,0 +1,265 @@
+"""A table's columns in; a quantity, or labels, out."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_fm import data, pictures, tables
+from keras_fm.batches import Batches
+from keras_fm.data import Examples
+from keras_fm.errors import DataError, UnknownNameError
+from keras_fm.recipe import Recipe
+from keras_fm.tasks.classification import Classification
+from keras_fm.tasks.task import BATCH, Endpoint, Endpoints, Task
+
+
+class Table(Task):
+    """A model of named columns: float32 numbers, where NaN is missing, and strings."""
+
+    unit = "rows"
+
+    @property
+    def columns(self) -> tables.Columns:
+        """The model's columns."""
+        return self.identity.inputs
+
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """Metrics can be split by the values of each column of strings."""
+        return tuple(column.name for column in tables.categories(self.columns))
+
+    def check_arrays(self, examples: Examples) -> None:
+        """Raises a `DataError` where a column is not there, or of another kind or length."""
+        given = examples.inputs if isinstance(examples.inputs, dict) else {}
+        for column in self.columns:
+            kinds = "US" if column.dtype == "string" else "fiu"
+            values = np.asarray(given.get(column.name))
+            if values.shape != np.shape(examples.targets) or values.dtype.kind not in kinds:
+                raise DataError(
+                    f"{examples.origin}: expected a column {column.name!r} of {column.dtype} "
+                    f"[{len(examples.targets)}]; received "
+                    f"{_words(values) if column.name in given else 'none of that name'}"
+                )
+        self.check_targets(examples)
+
+    def check_targets(self, examples: Examples) -> None:
+        """The same of the targets."""
+        raise NotImplementedError
+
+    def encode(self, examples: Examples) -> Examples:
+        """Strings become their places among the column's values."""
+        inputs = tables.encode(self.columns, examples.inputs)
+        return Examples(inputs, examples.targets, examples.origin)
+
+    def served(self, model: keras.Model, answer: Any) -> Endpoints:
+        """`serving_default` and `features`: each column by its name, `[batch]`."""
+        encoder = tables.encoder(self.columns)
+        body = keras.Model(model.inputs, model.get_layer("embedding").output)
+
+        def serving_default(columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            return answer(model(encoder(columns), training=False))
+
+        def features(columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            embedding = body(encoder(columns), training=False)
+            return {"embedding": tf.cast(embedding, tf.float32)}
+
+        raw = {
+            column.name: tf.TensorSpec((None,), tf.as_dtype(column.dtype), name=column.name)
+            for column in self.columns
+        }
+        by_name = {
+            "serving_default": Endpoint(serving_default, [raw]),
+            "features": Endpoint(features, [raw]),
+        }
+        return Endpoints(by_name, list(encoder.tables.values()))
+
+    def ask_both(self, model: keras.Model, served: Any, output: str) -> dict[str, Any]:
+        """The largest difference between the Keras model and the loaded SavedModel."""
+        rows = self._some_rows()
+        answers = served.signatures["serving_default"](
+            **{name: tf.constant(column) for name, column in rows.items()}
+        )
+        expected = self.predict(model, tables.encode(self.columns, rows))
+        return {
+            f"largest_difference_of_{output}": float(np.abs(answers[output] - expected).max()),
+            "examples": len(expected),
+        }
+
+    def _some_rows(self) -> dict[str, np.ndarray]:
+        try:
+            sample = data.sample(self.identity.entry.dataset).inputs
+            return {column.name: sample[column.name] for column in self.columns}
+        except (UnknownNameError, KeyError):  # a table of the user's own
+            random = np.random.default_rng(0)
+            return {
+                column.name: random.choice([*column.values, "?"], 64)
+                if column.dtype == "string"
+                else random.normal(size=64).astype("float32")
+                for column in self.columns
+            }
+
+    @staticmethod
+    def predict(model: keras.Model, inputs: Any) -> np.ndarray:
+        """What the model answers to encoded inputs, float32."""
+        return np.asarray(model.predict(inputs, batch_size=BATCH, verbose=0), np.float32)
+
+
+class TableRegression(Table):
+    """Answers a quantity. Where the target says `log`, it learns and is measured on the log."""
+
+    @property
+    def build_arguments(self) -> dict[str, Any]:
+        """The columns, and the quantity."""
+        return {"columns": self.columns, "target": self.identity.target}
+
+    @property
+    def log(self) -> bool:
+        """Whether the target's logarithm counts."""
+        return self.identity.target is not None and self.identity.target.log
+
+    def check_targets(self, examples: Examples) -> None:
+        """Raises a `DataError` where a target is not a finite number, or has no logarithm."""
+        targets = np.asarray(examples.targets)
+        if targets.dtype.kind not in "fiu" or not np.isfinite(targets).all():
+            raise DataError(f"{examples.origin}: expected finite numbers as targets")
+        if self.log and (targets <= 0).any():
+            raise DataError(
+                f"{examples.origin}: the model learns the logarithm, and "
+                f"{(targets <= 0).sum()} targets are not above 0"
+            )
+
+    def batches(self, examples: Examples, recipe: Recipe, seed: int) -> Batches:
+        """Batches of (encoded columns, float32 targets)."""
+        inputs, targets = self.held_out(examples)
+        return Batches(inputs, targets, recipe=recipe, seed=seed)
+
+    def held_out(self, examples: Examples) -> tuple[Any, np.ndarray]:
+        """Encoded columns and float32 targets."""
+        return self.encode(examples).inputs, np.asarray(examples.targets, "float32")
+
+    def objective(self, recipe: Recipe) -> dict[str, Any]:
+        """Mean squared error, of the logarithm where the target says so."""
+        if not self.log:
+            return {
+                "loss": keras.losses.MeanSquaredError(),
+                "metrics": [keras.metrics.RootMeanSquaredError(name="rmse")],
+            }
+        return {
+            "loss": squared_log_error,
+            "metrics": [RootMeanSquaredLogError(name="rmse_log")],
+        }
+
+    def measure(
+        self, model: keras.Model, examples: Examples, slices: str | None = None
+    ) -> dict[str, Any]:
+        """`rmse_log` (natural logarithm) for a log target; `rmse` and `mae` in its unit; `r2`."""
+        answers = self.predict(model, self.encode(examples).inputs)
+        scores = self._score(answers, examples.targets)
+        if slices is None:
+            return scores
+        headline = next(iter(scores))
+        column = examples.inputs[slices]
+        by_value = {
+            str(value): self._score(answers[column == value], examples.targets[column == value])
+            for value in np.unique(column)
+        }
+        return {**scores, "slices": {name: score[headline] for name, score in by_value.items()}}
+
+    def _score(self, answers: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+        answers, targets = answers.astype("float64"), np.asarray(targets, "float64")
+        error = answers - targets
+        spread = np.square(targets - targets.mean()).sum()
+        scores = {
+            "rmse": float(np.sqrt(np.square(error).mean())),
+            "mae": float(np.abs(error).mean()),
+            "r2": float(1 - np.square(error).sum() / spread) if spread else 0.0,
+        }
+        if not self.log:
+            return scores
+        log_error = np.log(answers) - np.log(targets)
+        return {"rmse_log": float(np.sqrt(np.square(log_error).mean())), **scores}
+
+    def answer(self, model: keras.Model, inputs: Any) -> list[dict[str, Any]]:
+        """`value` for each row: dicts, a dict of columns, or a CSV file."""
+        raw = tables.read(inputs, self.columns)
+        answers = self.predict(model, tables.encode(self.columns, raw))
+        return [{"value": value} for value in answers.tolist()]
+
+    def endpoints(self, model: keras.Model, folder: Path) -> Endpoints:
+        """Each column by its name, `[batch]`, float32 or string.
+
+        serving_default: -> `value`, float32 `[batch]`. features: -> `embedding` `[batch, width]`.
+        """
+        return self.served(model, lambda value: {"value": tf.cast(value, tf.float32)})
+
+    def parity(self, model: keras.Model, served: Any) -> dict[str, Any]:
+        """The largest difference of a value."""
+        return self.ask_both(model, served, "value")
+
+    def draw_answers(self, model: keras.Model, examples: Examples) -> dict[str, np.ndarray]:
+        """How often which quantity was answered for which."""
+        answers = self.predict(model, self.encode(examples).inputs)
+        return {"answers": pictures.agreement(examples.targets, answers, log=self.log)}
+
+
+class TableClassification(Classification, Table):
+    """Answers labels with probabilities."""
+
+    @property
+    def build_arguments(self) -> dict[str, Any]:
+        """The columns, and one output a label."""
+        return {"columns": self.columns, **super().build_arguments}
+
+    def check_targets(self, examples: Examples) -> None:
+        """Raises a `DataError` where a target is not the index of a label."""
+        self.check_labels(examples)
+
+    def batches(self, examples: Examples, recipe: Recipe, seed: int) -> Batches:
+        """Batches of (encoded columns, one-hot labels)."""
+        inputs, targets = self.held_out(examples)
+        return Batches(inputs, targets, recipe=recipe, seed=seed)
+
+    def held_out(self, examples: Examples) -> tuple[Any, np.ndarray]:
+        """Encoded columns and one-hot labels."""
+        return self.encode(examples).inputs, self.one_hot(examples)
+
+    def measure(
+        self, model: keras.Model, examples: Examples, slices: str | None = None
+    ) -> dict[str, Any]:
+        """`accuracy` and `cross_entropy` (nats)."""
+        return self.score(self.logits(model, self.encode(examples).inputs), examples, slices)
+
+    def answer(self, model: keras.Model, inputs: Any) -> list[dict[str, Any]]:
+        """Labels and probabilities of rows: dicts, a dict of columns, or a CSV file."""
+        raw = tables.read(inputs, self.columns)
+        return self.name(self.logits(model, tables.encode(self.columns, raw)))
+
+    def endpoints(self, model: keras.Model, folder: Path) -> Endpoints:
+        """Each column by its name -> `probabilities`, `logits`, `label`; and `features`."""
+        table = self.label_table(folder)
+        endpoints = self.served(model, lambda logits: self.serve(logits, table))
+        return Endpoints(endpoints.by_name, [*endpoints.resources, table])
+
+    def parity(self, model: keras.Model, served: Any) -> dict[str, Any]:
+        """The largest difference of a logit."""
+        return self.ask_both(model, served, "logits")
+
+
+def squared_log_error(targets: Any, answers: Any) -> Any:
+    """Of positive quantities `[batch]`, for each the squared difference of the logarithms."""
+    return keras.ops.square(keras.ops.log(targets) - keras.ops.log(answers))
+
+
+class RootMeanSquaredLogError(keras.metrics.RootMeanSquaredError):
+    """The root mean squared difference of the natural logarithms."""
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Takes one batch in."""
+        super().update_state(keras.ops.log(y_true), keras.ops.log(y_pred), sample_weight)
+
+
+def _words(values: np.ndarray) -> str:
+    return f"{values.dtype} {list(values.shape)}"

@@ -1,0 +1,258 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_fm import data, evaluating, exporting, models, pipelines, tables, tasks, training
+from keras_fm.data import Examples
+from keras_fm.entry import Input
+from keras_fm.errors import DataError, InvalidInputError
+from keras_fm.identity import Identity
+from keras_fm.layers import FillMissing
+
+COLUMNS = [
+    Input(name="size", dtype="float32", shape=[], meaning="", missing=0.0),
+    Input(name="kind", dtype="string", shape=[], meaning="", values=["a", "ä", "c d"]),
+    Input(name="age", dtype="float32", shape=[], meaning=""),
+]
+NAN = float("nan")
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return data.sample("diamonds")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """An epoch of linear_regression on the bundled sample."""
+    path = tmp_path_factory.mktemp("tables") / "run"
+    return training.train(
+        "linear_regression", data="sample", run_dir=path, validation_examples=56, epochs=3
+    )
+
+
+def test_the_sample_has_columns_of_numbers_and_strings(sample):
+    assert len(sample) == 256
+    kinds = {name: column.dtype.kind for name, column in sample.inputs.items()}
+    assert {name for name, kind in kinds.items() if kind == "U"} == {"cut", "color", "clarity"}
+    assert {name for name, kind in kinds.items() if kind == "f"} == {
+        "carat", "depth", "table", "x", "y", "z",
+    }  # fmt: skip
+    assert sample.targets.min() > 300
+
+
+def test_encoding_finds_places_and_missing_numbers():
+    encoded = tables.encode(
+        COLUMNS,
+        {
+            "size": np.array([0.0, 2.0, NAN], "float32"),
+            "kind": np.array(["c d", "never seen", "ä"]),
+            "age": np.array([0.0, NAN, 1.0], "float32"),
+            "other": np.array([1, 2, 3]),
+        },
+    )
+    assert list(encoded) == ["size", "kind", "age"]
+    np.testing.assert_array_equal(encoded["size"], [NAN, 2, NAN])
+    np.testing.assert_array_equal(encoded["age"], [0, NAN, 1])
+    assert encoded["kind"].tolist() == [3, 0, 2]
+    assert encoded["kind"].dtype == np.int32
+
+
+@pytest.mark.parametrize("kind", ["rows", "columns", "csv", "csv path"])
+def test_rows_are_read_from_what_a_user_has(kind, tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_text("kind,size,note,age\nä,1.5,x,\n,2,y,7\n", "utf-8")
+    given = {
+        "rows": [{"kind": "ä", "size": 1.5, "age": None}, {"kind": None, "size": "2", "age": 7}],
+        "columns": {"kind": ["ä", ""], "size": np.array([1.5, 2]), "age": [NAN, 7]},
+        "csv": [str(file)],
+        "csv path": file,
+    }[kind]
+    read = tables.read(given, COLUMNS)
+    np.testing.assert_array_equal(read["size"], np.array([1.5, 2], "float32"))
+    np.testing.assert_array_equal(read["age"], np.array([NAN, 7], "float32"))
+    assert read["kind"].tolist() == ["ä", ""]
+
+
+def test_one_row_is_a_table():
+    read = tables.read({"kind": "a", "size": 1, "age": 2}, COLUMNS)
+    assert [column.shape for column in read.values()] == [(1,)] * 3
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ([], "received an empty list"),
+        (3, "received int"),
+        ([1, 2], "received list"),
+        ([{"kind": "a"}], "no column 'size'; received kind"),
+        ({"kind": ["a"], "size": ["big"], "age": [1]}, "'size': expected numbers.*big"),
+        ({"kind": ["a"], "size": [1, 2], "age": [1]}, "'size': 2.*rows"),
+        ({"kind": [], "size": [], "age": []}, "one row or more"),
+        ("nowhere.csv", r"nowhere\.csv can't be read"),
+    ],
+)
+def test_what_is_no_table_is_named(given, complaint):
+    with pytest.raises(InvalidInputError, match=complaint):
+        tables.read(given, COLUMNS)
+
+
+def test_missing_numbers_become_the_mean_and_are_told():
+    filled = np.asarray(FillMissing()(np.array([[1.0, NAN], [NAN, 2.0]], "float32")))
+    np.testing.assert_array_equal(filled, [[1, 0, 0, 1], [0, 2, 1, 0]])
+
+
+def test_standardising_knows_only_the_numbers_that_are_there(run):
+    room = models.registry.find("linear_regression")[0]
+    model = models.build(room, models.identity_of(room))
+    columns = {
+        given.name: np.zeros(4, given.dtype) if given.dtype == "int32" else np.ones(4, "float32")
+        for given in model.inputs
+    }
+    columns["carat"] = np.array([1, 3, NAN, NAN], "float32")
+    prices = np.exp([1.0, 2.0, 3.0, 4.0])
+    tables.standardise(model, Examples(columns, prices, "four"))
+    assert np.asarray(model.get_layer("normalise").mean)[0, 0] == pytest.approx(2)
+    assert np.asarray(model.get_layer("scale").mean).item() == pytest.approx(2.5)
+    # With weights of zero a linear model answers the mean.
+    assert np.asarray(model(columns)) == pytest.approx(np.exp(2.5), rel=1e-5)
+
+
+def test_a_regression_is_measured_on_the_log(run, sample):
+    scores = evaluating.evaluate(run.model, split="sample")
+    task = tasks.of(run.model)
+    answers = np.asarray(run.model(task.encode(sample).inputs), "float64")
+    log_error = np.log(answers) - np.log(sample.targets.astype("float64"))
+    assert scores["rmse_log"] == pytest.approx(np.sqrt((log_error**2).mean()), rel=1e-6)
+    error = answers - sample.targets
+    assert scores["rmse"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-6)
+    assert scores["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-6)
+    explained = 1 - (error**2).mean() / sample.targets.astype("float64").var()
+    assert scores["r2"] == pytest.approx(explained, rel=1e-6)
+    assert scores["examples"] == 256
+
+
+def test_the_history_has_the_same_metric(run):
+    assert run.history["val_rmse_log"][-1] == pytest.approx(run.metrics["rmse_log"], rel=1e-4)
+
+
+def test_a_regression_can_be_measured_by_a_column(run, sample):
+    slices = evaluating.evaluate(run.model, split="sample", slices="cut")["slices"]
+    assert set(slices) == set(sample.inputs["cut"])
+    ideal = sample.take(sample.inputs["cut"] == "Ideal", "ideal ones")
+    alone = evaluating.evaluate(run.model, data=ideal)
+    assert slices["Ideal"] == pytest.approx(alone["rmse_log"], rel=1e-5)
+
+
+def test_answers_are_quantities(run, sample):
+    ask = pipelines.pipeline(run.model)
+    rows = [{name: column[i].item() for name, column in sample.inputs.items()} for i in range(5)]
+    expected = np.asarray(run.model(tasks.of(run.model).encode(sample).inputs))[:5]
+    answered = [answer["value"] for answer in ask(rows)]
+    np.testing.assert_allclose(answered, expected, rtol=1e-5)
+    assert ask(rows[0]) == ask(rows[:1])
+    strange = ask({**rows[0], "cut": "Superb", "x": None})
+    assert np.isfinite(strange[0]["value"])
+
+
+def test_the_export_takes_raw_columns(run, sample, tmp_path):
+    version = exporting.export(run.path, tmp_path / "export")
+    served = tf.saved_model.load(str(version)).signatures["serving_default"]
+    given = served.structured_input_signature[1]
+    assert {name: (spec.dtype.name, spec.shape.as_list()) for name, spec in given.items()} == {
+        name: ("string" if column.dtype.kind == "U" else "float32", [None])
+        for name, column in sample.inputs.items()
+    }
+    answers = served(**{name: tf.constant(column) for name, column in sample.inputs.items()})
+    assert {name: (t.dtype.name, t.shape.rank) for name, t in answers.items()} == {
+        "value": ("float32", 1)
+    }
+    expected = [answer["value"] for answer in pipelines.pipeline(run.model)(sample.inputs)]
+    np.testing.assert_allclose(answers["value"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"targets": np.array(["a"] * 256)}, "finite numbers"),
+        ({"targets": np.full(256, NAN)}, "finite numbers"),
+        ({"targets": np.arange(256.0)}, "logarithm, and 1 targets"),
+        ({"targets": np.ones(255)}, r"'carat' of float32 \[255\]; received float32 \[256\]"),
+        ({"inputs": np.ones(256)}, "'carat'.*received none of that name"),
+        ({"cut": np.ones(256)}, "'cut' of string.*received float64"),
+        ({"carat": np.array(["1"] * 256)}, "'carat' of float32.*received <U1"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_named(run, sample, change, complaint):
+    parts = {"inputs": sample.inputs, "targets": sample.targets, "origin": "mine"}
+    columns = {name: column for name, column in change.items() if name in sample.inputs}
+    parts |= {name: part for name, part in change.items() if name in parts}
+    if columns:
+        parts["inputs"] = {**sample.inputs, **columns}
+    with pytest.raises(DataError, match=f"mine: .*{complaint}"):
+        evaluating.evaluate(run.model, data=Examples(**parts))
+
+
+def two_classes():
+    """An identity for a table with two labels, in place of the diamonds' prices."""
+    entry = models.registry.info("linear_regression")
+    return Identity(entry, "table-classification", ("no", "yes"), tuple(COLUMNS), None)
+
+
+def classifier():
+    inputs = tables.model_inputs(COLUMNS)
+    x = FillMissing(name="fill")(tables.side_by_side(inputs, COLUMNS))
+    places = keras.layers.Embedding(4, 2, name="kinds")(inputs["kind"])
+    x = keras.layers.Concatenate(name="embedding")([x, places])
+    logits = keras.layers.Dense(2, name="logits")(x)
+    return models.mark(keras.Model(inputs, logits), two_classes())
+
+
+def some_rows(count=8):
+    return {
+        "size": np.linspace(0, 3, count, dtype="float32"),
+        "kind": np.array(["a", "ä", "c d", "?"])[np.arange(count) % 4],
+        "age": np.where(np.arange(count) % 3, 1, NAN).astype("float32"),
+    }
+
+
+def test_a_table_can_have_classes(tmp_path):
+    model = classifier()
+    examples = Examples(some_rows(), np.arange(8) % 2, "eight rows")
+    scores = evaluating.evaluate(model, data=examples, slices="label")
+    assert set(scores["slices"]) == {"no", "yes"}
+    answers = pipelines.pipeline(model)(some_rows())
+    right = [answer["label"] == ("no", "yes")[i % 2] for i, answer in enumerate(answers)]
+    assert np.mean(right) == scores["accuracy"]
+    with pytest.raises(DataError, match="labels from 0 to 1; received 0 to 2"):
+        evaluating.evaluate(model, data=Examples(some_rows(), np.arange(8) % 3, "three"))
+
+    version = exporting.export(model, tmp_path / "export")
+    served = tf.saved_model.load(str(version)).signatures["serving_default"]
+    asked = served(**{name: tf.constant(column) for name, column in some_rows().items()})
+    assert asked["label"].numpy().astype("U").tolist() == [answer["label"] for answer in answers]
+    np.testing.assert_allclose(
+        asked["probabilities"], [list(a["probabilities"].values()) for a in answers], atol=1e-5
+    )
+
+
+def test_a_picture_shows_answers_upwards_and_truth_rightwards():
+    from keras_fm import pictures
+
+    truth = np.array([1.0, 10.0, 100.0])
+    drawn = pictures.agreement(truth, truth, log=True, bins=3, zoom=1)[:, :, 0]
+    assert drawn.shape == (3, 3)
+    assert (drawn[::-1].diagonal() == 0).all()
+    low = pictures.agreement(truth, np.array([1.0, 1.0, 1.0]), log=True, bins=3, zoom=1)[:, :, 0]
+    assert (low[-1] < 255).all()
+    assert (low[:-1] == 255).all()
+
+
+@pytest.mark.full_data
+def test_diamonds_are_split_by_their_order():
+    task = tasks.of(models.identity_of(models.registry.find("linear_regression")[0]))
+    train, test = task.load("train"), task.load("test")
+    whole = data.load("diamonds", "train")
+    assert (len(train), len(test), len(whole)) == (48_546, 5_394, 53_940)
+    np.testing.assert_array_equal(test.targets, whole.targets[len(train) :])
