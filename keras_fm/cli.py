@@ -91,7 +91,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="change a field of the recipe; may be repeated",
     )
-    verb.add_argument("--data", help="'sample' trains on the bundled sample: a try, not a training")
+    verb.add_argument("--data", help="'sample' (the bundled one: a try), or your own CSV file")
+    verb.add_argument("--target", help="the column of the CSV file to answer")
+    verb.add_argument("--kind", help="regression or classification (default: as the column looks)")
     verb.add_argument("--run-dir", help="a new directory (default: runs/MODEL-TIME-seedN)")
     verb.add_argument("--resume", action="store_true", help="go on with the run in --run-dir")
     verb.add_argument("--seed", type=int, default=0)
@@ -99,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     verb = _verb(verbs, _evaluate, "measure a model", "keras-fm evaluate cifar_cnn --slices label")
     verb.add_argument("model", help="a model's name or a run directory")
     verb.add_argument("--split", default="test", help="test, train or sample (default: test)")
+    verb.add_argument("--data", help="a CSV file, for a model of tables")
     verb.add_argument("--slices", help="'label': each class alone too; of a table, a column")
 
     verb = _verb(verbs, _verify, "measure every claim again", "keras-fm verify cifar_cnn")
@@ -231,6 +234,8 @@ def _train(options: argparse.Namespace) -> int:
     run = train(
         options.model,
         data=options.data,
+        target=options.target,
+        kind=options.kind,
         run_dir=options.run_dir,
         resume=options.resume,
         seed=options.seed,
@@ -244,7 +249,7 @@ def _train(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     from keras_fm.evaluating import evaluate
 
-    scores = evaluate(options.model, split=options.split, slices=options.slices)
+    scores = evaluate(options.model, data=options.data, split=options.split, slices=options.slices)
     slices = scores.pop("slices", {})
     headline = next(iter(scores))
     rows = [

@@ -1,5 +1,6 @@
 """Measures a model on a whole split."""
 
+import os
 from typing import Any
 
 import keras
@@ -12,7 +13,7 @@ from keras_fm.errors import UnknownNameError, suggest
 def evaluate(
     name_or_model: str | keras.Model,
     *,
-    data: Examples | None = None,
+    data: Examples | str | os.PathLike[str] | None = None,
     split: str = "test",
     slices: str | None = None,
 ) -> dict[str, Any]:
@@ -20,7 +21,8 @@ def evaluate(
 
     Args:
         name_or_model: a model's name, a run directory, or a model.
-        data: other examples for the same task; None: the data set that the model is for.
+        data: other examples for the same task, or the path of a CSV file for a model of tables;
+            None: the data set that the model is for.
         split: of that data set: "test", "train", or "sample" (bundled with the package).
         slices: "label" adds the accuracy of each class.
 
@@ -35,7 +37,12 @@ def evaluate(
     task = tasks.of(model)
     if slices is not None and slices not in task.slices:
         raise UnknownNameError(f"no slices by {slices!r}. {suggest(slices, task.slices)}")
-    examples = task.load(split) if data is None else data
+    if data is None:
+        examples = task.load(split)
+    elif isinstance(data, (str, os.PathLike)):
+        examples = task.read(data)
+    else:
+        examples = data
     task.check(examples)
     scores = task.measure(model, examples, slices)
     return {**scores, "examples": len(examples), "data": examples.origin}

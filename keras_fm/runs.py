@@ -30,11 +30,15 @@ from keras_fm.recipe import Recipe
 
 @dataclass(frozen=True)
 class Run:
-    """A finished training. `path` is its directory; `metrics` are of the validation cut."""
+    """A finished training. `path` is its directory; `metrics` are of the validation cut.
+
+    baseline: what an answer has on it that never looks at the inputs.
+    """
 
     path: Path
     model: keras.Model
     metrics: dict[str, float]
+    baseline: dict[str, float]
     minutes: float
 
     @property
@@ -45,15 +49,17 @@ class Run:
 
     def report(self) -> str:
         """The run in some lines of text."""
-        about = json.loads((self.path / "run.json").read_text("utf-8"))
-        metrics = "  ".join(f"{name} {value:.4f}" for name, value in self.metrics.items())
-        return (
-            f"{about['model']}, trained on {about['data']}, seed {about['seed']}\n"
-            f"{metrics}\n"
+        about = read(self.path)
+        lines = [
+            f"{about['model']}, trained on {about['data']}, seed {about['seed']}",
+            *about["notes"],
+            _in_words(self.metrics),
+            f"without a look at the inputs: {_in_words(self.baseline)}" if self.baseline else "",
             f"{self.minutes:.1f} minutes, {about['environment']['precision']}, "
-            f"{about['environment']['hardware']}\n"
-            f"{self.path}"
-        )
+            f"{about['environment']['hardware']}",
+            str(self.path),
+        ]
+        return "\n".join(filter(None, lines))
 
 
 def new_directory(run_dir: str | os.PathLike[str] | None, name: str, seed: int) -> Path:
@@ -82,6 +88,7 @@ def describe(
     recipe: Recipe,
     *,
     data: str,
+    notes: Sequence[str] = (),
     seed: int,
     precision: str,
 ) -> None:
@@ -91,18 +98,22 @@ def describe(
     about = {
         **identity.write(),
         "data": data,
+        "notes": list(notes),
         "seed": seed,
         "environment": environment(precision),
     }
     write_json(path / "run.json", about)
 
 
-def finish(path: Path, model: keras.Model, *, metrics: dict[str, float]) -> Run:
+def finish(
+    path: Path, model: keras.Model, *, metrics: dict[str, float], baseline: dict[str, float]
+) -> Run:
     """Writes the weights and, last, the result; its minutes are those of all sittings together."""
     minutes = sum(row["seconds"] for row in read_history(path / "history.csv")) / 60
     weights.save(model, path / "model.weights.h5")
-    write_json(path / "result.json", {"metrics": metrics, "minutes": minutes})
-    return Run(path, model, metrics, minutes)
+    result: dict[str, Any] = {"metrics": metrics, "baseline": baseline, "minutes": minutes}
+    write_json(path / "result.json", result)
+    return Run(path, model, **result)
 
 
 def is_run(path: str | os.PathLike[str]) -> bool:
@@ -141,7 +152,7 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     model = models.build(room, Identity.read(room.entry, about))
     weights.load(model, weights.Source(path / "model.weights.h5"))
     result = json.loads((path / "result.json").read_text("utf-8"))
-    return Run(path, model, result["metrics"], result["minutes"])
+    return Run(path, model, **result)
 
 
 def as_model(name_or_model: str | os.PathLike[str] | keras.Model) -> keras.Model:
@@ -195,6 +206,10 @@ def write_json(path: Path, value: Any) -> None:
     draft = path.with_name(f".{path.name}.draft")
     draft.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
     draft.replace(path)
+
+
+def _in_words(metrics: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
 
 
 def _backend_version() -> str:

@@ -4,10 +4,10 @@ A column is an `Input` of the entry: float32, where NaN is a missing number; or 
 model takes the place of the string among the column's `values`, from 1 on, and 0 for any other.
 """
 
-import csv
+import os
+import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -16,7 +16,11 @@ from keras import layers
 
 from keras_fm.data import Examples
 from keras_fm.entry import Input, Target
-from keras_fm.errors import InvalidInputError
+from keras_fm.errors import DataError, InvalidInputError
+from keras_fm.layers import FillMissing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Columns = Sequence[Input]
 
@@ -31,49 +35,99 @@ def categories(columns: Columns) -> list[Input]:
     return [column for column in columns if column.dtype == "string"]
 
 
+def plain_names(columns: Columns) -> dict[str, str]:
+    """For each column's name one that layers and signatures can have: `"mean radius"`: mean_radius.
+
+    ASCII letters, digits and underscores, a letter first, all different.
+    """
+    plain: dict[str, str] = {}
+    for column in columns:
+        name = re.sub(r"[^A-Za-z0-9_]", "_", column.name)
+        name = name if name[:1].isalpha() else f"column_{name}"
+        taken = [*plain.values()]
+        plain[column.name] = name if name not in taken else f"{name}_{len(taken)}"
+    return plain
+
+
 def model_inputs(columns: Columns) -> dict[str, Any]:
     """A Keras input `[batch]` for each column: float32, or int32 for a category's place."""
+    plain = plain_names(columns)
     return {
-        column.name: keras.Input(
-            (), name=column.name, dtype="int32" if column.dtype == "string" else "float32"
+        plain[column.name]: keras.Input(
+            (), name=plain[column.name], dtype="int32" if column.dtype == "string" else "float32"
         )
         for column in columns
     }
 
 
-def side_by_side(inputs: dict[str, Any], columns: Columns) -> Any:
-    """The columns of numbers as one tensor `[batch, columns]`."""
-    cells = [
-        layers.Reshape((1,), name=f"{column.name}_cell")(inputs[column.name])
-        for column in numbers(columns)
-    ]
-    return layers.Concatenate(name="numbers")(cells) if len(cells) > 1 else cells[0]
+def standard_numbers(inputs: dict[str, Any], columns: Columns) -> list[Any]:
+    """The columns of numbers, standardised, missing ones told, as one tensor in a list.
 
-
-def quantity(standard: Any, target: Target) -> Any:
-    """The head of a regression: from a standardised value `[batch, 1]` to the quantity `[batch]`.
-
-    The layer `scale` knows mean and variance of the (logarithm of the) training targets.
+    `[batch, 2 * columns]`; an empty list where there are none. `standardise` sets `normalise`.
     """
-    x = layers.Normalization(axis=None, invert=True, dtype="float32", name="scale")(standard)
+    plain = plain_names(columns)
+    names = [plain[column.name] for column in numbers(columns)]
+    if not names:
+        return []
+    cells = [layers.Reshape((1,), name=f"{name}_cell")(inputs[name]) for name in names]
+    x = layers.Normalization(name="normalise")(join(cells, "numbers"))
+    return [FillMissing(name="fill_missing")(x)]
+
+
+def one_hot(inputs: dict[str, Any], columns: Columns) -> list[Any]:
+    """For each column of strings a tensor `[batch, 1 + values]`, 1 in its place."""
+    plain = plain_names(columns)
+    encoders = {
+        plain[column.name]: layers.CategoryEncoding(
+            1 + len(column.values), output_mode="one_hot", name=f"{plain[column.name]}_is"
+        )
+        for column in categories(columns)
+    }
+    return [encoder(inputs[name]) for name, encoder in encoders.items()]
+
+
+def join(parts: list[Any], name: str) -> Any:
+    """The parts `[batch, width]` side by side; one alone passes."""
+    return (
+        layers.Concatenate(name=name)(parts)
+        if len(parts) > 1
+        else layers.Identity(name=name)(parts[0])
+    )
+
+
+def head(embedding: Any, target: Target | None, num_classes: int | None) -> Any:
+    """The end of a table's model: from `[batch, width]` to logits, or to the quantity `[batch]`.
+
+    It begins at zero: what a training never sees stays without a say. The layer `scale` of a
+    regression knows mean and variance of the (logarithm of the) training targets.
+    """
+    if num_classes is not None:
+        return layers.Dense(
+            num_classes, kernel_initializer="zeros", dtype="float32", name="logits"
+        )(embedding)
+    assert target is not None, "a table's model answers a target or has classes"
+    x = layers.Dense(1, kernel_initializer="zeros", name="standard")(embedding)
+    x = layers.Normalization(axis=None, invert=True, dtype="float32", name="scale")(x)
     if target.log:
         x = layers.Activation("exponential", dtype="float32", name="exponential")(x)
     return layers.Reshape((), dtype="float32", name="value")(x)
 
 
 def standardise(model: keras.Model, examples: Examples) -> None:
-    """Sets the layers `normalise` and `scale` of a model from its encoded training examples."""
-    columns = [column for column in examples.inputs.values() if column.dtype.kind == "f"]
-    table = np.stack(columns, axis=-1)
-    means = np.nan_to_num(np.nanmean(table, axis=0))
-    model.get_layer("normalise").adapt(np.where(np.isnan(table), means, table))
-    logarithm = any(layer.name == "exponential" for layer in model.layers)
-    targets = examples.targets[:, None]
-    model.get_layer("scale").adapt(np.log(targets) if logarithm else targets)
+    """Sets the layers `normalise` and `scale`, if there, from encoded training examples."""
+    names = {layer.name for layer in model.layers}
+    if "normalise" in names:
+        columns = [column for column in examples.inputs.values() if column.dtype.kind == "f"]
+        table = np.stack(columns, axis=-1)
+        means = np.nan_to_num(np.nanmean(table, axis=0))
+        model.get_layer("normalise").adapt(np.where(np.isnan(table), means, table))
+    if "scale" in names:
+        targets = examples.targets[:, None]
+        model.get_layer("scale").adapt(np.log(targets) if "exponential" in names else targets)
 
 
 def encode(columns: Columns, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """A table's raw columns as the model takes them."""
+    """A table's raw columns as the model takes them, by their plain names."""
     encoded = encoder(columns)({name: tf.constant(column) for name, column in inputs.items()})
     return {name: column.numpy() for name, column in encoded.items()}
 
@@ -92,7 +146,8 @@ class _Encoder:
         self.tables = {column.name: _places(column.values) for column in categories(columns)}
 
     def __call__(self, raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return {column.name: self._encode(column, raw[column.name]) for column in self.columns}
+        plain = plain_names(self.columns)
+        return {plain[c.name]: self._encode(c, raw[c.name]) for c in self.columns}
 
     def _encode(self, column: Input, raw: tf.Tensor) -> tf.Tensor:
         if column.name in self.tables:
@@ -133,10 +188,12 @@ def read(inputs: Any, columns: Columns) -> dict[str, np.ndarray]:
 
 
 def _as_columns(inputs: Any) -> dict[str, Any]:
-    if isinstance(inputs, (str, Path)):
+    if isinstance(inputs, (str, os.PathLike)):
         inputs = [inputs]
-    if isinstance(inputs, Sequence) and all(isinstance(path, (str, Path)) for path in inputs):
-        inputs = [row for path in inputs for row in _read_csv(Path(path))]
+    if isinstance(inputs, Sequence) and all(
+        isinstance(path, (str, os.PathLike)) for path in inputs
+    ):
+        inputs = [row for path in inputs for row in read_csv(path).to_dict("records")]
     if isinstance(inputs, Mapping):
         return {name: np.atleast_1d(values) for name, values in inputs.items()}
     rows = list(inputs) if isinstance(inputs, Sequence) else []
@@ -148,19 +205,32 @@ def _as_columns(inputs: Any) -> dict[str, Any]:
     return {name: [row.get(name) for row in rows] for name in rows[0]}
 
 
-def _read_csv(path: Path) -> list[dict[str, str]]:
+def read_csv(path: str | os.PathLike[str]) -> "pd.DataFrame":
+    """A CSV file with a header as pandas reads it: an empty cell, NA or NaN is missing.
+
+    Raises:
+        DataError: it can't be read.
+    """
+    import pandas as pd
+
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            return list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInputError(f"{path} can't be read as a CSV file: {error}") from None
+        frame = pd.read_csv(path)
+    except (OSError, UnicodeDecodeError, ValueError) as error:  # pandas' own are ValueErrors
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(f"{path} can't be read as a CSV file: {reason}") from None
+    frame.columns = frame.columns.map(str)
+    return frame
 
 
 def _read_column(values: Any, column: Input) -> np.ndarray:
     if column.dtype == "string":
-        return np.array(["" if value is None else str(value) for value in values], dtype=str)
-    cells = [np.nan if value in (None, "") else value for value in values]
+        return np.array(["" if _is_missing(value) else str(value) for value in values], dtype=str)
+    cells = [np.nan if _is_missing(value) else value for value in values]
     try:
         return np.array(cells, dtype="float32")
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"column {column.name!r}: expected numbers; {error}") from None
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value == "" or value != value  # NaN differs from itself

@@ -7,9 +7,10 @@ from typing import Any
 import keras
 
 from keras_fm import data as data_sets
-from keras_fm import models, monitoring, precision, registry, runs, tasks
+from keras_fm import models, monitoring, own_tables, precision, registry, runs, tasks
 from keras_fm.data import Examples
-from keras_fm.errors import DataError, RunError, UnknownNameError
+from keras_fm.errors import DataError, InvalidInputError, RunError, UnknownNameError
+from keras_fm.identity import Identity
 from keras_fm.recipe import Recipe, load_recipe
 from keras_fm.schedules import Triangle
 from keras_fm.tasks.task import BATCH
@@ -18,7 +19,9 @@ from keras_fm.tasks.task import BATCH
 def train(
     name: str,
     *,
-    data: Examples | str | None = None,
+    data: Examples | str | os.PathLike[str] | None = None,
+    target: str | None = None,
+    kind: str | None = None,
     run_dir: str | os.PathLike[str] | None = None,
     resume: bool = False,
     seed: int = 0,
@@ -28,8 +31,11 @@ def train(
 
     Args:
         name: the model's name.
-        data: None for the recipe's data set; `"sample"` for its bundled sample; or `Examples`.
-            Validation examples are cut from its end.
+        data: None for the recipe's data set; `"sample"` for its bundled sample; `Examples`, whose
+            last ones validate; or for a model of tables the path of a CSV file, where a fifth of
+            the rows, drawn by `seed`, validates and steps are at least 32 an epoch.
+        target: the column of the CSV file to answer.
+        kind: "regression" or "classification"; None: what the column looks like.
         run_dir: a directory that does not exist yet; None: `runs/<name>-<time>-seed<seed>`.
         resume: go on with the training in `run_dir` that was stopped, by its own recipe and seed.
         seed: of the weights, the order of examples and their augmentation.
@@ -51,8 +57,9 @@ def train(
         path, recipe, seed = _interrupted(run_dir, name, recipe_overrides)
     else:
         recipe = room.recipe.override(**recipe_overrides)
-    identity = models.identity_of(room)
-    whole = _load(room, recipe, data)
+    identity, whole, notes = _load(room, recipe, data, target, kind, seed)
+    if identity != models.identity_of(room) and not resume:
+        recipe = _fit_to(len(whole), recipe, recipe_overrides)
     tasks.of(identity).check(whole)
     examples, validation = data_sets.cut_validation(whole, recipe.validation_examples)
     if resume:
@@ -68,13 +75,16 @@ def train(
     if adapt is not None:
         adapt(model, tasks.of(identity).encode(examples))
     if not resume:
-        runs.describe(path, model, recipe, data=examples.origin, seed=seed, precision=resolved)
+        runs.describe(
+            path, model, recipe, data=examples.origin, notes=notes, seed=seed, precision=resolved
+        )
     try:
         return fit(model, examples, validation, recipe, seed=seed, path=path)
     except KeyboardInterrupt:
-        sample = " --data sample" if data == data_sets.SAMPLE else ""
+        given = {"--data": data, "--target": target, "--kind": kind}
+        same = [f" {option} {value}" for option, value in given.items() if isinstance(value, str)]
         raise KeyboardInterrupt(
-            f"stopped; go on with: keras-fm train {name}{sample} --run-dir {path} --resume"
+            f"stopped; go on with: keras-fm train {name}{''.join(same)} --run-dir {path} --resume"
         ) from None
 
 
@@ -104,7 +114,9 @@ def fit(
         verbose=monitoring.verbosity(),
     )
     trained = models.in_float32(model)
-    return runs.finish(path, trained, metrics=_close(trained, validation, path))
+    baseline = {} if validation is None else task.baseline(examples, validation)
+    metrics = _close(trained, validation, path)
+    return runs.finish(path, trained, metrics=metrics, baseline=baseline)
 
 
 def compile_model(model: keras.Model, recipe: Recipe, steps: int) -> None:
@@ -141,14 +153,42 @@ def _close(model: keras.Model, validation: Examples | None, path: Path) -> dict[
     return task.measure(model, validation)
 
 
-def _load(room: registry.Room, recipe: Recipe, data: Examples | str | None) -> Examples:
+def _load(
+    room: registry.Room,
+    recipe: Recipe,
+    data: Examples | str | os.PathLike[str] | None,
+    target: str | None,
+    kind: str | None,
+    seed: int,
+) -> tuple[Identity, Examples, list[str]]:
+    """What is to be learned: the model's identity, the examples, and notes on what was left out."""
+    own = models.identity_of(room)
+    if isinstance(data, (str, os.PathLike)) and data != data_sets.SAMPLE:
+        if not own.task.startswith("table-"):
+            raise DataError(
+                f"data is None (the recipe's data set), {data_sets.SAMPLE!r} or Examples, for "
+                f"{room.name!r} does not learn from tables; received {str(data)!r}"
+            )
+        return own_tables.learn(data, target, own, kind=kind, seed=seed)
+    if target is not None or kind is not None:
+        raise InvalidInputError("target and kind are for a CSV file: name it as data")
     if isinstance(data, Examples):
-        return data
+        return own, data, []
     if data in (None, data_sets.SAMPLE):
-        return data_sets.load(recipe.dataset, data or room.entry.split("train"))
+        return own, data_sets.load(recipe.dataset, data or room.entry.split("train")), []
     raise DataError(
-        f"data is None (the recipe's data set), {data_sets.SAMPLE!r} or Examples; received {data!r}"
+        f"data is None (the recipe's data set), {data_sets.SAMPLE!r}, Examples or the path of a "
+        f"CSV file; received {data!r}"
     )
+
+
+def _fit_to(rows: int, recipe: Recipe, chosen: dict[str, Any]) -> Recipe:
+    """The recipe for a table of another size; what the caller chose stays as it is."""
+    fitted = {
+        "validation_examples": rows // 5,
+        "batch_size": min(recipe.batch_size, max(1, rows // 32)),
+    }
+    return recipe.override(**{name: fitted[name] for name in fitted if name not in chosen})
 
 
 def _interrupted(

@@ -96,7 +96,11 @@ def test_the_metrics_are_of_the_validation_cut(small_run):
         small_run.history["val_loss"][0], rel=1e-4
     )
     result = json.loads((small_run.path / "result.json").read_text())
-    assert result == {"metrics": small_run.metrics, "minutes": small_run.minutes}
+    assert result == {
+        "metrics": small_run.metrics,
+        "baseline": small_run.baseline,
+        "minutes": small_run.minutes,
+    }
 
 
 def test_the_report_names_model_data_and_figures(small_run):

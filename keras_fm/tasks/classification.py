@@ -75,6 +75,11 @@ class Classification(Task):
         }
         return {**scores, "slices": by_label}
 
+    def baseline(self, examples: Examples, held_out: Examples) -> dict[str, float]:
+        """Always the most common label."""
+        label = np.bincount(examples.targets).argmax()
+        return {"accuracy": float((held_out.targets == label).mean())}
+
     def name(self, logits: np.ndarray) -> list[dict[str, Any]]:
         """One dict a row: `label`, and `probabilities` by label."""
         labels = self.identity.labels

@@ -1,5 +1,6 @@
 """A table's columns in; a quantity, or labels, out."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fm import data, pictures, tables
+from keras_fm import data, own_tables, pictures, tables
 from keras_fm.batches import Batches
 from keras_fm.data import Examples
 from keras_fm.errors import DataError, UnknownNameError
@@ -49,25 +50,34 @@ class Table(Task):
         """The same of the targets."""
         raise NotImplementedError
 
+    def read(self, path: str | os.PathLike[str]) -> Examples:
+        """The rows of a CSV file with the columns of the model, the one it answers among them."""
+        return own_tables.examples(path, self.identity)
+
     def encode(self, examples: Examples) -> Examples:
         """Strings become their places among the column's values."""
         inputs = tables.encode(self.columns, examples.inputs)
         return Examples(inputs, examples.targets, examples.origin)
 
     def served(self, model: keras.Model, answer: Any) -> Endpoints:
-        """`serving_default` and `features`: each column by its name, `[batch]`."""
-        encoder = tables.encoder(self.columns)
-        body = keras.Model(model.inputs, model.get_layer("embedding").output)
+        """`serving_default` and `features`: each column by its plain name, `[batch]`."""
+        encoder, plain = tables.encoder(self.columns), tables.plain_names(self.columns)
+        body = keras.Model(model.input, model.get_layer("embedding").output)
+
+        def encode(served: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            return encoder({name: served[plain[name]] for name in plain})
 
         def serving_default(columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            return answer(model(encoder(columns), training=False))
+            return answer(model(encode(columns), training=False))
 
         def features(columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            embedding = body(encoder(columns), training=False)
+            embedding = body(encode(columns), training=False)
             return {"embedding": tf.cast(embedding, tf.float32)}
 
         raw = {
-            column.name: tf.TensorSpec((None,), tf.as_dtype(column.dtype), name=column.name)
+            plain[column.name]: tf.TensorSpec(
+                (None,), tf.as_dtype(column.dtype), name=plain[column.name]
+            )
             for column in self.columns
         }
         by_name = {
@@ -78,9 +88,9 @@ class Table(Task):
 
     def ask_both(self, model: keras.Model, served: Any, output: str) -> dict[str, Any]:
         """The largest difference between the Keras model and the loaded SavedModel."""
-        rows = self._some_rows()
+        rows, plain = self._some_rows(), tables.plain_names(self.columns)
         answers = served.signatures["serving_default"](
-            **{name: tf.constant(column) for name, column in rows.items()}
+            **{plain[name]: tf.constant(column) for name, column in rows.items()}
         )
         expected = self.predict(model, tables.encode(self.columns, rows))
         return {
@@ -168,6 +178,12 @@ class TableRegression(Table):
         }
         return {**scores, "slices": {name: score[headline] for name, score in by_value.items()}}
 
+    def baseline(self, examples: Examples, held_out: Examples) -> dict[str, float]:
+        """Always the mean, of the logarithm where the target says so."""
+        targets = np.asarray(examples.targets, "float64")
+        mean = np.exp(np.log(targets).mean()) if self.log else targets.mean()
+        return self._score(np.full(len(held_out), mean), held_out.targets)
+
     def _score(self, answers: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         answers, targets = answers.astype("float64"), np.asarray(targets, "float64")
         error = answers - targets
@@ -189,7 +205,7 @@ class TableRegression(Table):
         return [{"value": value} for value in answers.tolist()]
 
     def endpoints(self, model: keras.Model, folder: Path) -> Endpoints:
-        """Each column by its name, `[batch]`, float32 or string.
+        """Each column by its plain name (`tables.plain_names`), `[batch]`, float32 or string.
 
         serving_default: -> `value`, float32 `[batch]`. features: -> `embedding` `[batch, width]`.
         """
@@ -238,7 +254,7 @@ class TableClassification(Classification, Table):
         return self.name(self.logits(model, tables.encode(self.columns, raw)))
 
     def endpoints(self, model: keras.Model, folder: Path) -> Endpoints:
-        """Each column by its name -> `probabilities`, `logits`, `label`; and `features`."""
+        """Each column by its plain name -> `probabilities`, `logits`, `label`; and `features`."""
         table = self.label_table(folder)
         endpoints = self.served(model, lambda logits: self.serve(logits, table))
         return Endpoints(endpoints.by_name, [*endpoints.resources, table])

@@ -1,5 +1,6 @@
 """What every task says."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -57,6 +58,11 @@ class Task(ABC):
     def load(self, split: str) -> Examples:
         """A split of the data set that the model is for; `"sample"` is the bundled one."""
         entry = self.identity.entry
+        if self.identity != Identity.of(entry):
+            raise DataError(
+                f"this {entry.name} learned from other data than {entry.dataset}: say what to "
+                "measure it on (data=, or --data)"
+            )
         return data.load(entry.dataset, entry.split(split))
 
     def check(self, examples: Examples) -> None:
@@ -67,6 +73,10 @@ class Task(ABC):
                 f"{type(examples).__name__}"
             )
         self.check_arrays(examples)
+
+    def read(self, path: str | os.PathLike[str]) -> Examples:
+        """Examples from a file of the user's own."""
+        raise DataError(f"{self.identity.entry.name} does not learn from tables; received {path}")
 
     @abstractmethod
     def check_arrays(self, examples: Examples) -> None:
@@ -93,6 +103,10 @@ class Task(ABC):
         self, model: keras.Model, examples: Examples, slices: str | None = None
     ) -> dict[str, Any]:
         """The task's metrics on all examples, by name, and where asked `slices`: of each part."""
+
+    @abstractmethod
+    def baseline(self, examples: Examples, held_out: Examples) -> dict[str, float]:
+        """The metrics on `held_out` of the best answer that never looks at the inputs."""
 
     @abstractmethod
     def answer(self, model: keras.Model, inputs: Any) -> list[dict[str, Any]]:
