@@ -3,7 +3,7 @@
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,10 @@ class Task(ABC):
                 f"this {entry.name} learned from other data than {entry.dataset}: say what to "
                 "measure it on (data=, or --data)"
             )
-        return data.load(entry.dataset, entry.split(split))
+        examples = data.load(entry.dataset, entry.split(split))
+        if split not in entry.splits:
+            return examples
+        return replace(examples, origin=f"{entry.dataset} {split} ({entry.split(split)})")
 
     def check(self, examples: Examples) -> None:
         """Raises a `DataError` where the model can't learn from or be measured on the examples."""
