@@ -1,6 +1,7 @@
 """A table's columns in; a quantity, or labels, out."""
 
 import os
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,13 @@ class Table(Task):
                 )
         self.check_targets(examples)
 
+    @abstractmethod
     def check_targets(self, examples: Examples) -> None:
         """The same of the targets."""
-        raise NotImplementedError
+
+    def batches(self, examples: Examples, recipe: Recipe, seed: int) -> Batches:
+        """Batches of encoded columns and the targets that the model learns."""
+        return Batches(*self.held_out(examples), recipe=recipe, seed=seed)
 
     def read(self, path: str | os.PathLike[str]) -> Examples:
         """The rows of a CSV file with the columns of the model, the one it answers among them."""
@@ -141,11 +146,6 @@ class TableRegression(Table):
                 f"{(targets <= 0).sum()} targets are not above 0"
             )
 
-    def batches(self, examples: Examples, recipe: Recipe, seed: int) -> Batches:
-        """Batches of (encoded columns, float32 targets)."""
-        inputs, targets = self.held_out(examples)
-        return Batches(inputs, targets, recipe=recipe, seed=seed)
-
     def held_out(self, examples: Examples) -> tuple[Any, np.ndarray]:
         """Encoded columns and float32 targets."""
         return self.encode(examples).inputs, np.asarray(examples.targets, "float32")
@@ -232,11 +232,6 @@ class TableClassification(Classification, Table):
     def check_targets(self, examples: Examples) -> None:
         """Raises a `DataError` where a target is not the index of a label."""
         self.check_labels(examples)
-
-    def batches(self, examples: Examples, recipe: Recipe, seed: int) -> Batches:
-        """Batches of (encoded columns, one-hot labels)."""
-        inputs, targets = self.held_out(examples)
-        return Batches(inputs, targets, recipe=recipe, seed=seed)
 
     def held_out(self, examples: Examples) -> tuple[Any, np.ndarray]:
         """Encoded columns and one-hot labels."""
