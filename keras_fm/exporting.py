@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -124,7 +124,7 @@ def _write_saved_model(
             answer = endpoint.answer
             if made["optimize_for"] == "latency":
                 answer = inference.frozen(served, answer)
-            archive.add_endpoint(name, answer, endpoint.inputs)
+            archive.add_endpoint(name, _traced(answer, endpoint.inputs), endpoint.inputs)
         archive.write_out(str(path), verbose=False)
     about = {
         **identity.write(),
@@ -136,6 +136,16 @@ def _write_saved_model(
     }
     runs.write_json(path / "keras_fm.json", about)
     return endpoints.by_name
+
+
+def _traced(answer: Callable[..., Any], inputs: Any) -> Callable[..., Any]:
+    """The same, as a graph: the archive traces what it is given twice, which then is one call."""
+    graph = tf.function(answer, inputs, autograph=False).get_concrete_function()
+
+    def answered(*given: Any) -> Any:
+        return graph(*given)
+
+    return answered
 
 
 def _sync(folder: Path) -> None:

@@ -120,6 +120,7 @@ def test_so_are_those_to_a_table(table):
 
 
 @pytest.mark.by_hand
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", EVERY)
 def test_a_thousand_bad_requests(name, tmp_path):
     room, _ = registry.find(name.split()[0])
