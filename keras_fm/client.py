@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_fm import registry
-from keras_fm.data import raw_images, raw_rows
+from keras_fm.data import raw_images, raw_rows, raw_texts
 from keras_fm.entry import Input
 from keras_fm.errors import InvalidInputError, ServerError, UnknownNameError, suggest
 from keras_fm.serving import servers
@@ -167,11 +167,11 @@ class _Way:
 
 
 def _ask_images(signature: Signature, inputs: Any) -> Arrays:
-    return {"image_bytes": _column(raw_images.as_files(inputs))}
+    return {"image_bytes": np.array(raw_images.as_files(inputs), object)}
 
 
 def _ask_texts(signature: Signature, inputs: Any) -> Arrays:
-    return {"text": _texts(inputs)}
+    return {"text": raw_texts.read(inputs)}
 
 
 def _ask_for_text(
@@ -182,7 +182,7 @@ def _ask_for_text(
     temperature: float = 0.8,
     seed: int = 0,
 ) -> Arrays:
-    prompts = _texts(inputs)
+    prompts = raw_texts.read(inputs)
     _check_whole("length", length, LARGEST_SEED)
     _check_whole("seed", seed, LARGEST_SEED)
     if isinstance(temperature, bool) or not isinstance(temperature, (int, float)):
@@ -197,7 +197,7 @@ def _ask_for_text(
 
 
 def _ask_for_images(signature: Signature, inputs: Any, *, seed: int = 0) -> Arrays:
-    labels = _texts(inputs)
+    labels = raw_texts.read(inputs)
     _check_whole("seed", seed, 2**62)
     return {"label": labels, "seed": np.arange(seed, seed + len(labels), dtype="int64")}
 
@@ -278,25 +278,8 @@ WAYS = (  # the first that fits; a table's columns can have any name
 )
 
 
-def _texts(inputs: Any) -> np.ndarray:
-    """Texts, one or several."""
-    texts = [inputs] if isinstance(inputs, (str, bytes)) else list(inputs)
-    for text in texts:
-        if not isinstance(text, (str, bytes)):
-            raise InvalidInputError(f"expected texts (str); received {type(text).__name__}")
-    if not texts:
-        raise InvalidInputError("expected one text or more; received an empty list")
-    return _column(texts)
-
-
 def _texts_of(column: np.ndarray) -> list[str]:
     return [text.decode("utf-8", "replace") for text in column]
-
-
-def _column(values: Sequence[str | bytes]) -> np.ndarray:
-    column = np.empty(len(values), object)
-    column[:] = values
-    return column
 
 
 def _check_whole(name: str, value: Any, largest: int) -> None:

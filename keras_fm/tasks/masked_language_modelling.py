@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_fm import data
-from keras_fm.data import Examples, tokenizing, wordpiece
+from keras_fm.data import Examples, raw_texts, tokenizing, wordpiece
 from keras_fm.data.text_batches import Hiding, MaskedTexts, pad
 from keras_fm.errors import InvalidInputError
 from keras_fm.recipe import Recipe
@@ -113,20 +113,15 @@ class MaskedLanguageModelling(Task):
 
         `gaps` of a text: for each gap the most probable pieces and their probabilities.
         """
-        texts = [inputs] if isinstance(inputs, str) else list(inputs)
+        texts = raw_texts.read(inputs)
         for text in texts:
-            if not isinstance(text, str):
-                raise InvalidInputError(f"expected texts (str); received {type(text).__name__}")
-            if wordpiece.MASK not in text:
+            if wordpiece.MASK.encode() not in text:
                 raise InvalidInputError(
                     f'expected {wordpiece.MASK} where something is missing, as in "a '
-                    f'{wordpiece.MASK} film"; received {text[:60]!r}'
+                    f'{wordpiece.MASK} film"; received {text[:60].decode("utf-8", "replace")!r}'
                 )
-        if not texts:
-            raise InvalidInputError("expected one text or more; received an empty list")
         tokenize = tokenizing.Pieces(words.vocabulary(self.identity))
-        raw = tf.constant([text.encode("utf-8", "surrogatepass") for text in texts])
-        rows = tokenize(raw, self.longest, masks=True)
+        rows = tokenize(tf.constant(texts), self.longest, masks=True)
         names = np.array(list(self.pieces.numbers))
         answers = []
         for row in (np.array(row, "int32") for row in rows.to_list()):

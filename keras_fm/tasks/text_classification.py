@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_fm import attribution, data
 from keras_fm.attribution import Attribution
-from keras_fm.data import Examples, own_texts, tokenizing
+from keras_fm.data import Examples, own_texts, raw_texts, tokenizing
 from keras_fm.data.batches import Batches
 from keras_fm.data.own import Given, Source
 from keras_fm.data.text_batches import TextBatches, pad
@@ -130,15 +130,7 @@ class TextClassification(Classification):
 
     def _given_rows(self, inputs: Any) -> np.ndarray:
         """Rows of numbers of what a user gave: one text or several."""
-        texts = [inputs] if isinstance(inputs, (str, bytes)) else list(inputs)
-        for text in texts:
-            if not isinstance(text, (str, bytes)):
-                raise InvalidInputError(f"expected texts (str); received {type(text).__name__}")
-        if not texts:
-            raise InvalidInputError("expected one text or more; received an empty list")
-        raw = np.empty(len(texts), object)
-        # A lone surrogate has no UTF-8: it becomes bytes that count as unknown.
-        raw[:] = [t.encode("utf-8", "surrogatepass") if isinstance(t, str) else t for t in texts]
+        raw = raw_texts.read(inputs)
         return self.rows(Examples(raw, np.zeros(len(raw), int), "texts"))
 
     def endpoints(self, model: keras.Model, folder: Path) -> Endpoints:

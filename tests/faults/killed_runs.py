@@ -22,7 +22,7 @@ from keras_fm import runs
 
 # The recipe's sizes for a few dozen steps; every kind of state that a training has is among them.
 TRAININGS = {
-    "cifar_cnn": {"epochs": 3, "batch_size": 64, "sides": []},
+    "cifar_cnn": {"epochs": 3, "batch_size": 64},
     "lstm": {"epochs": 3, "batch_size": 64},
     "gan": {"epochs": 4, "batch_size": 64},
     "mini_bert": {
