@@ -30,7 +30,7 @@ TRAININGS = {
         "epochs": 2,
         "batch_size": 64,
         "pretraining.epochs": 4,
-        "pretraining.batch_size": 8,
+        "pretraining.batch_size": 16,
     },
 }
 CODE = """
