@@ -253,7 +253,7 @@ def _read_images(client: Client, asked: Arrays, answered: Arrays) -> Answers:
     from PIL import Image
 
     images = [np.array(Image.open(io.BytesIO(file))) for file in answered["image_bytes"]]
-    asked_for = zip(asked["label"], asked["seed"].tolist(), images, strict=True)
+    asked_for = zip(_texts_of(asked["label"]), asked["seed"].tolist(), images, strict=True)
     return [
         {"label": label, "seed": seed, "image": image if image.ndim == 3 else image[..., None]}
         for label, seed, image in asked_for
