@@ -8,6 +8,7 @@ if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_seta
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
 
+import gc
 import importlib
 import socket
 import sys
@@ -24,6 +25,12 @@ from keras_fm import registry
 
 if TYPE_CHECKING:
     from keras_fm.runs import Run
+
+
+def pytest_collection_finish() -> None:
+    """Spares the garbage collector what is imported by then: a fifth of the tests' time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

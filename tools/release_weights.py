@@ -26,7 +26,18 @@ import mirror_weights
 import tomlkit
 from PIL import Image
 
-from keras_fm import data, evaluating, models, recipe, registry, runs, store, tasks, verifying
+from keras_fm import (
+    data,
+    evaluating,
+    models,
+    recipe,
+    registry,
+    runs,
+    saved,
+    store,
+    tasks,
+    verifying,
+)
 from keras_fm import weights as weights_files
 from keras_fm.entry import load_entry
 from keras_fm.errors import KerasFmError, RunError
@@ -95,10 +106,13 @@ def _recipes(run: runs.Run, room: registry.Room) -> dict[Path, str]:
     about = runs.read(run.path)
     if about["task"] == room.entry.pretraining:
         return {run.path / "recipe.toml": registry.PRETRAINING}
-    first = run.path / "pretraining" if about["start"] == "pretraining" else Path(about["start"])
     found = {run.path / "recipe.toml": registry.RECIPE}
-    if about["start"] != "random":
-        found[first / "recipe.toml"] = registry.PRETRAINING
+    if about["start"] == "pretraining":
+        found[run.path / "pretraining" / "recipe.toml"] = registry.PRETRAINING
+    elif saved.is_model(about["start"]):
+        found[Path(about["start"]) / "recipe.toml"] = registry.PRETRAINING
+    elif about["start"] != "random":  # released weights; `verify` compares their recipe
+        found[room.path / registry.PRETRAINING] = registry.PRETRAINING
     return found
 
 
