@@ -162,8 +162,8 @@ class Entry(Struct, frozen=True, kw_only=True):
 
     @property
     def pretrained(self) -> bool:
-        """Whether weights exist."""
-        return bool(self.weights)
+        """Whether it has weights of its own task; those of its pretraining alone don't count."""
+        return self.default_weights is not None
 
     def split(self, name: str) -> str:
         """TFDS's words for a split of the data set."""
@@ -173,9 +173,10 @@ class Entry(Struct, frozen=True, kw_only=True):
         """The record of one tag (None: the default one); `UnknownNameError` names the others."""
         tag = tag or self.default_weights
         if tag is None:
+            start = "".join(f" --start {self.name}.{tag}" for tag in [*self.weights][:1])
             raise UnknownNameError(
                 f"{self.name!r} has no pretrained weights; "
-                f"build it with weights=None, or train it: keras-fm train {self.name}"
+                f"build it with weights=None, or train it: keras-fm train {self.name}{start}"
             )
         if tag not in self.weights:
             raise UnknownNameError(
@@ -216,10 +217,11 @@ def _check_across_fields(entry: Entry, path: Path) -> None:
             f"{path}: field 'name': expected the folder's name {path.parent.name!r}, "
             f"received {entry.name!r}"
         )
-    if entry.weights and entry.default_weights not in entry.weights:
+    own = sorted(tag for tag, record in entry.weights.items() if record.task is None)
+    if entry.default_weights not in (own or [None]):
         raise SchemaError(
-            f"{path}: field 'default_weights': expected one of {sorted(entry.weights)}, "
-            f"received {entry.default_weights!r}"
+            f"{path}: field 'default_weights': expected one of {own}, the weights of the entry's "
+            f"task, or none without them; received {entry.default_weights!r}"
         )
     if entry.task.endswith("regression") and entry.target is None:
         raise SchemaError(f"{path}: field 'target': a regression names the quantity it answers")

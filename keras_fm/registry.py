@@ -110,7 +110,7 @@ def list_models(
     Args:
         pattern: a shell wildcard, such as `"cifar*"`.
         task: only models of this task, such as `"image-classification"`.
-        pretrained: True: only with weights; False: only without; None: all.
+        pretrained: True: only with weights of their task; False: only without; None: all.
 
     Raises:
         UnknownNameError: no model has this task.
@@ -124,7 +124,7 @@ def list_models(
         for name, room in found.items()
         if fnmatch.fnmatchcase(name, pattern)
         and task in (None, room.table.get("task"))
-        and pretrained in (None, bool(room.table.get("weights")))
+        and pretrained in (None, "default_weights" in room.table)
     ]
 
 

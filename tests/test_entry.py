@@ -59,7 +59,7 @@ def test_an_entry_without_weights_says_what_to_do():
         ('file = "weights/', 'file = "/tmp/', r"\[weights\.first\].*field 'file'.*received '/tmp/"),
         ("seeds = [0]", "seeds = []", r"\[weights\.first\].*field 'seeds\.seeds'.*received \[\]"),
         ('default_weights = "first"', 'default_weights = "last"',
-         r"field 'default_weights': expected one of \['first'\], received 'last'"),
+         r"field 'default_weights': expected one of \['first'\],.*; received 'last'"),
         ('default_weights = "first"', "", "field 'default_weights'.*received None"),
         ('name = "tiny_net"', 'name = "other"', "folder's name 'tiny_net', received 'other'"),
         ('name = "tiny_net"', 'name = "Tiny-Net"', "field 'name'.*received 'Tiny-Net'"),
@@ -68,6 +68,18 @@ def test_an_entry_without_weights_says_what_to_do():
 def test_an_error_names_file_field_and_value(room, old, new, complaint):
     path = changed(room, old, new)
     with pytest.raises(SchemaError, match=rf"entry\.toml.*{complaint}"):
+        load_entry(path)
+
+
+def test_weights_of_the_pretraining_alone_are_a_start_and_no_answer(room):
+    changed(room, 'default_weights = "first"', 'pretraining = "masked-language-modelling"')
+    path = changed(room, 'file = "weights', 'task = "masked-language-modelling"\nfile = "weights')
+    entry = load_entry(path)
+    assert not entry.pretrained
+    with pytest.raises(UnknownNameError, match=r"train tiny_net --start tiny_net\.first"):
+        entry.weights_of()
+    path.write_text('default_weights = "first"\n' + path.read_text())
+    with pytest.raises(SchemaError, match=r"expected one of \[\].*; received 'first'"):
         load_entry(path)
 
 

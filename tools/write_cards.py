@@ -70,8 +70,11 @@ def zoo_table(entries: list[Entry]) -> str:
 
 
 def card_table(entry: Entry) -> str:
-    """The table of a model's card: the claims of its default weights."""
+    """The table of a model's card: the claims of its default weights, and of its pretraining's."""
     claims = _claims(entry.weights_of()) if entry.pretrained else [("Weights", "none yet")]
+    for tag, record in entry.weights.items():
+        if record.task is not None:
+            claims += _claims_of_pretraining(f"`{entry.name}.{tag}`", record)
     beside = [
         (f"Beside it: {anchor.method}", f"{_reached(anchor)}, {_source(anchor)}")
         for anchor in entry.anchors
@@ -104,6 +107,17 @@ def _claims(record: Weights) -> list[tuple[str, str]]:
         ("Trained in", f"{record.maker.minutes:.1f} minutes, {record.maker.precision}"),
         ("Hardware", record.maker.hardware),
         ("Software", f"Keras {record.maker.keras}, {record.maker.backend}"),
+    ]
+
+
+def _claims_of_pretraining(name: str, record: Weights) -> list[tuple[str, str]]:
+    metrics = [(METRICS[metric], value) for metric, value in record.metrics.items()]
+    return [
+        *((f"{metric.heading}, {name}", metric.write(value)) for metric, value in metrics),
+        (f"Parameters, {name}", f"{record.parameters:,}"),
+        (f"File, {name}", f"{record.bytes:,} bytes, {record.storage}"),
+        (f"Trained in, {name}", f"{record.maker.minutes:.0f} minutes, {record.maker.precision}"),
+        (f"Hardware, {name}", record.maker.hardware),
     ]
 
 
