@@ -209,7 +209,8 @@ def write_record(room: Path, **claims: Any) -> None:
         "seeds": {"seeds": [0], "minutes": [1.0]},
         "seeds.metrics": {"accuracy": [0.1], "accuracy_mirror": [0.1]},
     }
-    text = 'default_weights = "first"\n' + (room / "entry.toml").read_text()
+    default = "" if "task" in claims else 'default_weights = "first"\n'
+    text = default + (room / "entry.toml").read_text()
     claims = {"": {key: value for key, value in claims.items() if key not in tables}, **claims}
     for name, table in tables.items():
         text += f"\n[weights.first{'.' * bool(name)}{name}]\n"

@@ -13,6 +13,7 @@ from keras_fm.layers import (
     PiecewiseLinear,
     ReverseTexts,
 )
+from keras_fm.layers.attention import RotaryAttention, _turn
 from keras_fm.layers.normalization import FusedBatchNormalization, QuickLayerNormalization
 
 
@@ -171,3 +172,31 @@ def test_padding_does_not_count_for_the_mean_and_no_word_makes_zeros():
     features = np.arange(18, dtype="float32").reshape(3, 3, 2)
     mean = np.asarray(MeanOverText()([features, numbers]))
     np.testing.assert_allclose(mean, [[1, 2], [6, 7], [0, 0]])
+
+
+def test_attention_sees_distances_and_no_positions():
+    keras.utils.set_random_seed(0)
+    attend = RotaryAttention(2, 8, use_bias=False)
+    random = np.random.default_rng(0)
+    text = random.standard_normal((1, 5, 16)).astype("float32")
+    alone = np.asarray(attend(text, text))
+    # The same text behind 300 hidden places: all of it stands elsewhere, and as far apart.
+    later = np.concatenate([random.standard_normal((1, 300, 16)).astype("float32"), text], 1)
+    seen = (np.arange(305) >= 300)[None, None]
+    np.testing.assert_allclose(
+        np.asarray(attend(later, later, attention_mask=seen))[:, 300:], alone, atol=1e-4
+    )
+    turned = np.asarray(attend(text[:, ::-1], text[:, ::-1]))[:, ::-1]
+    assert np.abs(turned - alone).max() > 0.01, "before and behind are not the same"
+
+
+def test_attention_turns_pairs_of_features_by_their_place():
+    one, other = np.array([[3.0, 1.0]]), np.array([[2.0, -1.0]])
+    features = np.concatenate([one, other], -1)[None, :, None].repeat(6, 1).astype("float32")
+    turned = np.asarray(_turn(features))[0, :, 0]
+    for place in range(6):
+        for pair, rate in enumerate((1.0, 0.01)):
+            start = complex(one[0, pair], other[0, pair])
+            expected = start * np.exp(1j * place * rate)
+            found = complex(turned[place, pair], turned[place, pair + 2])
+            assert abs(found - expected) < 1e-5

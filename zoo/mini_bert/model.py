@@ -1,11 +1,13 @@
 """A BERT encoder (Devlin et al. 2018, arXiv:1810.04805), small enough to learn on two cores.
 
-pieces -> words + positions -> 4 x [attention, two dense layers] -> mean over the text -> logits
+pieces -> words -> 4 x [attention, two dense layers] -> mean over the text -> logits
 
 Pre-norm (Xiong et al. 2020, arXiv:2002.04745): each block normalises what it reads, so that the sum
 runs through untouched and the highest rates are stable from the first steps on; BERT itself
-normalises the sum and needs a long warm-up. No biases (Warner et al. 2024, "ModernBERT",
-arXiv:2412.13663), and ReLU, for GELU costs as much as a product here.
+normalises the sum and needs a long warm-up. Attention by distances (Su et al. 2021,
+arXiv:2104.09864), not by vectors of positions: those behind the short windows of the pretraining
+never learned. No biases (Warner et al. 2024, "ModernBERT", arXiv:2412.13663), and ReLU, for GELU
+costs as much as a product here.
 """
 
 from typing import Any
@@ -15,6 +17,7 @@ from keras import layers, ops
 
 from keras_fm.data import Examples, word_vectors
 from keras_fm.layers import MeanOverText
+from keras_fm.layers.attention import RotaryAttention
 from keras_fm.layers.normalization import QuickLayerNormalization
 
 PADDING = 0
@@ -27,7 +30,6 @@ def build(
     depth: int = 4,
     heads: int = 4,
     hidden: int = 1024,
-    longest: int = 512,
     dropout: float = 0.1,
 ) -> keras.Model:
     """5.4 million parameters, 2.1 of them the pieces' vectors.
@@ -39,12 +41,11 @@ def build(
         vocabulary: how many numbers of pieces there are, padding and unknown among them.
         width: of a piece's vector. depth: blocks. heads: of the attention in each.
         hidden: width of the first dense layer in each block.
-        longest: positions that have a vector; a longer text is an error.
         dropout: of what each block adds, and of the embedding.
     """
     text_ids = keras.Input((None,), dtype="int32", name="text_ids")
     words = layers.ReversibleEmbedding(vocabulary, width, name="words")
-    x = _encode(text_ids, words, depth, heads, hidden, longest, dropout)
+    x = _encode(text_ids, words, depth, heads, hidden, dropout)
     # The mean, not the first place: the language model never asked that one for the whole text.
     x = MeanOverText(name="mean")([x, text_ids])
     x = layers.Dropout(dropout, name="embedding")(x)
@@ -58,7 +59,6 @@ def build_masked_language_model(
     depth: int = 4,
     heads: int = 4,
     hidden: int = 1024,
-    longest: int = 512,
 ) -> keras.Model:
     """The same encoder, which says what stood at some places.
 
@@ -70,7 +70,7 @@ def build_masked_language_model(
     text_ids = keras.Input((None,), dtype="int32", name="text_ids")
     places = keras.Input((None,), dtype="int32", name="places")
     words = layers.ReversibleEmbedding(vocabulary, width, name="words")
-    x = _encode(text_ids, words, depth, heads, hidden, longest, dropout=0.0)
+    x = _encode(text_ids, words, depth, heads, hidden, dropout=0.0)
     x = ops.take_along_axis(x, places[..., None], axis=1)
     x = layers.Dense(width, activation="relu", name="guess")(x)
     x = QuickLayerNormalization(name="guess_norm")(x)
@@ -93,19 +93,15 @@ def _encode(
     depth: int,
     heads: int,
     hidden: int,
-    longest: int,
     dropout: float,
 ) -> Any:
     """`[batch, length]` -> `[batch, length, width]`."""
     width = words.output_dim
-    place = ops.cumsum(ops.ones_like(text_ids), axis=1) - 1
-    x = words(text_ids) + layers.Embedding(longest, width, name="positions")(place)
+    x = words(text_ids)
     seen = ops.expand_dims(ops.not_equal(text_ids, PADDING), 1)
     for number in range(1, depth + 1):
         y = QuickLayerNormalization(name=f"attention{number}_norm")(x)
-        attend = layers.MultiHeadAttention(
-            heads, width // heads, use_bias=False, name=f"attention{number}"
-        )
+        attend = RotaryAttention(heads, width // heads, use_bias=False, name=f"attention{number}")
         y = attend(y, y, attention_mask=seen)
         x = x + layers.Dropout(dropout, name=f"attention{number}_dropout")(y)
         y = QuickLayerNormalization(name=f"dense{number}_norm")(x)
