@@ -218,7 +218,7 @@ def _check_across_fields(entry: Entry, path: Path) -> None:
             f"received {entry.name!r}"
         )
     own = sorted(tag for tag, record in entry.weights.items() if record.task is None)
-    if entry.default_weights not in (own or [None]):
+    if entry.default_weights not in own and (own or entry.pretrained):
         raise SchemaError(
             f"{path}: field 'default_weights': expected one of {own}, the weights of the entry's "
             f"task, or none without them; received {entry.default_weights!r}"
