@@ -74,7 +74,9 @@ def card_table(entry: Entry) -> str:
     claims = _claims(entry.weights_of()) if entry.pretrained else [("Weights", "none yet")]
     for tag, record in entry.weights.items():
         if record.task is not None:
-            claims += _claims_of_pretraining(f"`{entry.name}.{tag}`", record)
+            claims += [
+                (f"`{entry.name}.{tag}`: {claim}", value) for claim, value in _claims(record)
+            ]
     beside = [
         (f"Beside it: {anchor.method}", f"{_reached(anchor)}, {_source(anchor)}")
         for anchor in entry.anchors
@@ -107,17 +109,6 @@ def _claims(record: Weights) -> list[tuple[str, str]]:
         ("Trained in", f"{record.maker.minutes:.1f} minutes, {record.maker.precision}"),
         ("Hardware", record.maker.hardware),
         ("Software", f"Keras {record.maker.keras}, {record.maker.backend}"),
-    ]
-
-
-def _claims_of_pretraining(name: str, record: Weights) -> list[tuple[str, str]]:
-    metrics = [(METRICS[metric], value) for metric, value in record.metrics.items()]
-    return [
-        *((f"{metric.heading}, {name}", metric.write(value)) for metric, value in metrics),
-        (f"Parameters, {name}", f"{record.parameters:,}"),
-        (f"File, {name}", f"{record.bytes:,} bytes, {record.storage}"),
-        (f"Trained in, {name}", f"{record.maker.minutes:.0f} minutes, {record.maker.precision}"),
-        (f"Hardware, {name}", record.maker.hardware),
     ]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-BASE = 10_000.0  # RoFormer's: the slowest pair of features turns once in 60,000 places
+BASE = 10_000.0  # RoFormer's: of 64 features a head the slowest pair turns once in 47,000 places
 
 
 @keras.saving.register_keras_serializable("keras_fm")

@@ -32,7 +32,7 @@ def build(
     hidden: int = 1024,
     dropout: float = 0.1,
 ) -> keras.Model:
-    """5.4 million parameters, 2.1 of them the pieces' vectors.
+    """5.2 million parameters, 2.1 of them the pieces' vectors.
 
     Input `text_ids`: `[batch, length]`, int32, 0 for padding behind the text. Output: logits,
     `[batch, num_classes]`, float32.
