@@ -5,6 +5,7 @@
     python tools/few_labels.py lstm genres --each 50 200 --ways gradual random words
     python tools/few_labels.py cifar_cnn fashion_mnist --each 20 50 200 --augment-with gan
     python tools/few_labels.py mini_bert imdb_reviews --start runs/mine/pretraining
+    python tools/few_labels.py lstm genres --keep figures.jsonl   # stopped? again: it goes on
 
 For each number of examples a class and each seed so many are drawn from the training split; a fifth
 of them validates. Measured on the whole test split, which nothing was chosen on: mean and standard
@@ -17,6 +18,7 @@ kinds of film a review names. The words that name it are taken out of it.
 """
 
 import argparse
+import json
 import re
 import tempfile
 import warnings
@@ -53,7 +55,9 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", default=["gradual", RANDOM])
     parser.add_argument("--start", help="a run to start from in place of the released weights")
     parser.add_argument("--augment-with", help="a generator: each way with its images too")
+    parser.add_argument("--keep", type=Path, help="a file of figures: what it has is not made again")
     options = parser.parse_args()
+    kept = Kept(options.keep)
     warnings.simplefilter("ignore", DataWarning)
     train, test = genres() if options.data == "genres" else tfds(options.data)
     generators = [None, *([options.augment_with] if options.augment_with else [])]
@@ -66,11 +70,31 @@ def main() -> None:
             some = draw(train, each, seed)
             for generator in generators:
                 model = options.start or options.model
-                found = learn(model, some, test, options.ways, generator, seed)
-                for way, accuracy in found.items():
-                    figures[way, generator].append(accuracy)
+                case = [model, options.data, each, seed, generator]
+                missing = [way for way in options.ways if (*case, way) not in kept]
+                if missing:
+                    found = learn(model, some, test, missing, generator, seed)
+                    kept.add({(*case, way): accuracy for way, accuracy in found.items()})
+                for way in options.ways:
+                    figures[way, generator].append(kept[*case, way])
         cells = (f"{np.mean(x):.1%} ± {np.std(x, ddof=len(x) > 1):.1%}" for x in figures.values())
         print(f"| {each:,} | {' | '.join(cells)} |", flush=True)
+
+
+class Kept(dict[tuple[object, ...], float]):
+    """Figures by model, data, examples a class, seed, generator and way; a line of a file each."""
+
+    def __init__(self, file: Path | None) -> None:
+        self.file = file
+        lines = file.read_text().splitlines() if file and file.exists() else []
+        super().__init__((tuple(case), accuracy) for case, accuracy in map(json.loads, lines))
+
+    def add(self, figures: dict[tuple[object, ...], float]) -> None:
+        """At once in the file too."""
+        self.update(figures)
+        if self.file:
+            with self.file.open("a") as out:
+                out.writelines(f"{json.dumps(figure)}\n" for figure in figures.items())
 
 
 def tfds(name: str) -> tuple[Examples, Examples]:
