@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", default=["gradual", RANDOM])
     parser.add_argument("--start", help="a run to start from in place of the released weights")
     parser.add_argument("--augment-with", help="a generator: each way with its images too")
-    parser.add_argument("--keep", type=Path, help="a file of figures: what it has is not made again")
+    parser.add_argument("--keep", type=Path, help="figures: what the file has is not made again")
     options = parser.parse_args()
     kept = Kept(options.keep)
     warnings.simplefilter("ignore", DataWarning)

@@ -32,7 +32,7 @@ def known(names: Sequence[str] = ()) -> list[Item]:
         names: `"model"` for all of its weights, or `"model.tag"`; none: all there are.
     """
     items: list[Item] = []
-    for given in names or registry.list_models(pretrained=True):
+    for given in names or registry.list_models():
         room, tag = registry.find(given)
         for each in [tag] if tag else room.entry.weights:
             record = room.entry.weights_of(each)
