@@ -108,6 +108,18 @@ def test_the_classifier_goes_on_with_the_pieces_vectors(run):
     assert np.abs(mine - theirs).max() < 0.2 * np.abs(theirs).max()
 
 
+def test_the_classifier_hides_pieces_behind_the_mask_that_it_knows(tiny_reader):
+    reader = tasks.of(Identity.of(registry.info("tiny_filler")))
+    some = data.sample("imdb_reviews").take(slice(32), "32 reviews")
+    plain, hidden = (
+        reader.batches(some, helpers.recipe(batch_size=32, hide_words=share), 0)[0][0]
+        for share in (0.0, 0.3)
+    )
+    assert (plain == MASK).sum() == 0
+    assert (hidden == MASK).sum() / (plain != 0).sum() == pytest.approx(0.3, abs=0.05)
+    np.testing.assert_array_equal(hidden[hidden != MASK], plain[hidden != MASK])
+
+
 def test_gaps_are_filled(filler):
     pipe = pipelines.pipeline(filler)
     texts = ["A [MASK] film.", "[MASK]! I [MASK] it", "[MASK]"]

@@ -4,14 +4,16 @@
     python tools/few_labels.py cifar_cnn fashion_mnist --each 50 200
     python tools/few_labels.py lstm genres --each 50 200 --ways gradual random words
     python tools/few_labels.py cifar_cnn fashion_mnist --each 20 50 200 --augment-with gan
-    python tools/few_labels.py mini_bert imdb_reviews --start runs/mine/pretraining
+    python tools/few_labels.py mini_bert imdb_reviews --start mini_bert.mlm --test 5000
+    python tools/few_labels.py mini_bert imdb_reviews --each 5000 --set epochs=2 head.epochs=2
     python tools/few_labels.py lstm genres --keep figures.jsonl   # stopped? again: it goes on
 
 For each number of examples a class and each seed so many are drawn from the training split; a fifth
-of them validates. Measured on the whole test split, which nothing was chosen on: mean and standard
-deviation over the seeds. Ways: the strategies of `fine_tune`; "random", the same network from
-random weights by its own recipe, in as many epochs as "gradual" has; "words", of texts, logistic
-regression on TF-IDF of words and pairs, which wants scikit-learn: ".[baselines]".
+of them validates. Measured on the whole test split, or on as many of it as `--test` says, drawn by
+chance and the same for all; nothing was chosen on them: mean and standard deviation over the seeds.
+Ways: the strategies of `fine_tune`; "random", the same network from random weights by its own
+recipe, in as many epochs as "gradual" has; "words", of texts, logistic regression on TF-IDF of
+words and pairs, which wants scikit-learn: ".[baselines]".
 
 The data is a TFDS data set, or "genres", made from the reviews of `imdb_reviews`: which one of five
 kinds of film a review names. The words that name it are taken out of it.
@@ -24,6 +26,7 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -33,6 +36,7 @@ from keras_fm.data import Examples
 from keras_fm.data.own import Source
 from keras_fm.errors import DataWarning
 from keras_fm.learning import own_lessons
+from keras_fm.recipe import parse_setting
 
 RANDOM, WORDS = "random", "words"
 GENRES = {
@@ -53,13 +57,20 @@ def main() -> None:
     parser.add_argument("--each", type=int, nargs="+", default=[50, 200, 1000])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--ways", nargs="+", default=["gradual", RANDOM])
-    parser.add_argument("--start", help="a run to start from in place of the released weights")
+    parser.add_argument("--start", help="a run or weights, in place of the model's default ones")
+    parser.add_argument("--test", type=int, help="so many of the test split; it saves hours")
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", dest="settings")
     parser.add_argument("--augment-with", help="a generator: each way with its images too")
     parser.add_argument("--keep", type=Path, help="figures: what the file has is not made again")
     options = parser.parse_args()
     kept = Kept(options.keep)
     warnings.simplefilter("ignore", DataWarning)
     train, test = genres() if options.data == "genres" else tfds(options.data)
+    if options.test:
+        drawn = np.random.default_rng(0).permutation(len(test))[: options.test]
+        test = test.take(drawn, f"{len(drawn):,} of {test.origin}")
+    settings = dict(map(parse_setting, options.settings))
+    print(f"measured on {test.origin}", flush=True)
     generators = [None, *([options.augment_with] if options.augment_with else [])]
     columns = [(way, generator) for generator in generators for way in options.ways]
     titles = [f"{way}{f', with {generator}' if generator else ''}" for way, generator in columns]
@@ -70,10 +81,10 @@ def main() -> None:
             some = draw(train, each, seed)
             for generator in generators:
                 model = options.start or options.model
-                case = [model, options.data, each, seed, generator]
+                case = [model, options.data, each, seed, generator, len(test), *options.settings]
                 missing = [way for way in options.ways if (*case, way) not in kept]
                 if missing:
-                    found = learn(model, some, test, missing, generator, seed)
+                    found = learn(model, some, test, missing, generator, seed, settings)
                     kept.add({(*case, way): accuracy for way, accuracy in found.items()})
                 for way in options.ways:
                     figures[way, generator].append(kept[*case, way])
@@ -82,7 +93,7 @@ def main() -> None:
 
 
 class Kept(dict[tuple[object, ...], float]):
-    """Figures by model, data, examples a class, seed, generator and way; a line of a file each."""
+    """Figures by case and way; a line of a file each."""
 
     def __init__(self, file: Path | None) -> None:
         self.file = file
@@ -143,6 +154,7 @@ def learn(
     ways: Sequence[str],
     generator: str | None,
     seed: int,
+    settings: dict[str, Any],
 ) -> dict[str, float]:
     """The accuracy on the test split of what was learned from some examples, by way."""
     found = {WORDS: linear(some, test)} if WORDS in ways else {}
@@ -161,6 +173,7 @@ def learn(
                 augment_with=generator,
                 seed=seed,
                 run_dir=path,
+                **settings,
             )
             found[strategy] = accuracy(run, test)
             if compare:

@@ -20,11 +20,21 @@ class TextBatches(Batches):
     """Batches of (numbers of words `[batch, length]`, int32, targets).
 
     Each epoch draws the texts in a new order and then puts those of like length together, so that
-    little of a batch is padding. Some words are hidden, as the recipe says.
+    little of a batch is padding. Some words are hidden, as the recipe says, behind the number
+    `mask`.
     """
 
-    def __init__(self, rows: np.ndarray, targets: np.ndarray, *, recipe: Recipe, seed: int) -> None:
+    def __init__(
+        self,
+        rows: np.ndarray,
+        targets: np.ndarray,
+        *,
+        recipe: Recipe,
+        seed: int,
+        mask: int = UNKNOWN,
+    ) -> None:
         super().__init__(rows, targets, recipe=recipe, seed=seed)
+        self.mask = mask
         self.lengths = np.array([len(row) for row in rows])
 
     def order(self, random: np.random.Generator) -> np.ndarray:
@@ -40,7 +50,7 @@ class TextBatches(Batches):
         numbers = pad(self.inputs[chosen])
         if self.recipe.hide_words:
             hidden = random.random(numbers.shape) < self.recipe.hide_words
-            numbers[hidden & (numbers != PADDING)] = UNKNOWN
+            numbers[hidden & (numbers != PADDING)] = self.mask
         return numbers
 
     def signature(self) -> tf.TensorSpec:

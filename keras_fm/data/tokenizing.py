@@ -37,8 +37,10 @@ def split(texts: tf.Tensor, alone: str = r"[^\p{L}\p{M}\p{N}']") -> tf.RaggedTen
 class Words:
     """Numbers of words by a vocabulary file, one word a line; the first has number 2.
 
-    `table` is what an export tracks; the file becomes its asset.
+    `table` is what an export tracks; the file becomes its asset. `mask` stands for a hidden word.
     """
+
+    mask = UNKNOWN
 
     def __init__(self, file: Path) -> None:
         self.table = _table(file, default=UNKNOWN - FIRST)

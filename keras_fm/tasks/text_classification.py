@@ -73,7 +73,9 @@ class TextClassification(Classification):
     def batches(self, examples: Examples, recipe: Recipe, seed: int) -> Batches:
         """Batches of texts about as long as each other, padded, and one-hot labels."""
         rows = self.rows(examples)
-        return TextBatches(rows, self.one_hot(examples), recipe=recipe, seed=seed)
+        # A model that learned to fill gaps knows what a hidden piece is.
+        mask = words.tokenizer(self.identity).mask
+        return TextBatches(rows, self.one_hot(examples), recipe=recipe, seed=seed, mask=mask)
 
     def held_out(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
         """Padded texts `[examples, longest]`, and one-hot labels."""
@@ -110,7 +112,7 @@ class TextClassification(Classification):
 
     def explain(self, model: keras.Model, inputs: Any, method: str) -> list[Attribution]:
         """Which words or pieces of each text; see `keras_fm.explain`."""
-        names = words.names(self.identity)
+        names, mask = words.names(self.identity), words.tokenizer(self.identity).mask
         found = []
         for row in self._given_rows(inputs):
             logits = self.read_rows(model, np.array([row, None], object)[:1])
@@ -120,7 +122,7 @@ class TextClassification(Classification):
                 scores = attribution.rollout(maps).mean(axis=0)
             else:
                 label = int(logits[0].argmax())
-                hidden = np.where(np.eye(len(row), dtype=bool), tokenizing.UNKNOWN, row)
+                hidden = np.where(np.eye(len(row), dtype=bool), mask, row)
                 left = self.predict(model, hidden)
                 scores = attribution.log_odds(logits[0], label) - attribution.log_odds(left, label)
             [answer] = self.name(logits)
