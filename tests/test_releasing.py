@@ -111,6 +111,30 @@ def test_a_tag_keeps_its_weights(tiny_net, run, other_run, release):
     assert set(registry.info("tiny_net").weights) == {"v1", "v2"}
 
 
+def test_further_seeds_are_added_to_what_is_released(tiny_net, run, other_run, release):
+    release(run)
+    files = helpers.snapshot(tiny_net / "weights")
+    with pytest.raises(RunError, match=r"tiny_net\.v1 would have a seed twice: \[0, 0\]"):
+        release(other_run, "--more-seeds")
+    about = json.loads((other_run / "run.json").read_text())
+    (other_run / "run.json").write_text(json.dumps({**about, "seed": 7}))
+    release(other_run, "--more-seeds")
+    record = registry.info("tiny_net").weights["v1"]
+    assert helpers.snapshot(tiny_net / "weights") == files
+    assert record.seeds.seeds == [0, 7]
+    assert len(record.seeds.minutes) == 2
+    one, other = record.seeds.metrics["accuracy"]
+    assert one == pytest.approx(record.metrics["accuracy"], abs=0.01) != other
+
+    recipe = (other_run / "recipe.toml").read_text().replace("momentum = 0.0", "momentum = 0.5")
+    for folder in (other_run, tiny_net):
+        (folder / "recipe.toml").write_text(recipe)
+    (other_run / "run.json").write_text(json.dumps({**about, "seed": 8}))
+    registry.rooms.cache_clear()
+    with pytest.raises(RunError, match=r"by another recipe than tiny_net\.v1"):
+        release(other_run, "--more-seeds")
+
+
 def test_a_release_that_fails_changes_nothing(tiny_net, run, release):
     before = helpers.snapshot(tiny_net)
     with pytest.raises(SchemaError, match="Not A Tag"):

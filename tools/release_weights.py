@@ -1,6 +1,7 @@
 """Makes a finished run the released weights of its model: file, claims, curves.
 
     TFDS_DATA_DIR=... python tools/release_weights.py RUN [RUN ...] [--tag v1] [--mirror DIRECTORY]
+    TFDS_DATA_DIR=... python tools/release_weights.py RUN [RUN ...] [--tag v1] --more-seeds
 
 The runs are the same recipe from several seeds. The first one's weights are released; what the
 entry claims of them is measured here on the stored file and the full test split, and has to be what
@@ -8,6 +9,9 @@ the run's own weights have. The other runs give mean and deviation. Writes `zoo/
 pictures for the card among it, and `[weights.<tag>]` into `entry.toml`, all of it only when it is
 complete. Of a training that began with another task, `RUN/pretraining` is released in the same way,
 under a tag of its own.
+
+With `--more-seeds` the runs are further seeds of weights that are released already: they give mean
+and deviation too, and the file stays.
 
 A tag stays what it is: other weights under it want `--replace` with the reason, which the entry
 keeps. With `--mirror`, the file is laid out in a folder for any static host, as `mirror_weights.py`
@@ -18,6 +22,7 @@ import argparse
 import json
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,6 +63,10 @@ def main() -> None:
     scores = [evaluating.evaluate(run.model) for run in finished]
     for run, score in zip(finished, scores, strict=True):
         print(f"{run.path}: {_claimed(score)}")
+    if options.more_seeds:
+        _write_entry(room, _with_seeds(room, options.tag, finished, scores))
+        print(f"{room.name}.{options.tag} has {len(finished)} more seeds")
+        return
     (room.path / "weights").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=room.path / "weights", prefix=".draft-") as folder:
         file = _store(finished[0], Path(folder), f"{room.name}.{options.tag}", options.storage)
@@ -87,6 +96,7 @@ def _options() -> argparse.Namespace:
         help="float32 where 16 bit would cost the claim (default: float16)",
     )
     parser.add_argument("--replace", metavar="REASON", help="why a tag gets other weights")
+    parser.add_argument("--more-seeds", action="store_true", help="the weights stay as they are")
     parser.add_argument("--mirror", metavar="DIRECTORY", type=Path, help="lay the file out there")
     parser.add_argument("--url", help="where the mirror's folder will be served")
     parser.add_argument("--apart", action="store_true", help="the file lies in the mirror alone")
@@ -150,6 +160,32 @@ def _seeds(
         "minutes": [round(run.minutes, 1) for run in finished],
         "metrics": {name: [_claimed(score)[name] for score in scores] for name in metrics},
     }
+
+
+def _with_seeds(
+    room: registry.Room, tag: str, finished: list[runs.Run], scores: list[dict[str, Any]]
+) -> str:
+    """The text of the room's entry with further seeds of released weights.
+
+    Raises:
+        RunError: the runs are by another recipe than the weights, or of a seed that is there.
+    """
+    record = room.entry.weights_of(tag)
+    for run in finished:
+        own, *_ = _recipes(run, room).values()
+        if own != record.recipe or recipe.fingerprint(room.path / own) != record.recipe_sha256:
+            raise RunError(f"{run.path} is by another recipe than {room.name}.{tag}")
+    added = _seeds(finished, scores, record.metrics)
+    seeds = [*record.seeds.seeds, *added["seeds"]]
+    if len(set(seeds)) < len(seeds):
+        raise RunError(f"{room.name}.{tag} would have a seed twice: {seeds}")
+    document = tomlkit.parse((room.path / "entry.toml").read_text("utf-8"))
+    table = document["weights"][tag]["seeds"]
+    table["seeds"].extend(added["seeds"])
+    table["minutes"].extend(added["minutes"])
+    for name, values in added["metrics"].items():
+        table["metrics"][name].extend(values)
+    return tomlkit.dumps(document)
 
 
 def _draw(model: keras.Model, file: Path, tag: str) -> None:
@@ -222,15 +258,24 @@ def _with_record(room: registry.Room, tag: str, record: dict[str, Any], reason: 
 
 
 def _put_in_place(folder: Path, room: registry.Room, entry: str) -> None:
-    draft = room.path / ".entry.toml.draft"
-    try:
-        draft.write_text(entry, "utf-8")
-        load_entry(draft)  # what a user would be told, the maintainer is told
+    def put() -> None:
         for path in folder.iterdir():
             target = room.path / "weights" / path.name
             if target.is_dir():
                 shutil.rmtree(target)  # or TensorBoard would show two runs as one
             path.replace(target)
+
+    _write_entry(room, entry, put)
+
+
+def _write_entry(room: registry.Room, entry: str, before: Callable[[], None] | None = None) -> None:
+    """Writes the room's entry, once it is checked, and `before` is done."""
+    draft = room.path / ".entry.toml.draft"
+    try:
+        draft.write_text(entry, "utf-8")
+        load_entry(draft)  # what a user would be told, the maintainer is told
+        if before is not None:
+            before()
         draft.replace(room.path / "entry.toml")
     finally:
         draft.unlink(missing_ok=True)
