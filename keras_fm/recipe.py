@@ -106,6 +106,12 @@ class Recipe(Struct, frozen=True, kw_only=True):
                 f"{self.sides}, the first 0.0; received {starts}"
             )
 
+    @property
+    def alters(self) -> bool:
+        """Whether an example is another one in each epoch."""
+        hidden = self.hide_cells or self.hide_words
+        return bool(self.flip != "none" or self.translate or self.cutout or self.sides or hidden)
+
     def side(self, epoch: int) -> int | None:
         """The side of the images in this epoch, in pixels; None where they keep their own."""
         begun = [

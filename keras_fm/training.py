@@ -10,7 +10,7 @@ import keras
 from keras_fm import adapters, models, precision, registry, runs, tasks, weights
 from keras_fm.data import Examples
 from keras_fm.errors import RunError, UnknownNameError
-from keras_fm.learning import lessons, monitoring
+from keras_fm.learning import frozen, lessons, monitoring
 from keras_fm.learning.checkpointing import Checkpoints
 from keras_fm.learning.lessons import Lesson
 from keras_fm.learning.stopping import KeepBest
@@ -133,11 +133,15 @@ def fit(
         compared: what other ways have on the same validation cut, for the report.
     """
     task, recipe, validation = tasks.of(model), lesson.recipe, lesson.validation
-    batches = task.batches(lesson.examples, recipe, lesson.seed)
+    plain = task.batches(lesson.examples, recipe, lesson.seed)
     adapters.keep_apart(model)
-    learner = task.learner(model, recipe, steps=len(batches) * recipe.epochs)
+    if frozen.is_enough(recipe):
+        learns, batches, held_out = frozen.on_features(task, model, lesson, plain)
+    else:
+        held_out = None if validation is None else task.held_out(validation)
+        learns, batches = model, plain
+    learner = task.learner(learns, recipe, steps=len(batches) * recipe.epochs)
     checkpoints = Checkpoints(path / "checkpoints")
-    held_out = None if validation is None else task.held_out(validation)
     stopping = _stopping(learner, recipe, held_out, task.at_once, checkpoints.folder)
     first, last = checkpoints.restore(learner), recipe.epochs
     if not all(each.go_on(runs.read_history(path / "history.csv")[:first]) for each in stopping):
@@ -150,7 +154,8 @@ def fit(
         validation_batch_size=task.at_once,
         class_weight=task.class_weight(lesson.examples, recipe),
         callbacks=[
-            *monitoring.callbacks(path, batches, task, model),
+            monitoring.FollowEpochs(batches),
+            *monitoring.callbacks(path, plain, task, model),
             *stopping,
             checkpoints,
         ],

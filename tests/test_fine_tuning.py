@@ -33,7 +33,7 @@ from keras_fm.errors import (
     UnknownNameError,
 )
 from keras_fm.identity import identify
-from keras_fm.learning import own_lessons
+from keras_fm.learning import frozen, own_lessons
 
 LABELS = ["air", "land", "water"]
 STAGES = {"head.epochs": 3, "epochs": 2, "patience": 0}
@@ -191,6 +191,21 @@ def test_adapters_are_resumed_and_kept_alone(pretrained, tmp_path, stop_at):
     assert helpers.same_weights(run.model, resumed.model)
 
 
+def test_a_head_learns_the_same_from_features_as_through_the_body(
+    pretrained, tmp_path, monkeypatch
+):
+    options = {"strategy": "head", "epochs": 3, "patience": 0}
+    run = tune(pretrained, tmp_path / "features", **options)
+    assert not any(changed(pretrained, run.model, "conv", "norm"))
+    assert not frozen.is_enough(recipe_of(run).override(flip="random"))
+    assert not frozen.is_enough(recipe_of(run).override(learns="all"))
+    monkeypatch.setattr(frozen, "is_enough", lambda recipe: False)
+    whole = tune(pretrained, tmp_path / "whole", **options)
+    for one, other in zip(*(helpers.all_weights(r.model) for r in (run, whole)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+    assert run.history["val_loss"] == pytest.approx(whole.history["val_loss"], rel=1e-3)
+
+
 def test_full_changes_all_layers(pretrained, tmp_path):
     run = tune(pretrained, tmp_path / "run", strategy="full", epochs=1, patience=0)
     assert all(changed(pretrained, run.model, "conv", "norm"))
@@ -230,13 +245,13 @@ def test_other_examples_can_validate_and_classes_count_the_same(pretrained, tmp_
     targets = np.array([0] * 24 + [1] * 6)
     whole = Examples(helpers.noise(30).inputs, targets, "imbalanced noise")
     learned, asked = whole.take(slice(4, 30), "most"), whole.take(slice(10), "some")
-    seen = {}
+    usual, seen = keras.Model.fit, {}
 
     def fit(model, *given, **options):
         seen.update(options)
-        return keras.Model.fit(model, *given, **options)
+        return usual(model, *given, **options)
 
-    monkeypatch.setattr("keras_fm.identity.ZooModel.fit", fit)
+    monkeypatch.setattr(keras.Model, "fit", fit)
     with pytest.warns(DataWarning, match="6 of 10 validation examples are among the training"):
         run = tune(pretrained, tmp_path / "run", given=learned, validation=asked,
                    labels=["a", "b"], strategy="head", epochs=1, class_weights="balanced",

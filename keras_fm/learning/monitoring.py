@@ -22,7 +22,6 @@ def callbacks(
 ) -> list[keras.callbacks.Callback]:
     """The callbacks that write the logs and the history of the run in `path`."""
     return [
-        FollowEpochs(batches),
         HistoryFile(path / "history.csv"),
         keras.callbacks.TensorBoard(
             str(path / "logs"), write_graph=False, write_steps_per_second=False
