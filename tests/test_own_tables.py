@@ -2,14 +2,15 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
-from keras_fm import evaluating, exporting, models, pipelines, registry, runs, training
+from keras_fm import data, evaluating, exporting, models, pipelines, registry, runs, training
 from keras_fm.data import own_tables
 from keras_fm.data.own import Source
 from keras_fm.errors import DataError, InvalidInputError, RunError
-from keras_fm.learning import monitoring
+from keras_fm.learning import lessons, monitoring
 
 NAN = float("nan")
 
@@ -132,6 +133,7 @@ def test_a_training_on_a_users_table_can_be_resumed(own, tmp_path, monkeypatch):
         ({"target": "country"}, DataError, "every example has the class 'FR'"),
         ({"data": "nowhere.csv"}, DataError, r"nowhere\.csv can't be read"),
         ({"data": None}, InvalidInputError, "for a CSV file"),
+        ({"data": "sample"}, InvalidInputError, "for a CSV file"),
         ({"data": 3, "target": None}, DataError, "received 3"),
     ],
 )
@@ -182,3 +184,141 @@ def test_a_class_of_two_lines_is_named(tmp_path):
     identity = models.identity_of(registry.find("linear_regression")[0])
     with pytest.raises(DataError, match=r"'rating': labels is a list.*printable"):
         own_tables.learn(Source(file, target="rating"), identity)
+
+
+def learn(data, target="t", **options):
+    """What a linear model finds out about a table: its identity, examples and notes."""
+    identity = models.identity_of(registry.find("linear_regression")[0])
+    return own_tables.learn(Source(data, target=target, **options), identity)
+
+
+@pytest.mark.parametrize("gap", [False, True], ids=["codes", "numbers"])
+def test_a_file_answers_as_its_rows_do(tmp_path, gap):
+    codes = ["1", "2", "x"] if gap else ["01", "02", "A"]
+    random = np.random.default_rng(0)
+    code = random.choice(codes, 200)
+    frame = pd.DataFrame({"code": code, "x": random.normal(size=200),
+                          "t": np.where(code == codes[0], "yes", "no")})  # fmt: skip
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    model = learn_own(tmp_path / "t.csv", tmp_path / "run", target="t").model
+    rows = [{"code": code, "x": 0.0} for code in [*codes[:2], *[""] * gap]]
+    asked = pd.DataFrame(rows)
+    asked.to_csv(tmp_path / "p.csv", index=False)
+    ask = pipelines.pipeline(model)
+    answers = ask(rows)
+    assert [answer["label"] for answer in answers[:2]] == ["yes", "no"]
+    assert ask(str(tmp_path / "p.csv")) == ask(asked) == answers
+    asked["t"] = [answer["label"] for answer in answers]
+    asked.to_csv(tmp_path / "q.csv", index=False)
+    for given in (tmp_path / "q.csv", asked):
+        assert evaluating.evaluate(model, data=given)["accuracy"] == 1.0
+
+
+def test_codes_of_classes_are_read_as_they_stand(tmp_path):
+    frame = pd.DataFrame({"m": range(60), "t": ["01", "02", "A"] * 20})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    identity, _, _ = learn(tmp_path / "t.csv")
+    frame[frame["t"] != "A"].to_csv(tmp_path / "q.csv", index=False)
+    examples = own_tables.examples(Source(tmp_path / "q.csv"), identity)
+    assert np.bincount(examples.targets).tolist() == [20, 20]
+
+
+def holed(cells, word="?", every=20):
+    """A table of such cells, a word in place of some, and a target."""
+    cells = [word if place % every == 0 else str(cell) for place, cell in enumerate(cells)]
+    return pd.DataFrame({"m": cells, "k": ["u", "v"] * (len(cells) // 2), "t": ["b", "a"] * 100})
+
+
+@pytest.mark.parametrize("word", ["?", "-", "Unknown", " ", "n/A"])
+@pytest.mark.parametrize("cells", [range(200), [18 + n % 62 for n in range(200)]])
+def test_missing_numbers_in_words_leave_a_column_of_numbers(tmp_path, cells, word):
+    holed(cells, word).to_csv(tmp_path / "t.csv", index=False)
+    identity, examples, notes = learn(tmp_path / "t.csv")
+    half = pd.read_csv(tmp_path / "t.csv")
+    twice = pd.concat([half, half])  # its index has each number twice
+    assert learn(twice)[0].inputs[0].dtype == "float32"
+    assert (identity.inputs[0].name, identity.inputs[0].dtype) == ("m", "float32")
+    assert np.isnan(examples.inputs["m"]).sum() == 10
+    assert f"10 of 200 cells, such as {word!r}, are missing ones" in "\n".join(notes)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        holed([n % 5 for n in range(200)], "many"),
+        holed([n % 5 for n in range(200)], "?", every=1),
+        holed([f"0{n % 5}" for n in range(200)]),
+        holed([str(n % 5) for n in range(200)], "0"),
+        holed([n % 2 == 0 for n in range(200)]),
+    ],
+    ids=["a-word", "no-number", "codes", "strings", "truths"],
+)
+def test_other_words_leave_a_column_of_strings(frame):
+    identity, _, _ = learn(frame)
+    assert "float32" not in [column.dtype for column in identity.inputs]
+
+
+def test_a_model_goes_on_with_numbers_that_are_missing_in_words(tmp_path):
+    before, _, _ = learn(holed(range(200)).assign(m=range(200)))
+    source = Source(holed(range(200), "unknown", every=3), target="t")
+    assert own_tables.learn(source, before, going_on=True)[0].inputs == before.inputs
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        (["a"] * 199 + ["b"], "only one value, 'a', comes twice or more"),
+        ([f"id {n}" for n in range(200)], "nearly every row has a value of its own"),
+        (["a"] * 200, "it has one value"),
+    ],
+)
+def test_what_is_left_out_is_told_with_the_reason(cells, reason):
+    frame = pd.DataFrame({"k": cells, "m": range(200), "t": ["a", "b"] * 100})
+    assert f"column 'k' was left out: {reason}" in learn(frame)[2]
+
+
+def test_a_training_takes_what_a_fine_tuning_takes(tmp_path):
+    random = np.random.default_rng(0)
+    columns = {"m": random.normal(size=80), 7: random.choice(["u", "v"], 80)}
+    answers = np.where(columns["m"] > 0, "yes", "no")
+    frame = pd.DataFrame({**columns, "t": answers})
+    run = learn_own(frame, tmp_path / "frame", target="t", epochs=1)
+    assert [column["name"] for column in runs.read(run.path)["inputs"]] == ["m", "7"]
+    assert len(pipelines.pipeline(run.model)(frame)) == 80
+    pairs = ({"m": columns["m"]}, answers)
+    run = learn_own(pairs, tmp_path / "arrays", target=None, epochs=1)
+    assert runs.read(run.path)["labels"] == ["no", "yes"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_class_validates_by_its_share(tmp_path, seed):
+    frame = pd.DataFrame({"m": range(100), "t": ["bad"] * 5 + ["good"] * 95})
+    room = registry.find("linear_regression")[0]
+    lesson = lessons.prepare(room, room.recipe, seed, frame, "t", None, chosen=())
+    assert np.bincount(lesson.validation.targets).tolist() == [1, 19]
+    assert np.bincount(lesson.examples.targets).tolist() == [4, 76]
+    assert "80 to train on" in lesson.examples.origin
+    lesson = lessons.prepare(room, room.recipe, seed, frame, "m", "regression", chosen=())
+    assert len(lesson.validation) == 20
+    assert np.histogram(lesson.validation.targets, bins=[0, 50, 100])[0].tolist() == [10, 10]
+
+
+def test_the_recipes_own_data_is_cut_by_its_order():
+    room = registry.find("linear_regression")[0]
+    sample = data.sample("diamonds")
+    for given in ("sample", sample):
+        recipe = room.recipe.override(validation_examples=56)
+        lesson = lessons.prepare(room, recipe, 0, given, None, None, chosen=["validation_examples"])
+        np.testing.assert_array_equal(lesson.validation.targets, sample.targets[-56:])
+
+
+def test_an_infinite_number_is_named_by_its_row(tmp_path):
+    (tmp_path / "t.csv").write_text("m,t\n0,\ninf,a\n" + "1,b\n2,a\n" * 50)
+    with pytest.raises(InvalidInputError, match=r"'m', row 1: .* received inf"):
+        learn(tmp_path / "t.csv")
+
+
+def test_a_file_with_semicolons_is_named(tmp_path):
+    (tmp_path / "t.csv").write_text("m;k;t\n" + "1;u;a\n2;v;b\n" * 50)
+    with pytest.raises(DataError, match=r"no column 't'. .* between ';'; expected commas"):
+        learn(tmp_path / "t.csv")

@@ -1,11 +1,12 @@
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
 from keras_fm import data, evaluating, exporting, models, pipelines, tasks, training
 from keras_fm.data import Examples, raw_rows, tables
-from keras_fm.entry import Input
+from keras_fm.entry import Input, Target
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.identity import Identity
 from keras_fm.layers import FillMissing
@@ -59,7 +60,7 @@ def test_encoding_finds_places_and_missing_numbers():
     assert encoded["kind"].dtype == np.int32
 
 
-@pytest.mark.parametrize("kind", ["rows", "columns", "csv", "csv path"])
+@pytest.mark.parametrize("kind", ["rows", "columns", "csv", "csv path", "frame"])
 def test_rows_are_read_from_what_a_user_has(kind, tmp_path):
     file = tmp_path / "rows.csv"
     file.write_text("kind,size,note,age\nä,1.5,x,\n,2,y,7\n", "utf-8")
@@ -68,11 +69,71 @@ def test_rows_are_read_from_what_a_user_has(kind, tmp_path):
         "columns": {"kind": ["ä", ""], "size": np.array([1.5, 2]), "age": [NAN, 7]},
         "csv": [str(file)],
         "csv path": file,
+        "frame": pd.DataFrame({"age": [None, 7], "size": [1.5, 2], "kind": ["ä", None]}).astype(
+            {"age": "Int64", "kind": "string"}
+        ),
     }[kind]
     read = raw_rows.read(given, COLUMNS)
     np.testing.assert_array_equal(read["size"], np.array([1.5, 2], "float32"))
     np.testing.assert_array_equal(read["age"], np.array([NAN, 7], "float32"))
     assert read["kind"].tolist() == ["ä", ""]
+
+
+def test_a_row_can_leave_out_what_it_has_not():
+    rows = [{"kind": "a", "size": 1}, {"age": 2, "size": 3}]
+    for given in (rows, rows[::-1]):
+        read = raw_rows.read(given, COLUMNS)
+        assert sorted(read["kind"]) == ["", "a"]
+        np.testing.assert_array_equal(np.sort(read["age"]), np.array([2, NAN], "float32"))
+
+
+@pytest.mark.parametrize("word", ["?", " ? ", "-", "N/A", "Unknown", "", " ", "nan", "NULL"])
+def test_a_number_can_be_missing_in_words(word, tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_text(f"kind,size,age\na,1.5,{word}\nä,2,7\n", "utf-8")
+    for given in (file, {"kind": ["a", "ä"], "size": [1.5, 2], "age": [word, "7"]}):
+        age = raw_rows.read(given, COLUMNS)["age"]
+        np.testing.assert_array_equal(age, np.array([NAN, 7], "float32"))
+
+
+CODES = Input(name="code", dtype="string", shape=[], meaning="", values=["01", "02", "1", "A"])
+TRUTHS = Input(name="truth", dtype="string", shape=[], meaning="", values=["False", "True"])
+FLAG = Input(name="flag", dtype="float32", shape=[], meaning="")
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "expected"),
+    [
+        (CODES, ["01", "02"], ["01", "02"]),
+        (CODES, ["1", ""], ["1", ""]),
+        (CODES, [1.0, NAN], ["1", ""]),
+        (CODES, [7.0, 1.5], ["7.0", "1.5"]),
+        (TRUTHS, ["true", ""], ["True", ""]),
+        (TRUTHS, [True, "FALSE"], ["True", "False"]),
+        (FLAG, ["True", "false"], [1, 0]),
+        (FLAG, [True, 0], [1, 0]),
+    ],
+)
+def test_cells_are_read_as_the_models_columns_say(column, cells, expected, tmp_path):
+    frame = pd.DataFrame({column.name: cells, "note": "x"})
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    for given in (tmp_path / "rows.csv", frame, frame.to_dict("records")):
+        read = raw_rows.read(given, [column])[column.name]
+        assert read.tolist() == expected
+
+
+def test_a_number_that_is_infinite_is_named_by_its_row():
+    frame = pd.DataFrame({"kind": "a", "size": 1.0, "age": [1.0, np.inf]}, index=[70, 71])
+    with pytest.raises(InvalidInputError, match=r"'age', row 71: .*received inf"):
+        raw_rows.read(frame, COLUMNS)
+    with pytest.raises(InvalidInputError, match=r"'age', row 1: .*received inf"):
+        raw_rows.read(frame.to_dict("records"), COLUMNS)
+
+
+def test_another_separator_is_named(tmp_path):
+    (tmp_path / "rows.csv").write_text("kind;size;age\na;1;2\n")
+    with pytest.raises(InvalidInputError, match=r"'size'; received kind;size;age.*';'.* commas"):
+        raw_rows.read(tmp_path / "rows.csv", COLUMNS)
 
 
 def test_one_row_is_a_table():
@@ -86,6 +147,8 @@ def test_one_row_is_a_table():
         ([], "received an empty list"),
         (3, "received int"),
         ([1, 2], "received list"),
+        ((), "received an empty list"),
+        (np.ones(3), "received ndarray"),
         ([{"kind": "a"}], "no column 'size'; received kind"),
         ({"kind": ["a"], "size": ["big"], "age": [1]}, "'size': expected numbers.*big"),
         ({"kind": ["a"], "size": [1, 2], "age": [1]}, "'size': 2.*rows"),
@@ -263,13 +326,72 @@ def test_diamonds_are_split_by_their_order():
     np.testing.assert_array_equal(test.targets, whole.targets[len(train) :])
 
 
-def test_names_become_plain_and_stay_different():
-    columns = [
-        Input(name=name, dtype="float32", shape=[], meaning="")
-        for name in ("a b", "a/b", "ä", "1st", "fine_1")
-    ]
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a b", "a/b", "ä", "1st", "fine_1"),
+        ("a_b_2", "a b", "a_b"),
+        ("Age", "age", "AGE", "age_1"),
+        ("self", "Self"),
+    ],
+)
+def test_names_become_plain_and_stay_different(names):
+    columns = [Input(name=name, dtype="float32", shape=[], meaning="") for name in names]
     plain = tables.plain_names(columns)
-    assert list(plain) == ["a b", "a/b", "ä", "1st", "fine_1"]
-    assert len(set(plain.values())) == 5
-    assert plain["fine_1"] == "fine_1"
+    assert tuple(plain) == names
+    assert len({name.lower() for name in plain.values()}) == len(names), "TensorFlow lowers them"
+    assert plain.get("fine_1", "fine_1") == "fine_1"
     assert all(name.isascii() and name.isidentifier() for name in plain.values())
+    assert "self" not in map(str.lower, plain.values()), "a signature has one"
+
+
+def model_of(name, columns, target=None):
+    room = models.registry.find(name)[0]
+    task, labels = ("table-regression", ()) if target else ("table-classification", ("no", "yes"))
+    return models.build(room, Identity(room.entry, task, labels, tuple(columns), target))
+
+
+def columns_of(names, first):
+    """Columns of numbers and of strings by turns; `first` is the kind of the first."""
+    kinds = ["string", "float32"] if first == "string" else ["float32", "string"]
+    return [
+        Input(name=name, dtype=kinds[place % 2], shape=[], meaning="",
+              values=["u", "v"] if kinds[place % 2] == "string" else [])
+        for place, name in enumerate(names)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("first", ["string", "float32"])
+@pytest.mark.parametrize("log", [None, False, True])
+@pytest.mark.parametrize("model", ["linear_regression", "mlp"])
+def test_a_column_can_be_called_as_a_layer(model, log, first):
+    target = None if log is None else Target(name="price", meaning="", log=log)
+    names = ["a", "b"]
+    layers = {layer.name for layer in model_of(model, columns_of(names, first), target).layers}
+    names = [*names, *sorted(layers - {*names}), "a_is", "embed_a", "logits_column", "exponential"]
+    columns = columns_of(dict.fromkeys(names), first)
+    built = model_of(model, columns, target)
+    assert layers - {*names[:2]} <= {layer.name for layer in built.layers}
+    plain = {name: name for name in names}
+    assert tables.plain_names(columns) == plain, "a signature's names stay"
+    rows = {
+        column.name: ["u", "v"] if column.dtype == "string" else [1.0, 2.0] for column in columns
+    }
+    task, targets = tasks.of(built), np.array([1, 0] if log is None else [10.0, 1000.0])
+    examples = task.encode(Examples(raw_rows.read(rows, columns), targets, "two"))
+    tables.standardise(built, examples)
+    if log is not None:
+        expected = np.exp(np.log(targets).mean()) if log else targets.mean()
+        [value, _] = pipelines.pipeline(built)(rows)
+        assert value["value"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_export_takes_a_column_that_is_called_as_a_layer(tmp_path):
+    names = ["logits", "scale", "Age", "age", "self"]
+    model = model_of("mlp", columns_of(names, "float32"))
+    version = exporting.export(model, tmp_path / "export", warmup=False)
+    served = tf.saved_model.load(str(version)).signatures["serving_default"]
+    given = served.structured_input_signature[1]
+    assert set(given) == {"logits", "scale", "Age", "age_3", "column_self"}
+    model.save(tmp_path / "model.keras")
+    assert [*keras.models.load_model(tmp_path / "model.keras").input] == [*model.input]

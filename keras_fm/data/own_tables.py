@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from keras_fm.data import Examples, classes, own, raw_rows
+from keras_fm.data import Examples, classes, finding_columns, own, raw_rows
 from keras_fm.data.own import Given, Notes, Source
 from keras_fm.entry import Input, Target
 from keras_fm.errors import DataError, InvalidInputError, suggest
@@ -20,9 +20,6 @@ KINDS = ("regression", "classification")
 
 # A whole number with more values than this is a quantity, not a class.
 MOST_CLASSES = 20
-# A value must come twice, so that training can tell it from one that it never sees.
-LEAST_ROWS_OF_A_VALUE = 2
-MOST_VALUES = 1000
 
 
 def learn(
@@ -30,8 +27,7 @@ def learn(
 ) -> tuple[Identity, Examples, list[str]]:
     """Finds out what a table holds, for a model of tables to learn from it.
 
-    A column of numbers is one; any other is one of strings, whose values are those that come twice
-    or more. A column with one value, or with another string in nearly every row, is left out.
+    What its columns are, and which are left out, says `finding_columns`.
 
     Args:
         source: a CSV file with a header, where an empty cell, NA or NaN is missing; a data frame;
@@ -56,15 +52,14 @@ def learn(
     frame = _with_target(frame, target, notes, origin).sample(frac=1, random_state=seed)
     columns = _known_columns(identity, frame, target) if going_on else None
     if columns is None:
-        seen = [_column(frame[name]) for name in frame.columns.drop(target)]
-        notes += [each for each in seen if isinstance(each, str)]
-        columns = [each for each in seen if isinstance(each, Input)]
+        columns, told = finding_columns.find(frame.drop(columns=target))
+        notes += told
     if not columns or len(frame) < 2:
         raise DataError(
             f"{origin}: nothing to learn from {len(frame):,} rows with {len(columns)} usable "
             "columns"
         )
-    inputs = raw_rows.read(dict(frame), columns)
+    inputs = raw_rows.read(frame, columns)
     found = replace(identity, inputs=tuple(columns))
     kind = source.kind or ("classification" if source.labels else _kind_of(frame[target]))
     answer = _regression if kind == "regression" else _classification
@@ -82,12 +77,13 @@ def examples(source: Source, identity: Identity) -> Examples:
         DataError: a column is missing, or the target has a value that the model does not know.
     """
     name = identity.target.name if identity.target else ""
-    frame, _, origin = _frame(replace(source, target=name))
-    for wanted in [column.name for column in identity.inputs]:
-        if wanted not in frame:
-            raise DataError(f"{origin} has no column {wanted!r}. {suggest(wanted, frame.columns)}")
+    strings = [column.name for column in identity.inputs if column.dtype == "string"]
+    strings += [name] if any(map(finding_columns.is_code, identity.labels)) else []
+    frame, _, origin = _frame(replace(source, target=name), strings)
+    for column in identity.inputs:
+        _require(frame, column.name, origin)
     frame = _with_target(frame, name, Notes(), origin)
-    inputs = raw_rows.read(dict(frame), identity.inputs)
+    inputs = raw_rows.read(frame, identity.inputs)
     if identity.labels:
         given = Given(inputs, list(frame[name]), f"{origin}, column {name!r}")
         targets = classes.place(given, identity.labels).targets
@@ -96,23 +92,34 @@ def examples(source: Source, identity: Identity) -> Examples:
     return Examples(inputs, targets, origin)
 
 
-def _frame(source: Source) -> "tuple[pd.DataFrame, str, str]":
-    """The table, the name of the column to answer, and where it is from."""
+def _frame(source: Source, strings: Sequence[str] = ()) -> "tuple[pd.DataFrame, str, str]":
+    """The table, the name of the column to answer, and where it is from.
+
+    Args:
+        strings: columns of a CSV file whose cells stay as they stand there.
+    """
     import pandas as pd
 
     if isinstance(source.data, pd.DataFrame):
-        frame, origin = source.data, f"a data frame of {len(source.data):,} rows"
+        frame = source.data.rename(columns=str)
+        origin = f"a data frame of {len(frame):,} rows"
     elif (path := source.path) is not None:
-        frame, origin = raw_rows.read_csv(path), str(path)
+        frame, origin = raw_rows.read_csv(path, dict.fromkeys(strings, str)), str(path)
     else:
         return _of_columns(source)
     if source.target is None:
         raise InvalidInputError(f"say which column of {origin} to answer: target=, or --target")
-    if source.target not in frame:
+    target = str(source.target)
+    _require(frame, target, origin)
+    return frame, target, origin
+
+
+def _require(frame: "pd.DataFrame", name: str, origin: str) -> None:
+    if name not in frame:
         raise DataError(
-            f"{origin} has no column {source.target!r}. {suggest(source.target, frame.columns)}"
+            f"{origin} has no column {name!r}. {suggest(name, frame.columns)}"
+            f"{raw_rows.separator_hint(frame.columns)}"
         )
-    return frame, source.target, origin
 
 
 def _of_columns(source: Source) -> "tuple[pd.DataFrame, str, str]":
@@ -146,12 +153,10 @@ def _with_target(frame: "pd.DataFrame", target: str, notes: Notes, origin: str) 
 
 def _known_columns(identity: Identity, frame: "pd.DataFrame", target: str) -> list[Input] | None:
     """The model's own columns, where the table has each of them, of the same kind."""
-    from pandas.api.types import is_numeric_dtype
-
     fitting = all(
         column.name in frame
         and column.name != target
-        and is_numeric_dtype(frame[column.name]) == (column.dtype != "string")
+        and finding_columns.is_number(frame[column.name]) == (column.dtype != "string")
         for column in identity.inputs
     )
     return list(identity.inputs) if fitting else None
@@ -162,28 +167,6 @@ def _same_quantity(before: Identity, now: Identity, targets: np.ndarray) -> bool
     if before.target is None or now.target is None or now.labels:
         return False
     return before.target.name == now.target.name and not (before.target.log and targets.min() <= 0)
-
-
-def _column(cells: "pd.Series") -> Input | str:
-    """What a column is, or the sentence that says why it is left out."""
-    from pandas.api.types import is_numeric_dtype
-
-    known = cells.dropna()
-    if known.nunique() < 2:
-        return f"column {cells.name!r} was left out: it has one value"
-    if is_numeric_dtype(cells):
-        return Input(name=cells.name, dtype="float32", shape=[], meaning="a number")
-    counts = known.astype(str).value_counts()
-    often = counts[counts >= LEAST_ROWS_OF_A_VALUE].index[:MOST_VALUES]
-    if len(often) < 2:
-        return f"column {cells.name!r} was left out: nearly every row has a value of its own"
-    return Input(
-        name=cells.name,
-        dtype="string",
-        shape=[],
-        meaning=f"one of {len(often)} values",
-        values=sorted(often),
-    )
 
 
 def _kind_of(cells: "pd.Series") -> Kind:

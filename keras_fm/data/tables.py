@@ -5,7 +5,8 @@ model takes the place of the string among the column's `values`, from 1 on, and 
 Infinity is neither a number nor missing, but what a division by zero or an overflow left: an error.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -19,6 +20,14 @@ from keras_fm.data.raw_rows import Columns, plain_names
 from keras_fm.entry import Input, Target
 from keras_fm.layers import FillMissing, MeanOfMembers
 
+# What layers of tables' models are called, whatever the columns are. Keras wants all names of a
+# model to differ, and an input's to be its key: a column of such a name gets another input.
+LAYERS = re.compile(
+    "numbers|normalise|fill_missing|bins|embed_numbers|embedded_numbers|features|to_members|"
+    "dense[0-9]+|embedding|standard|by_member|members|mean|scale|exponential|value|logits"
+)
+EMBED = "embed_{}"  # and what embeds a category's place
+
 
 def numbers(columns: Columns) -> list[Input]:
     """The columns of numbers."""
@@ -30,12 +39,34 @@ def categories(columns: Columns) -> list[Input]:
     return [column for column in columns if column.dtype == "string"]
 
 
+def input_names(columns: Columns) -> dict[str, str]:
+    """For each column's name that of the model's input: the plain one, if no layer is called so.
+
+    Another one names a column `logits`, say, or `size_cell` beside a column `size`.
+    """
+    plain = plain_names(columns)
+    taken = {form.format(name) for name in plain.values() for form in ("{}_cell", "{}_is", EMBED)}
+    names: dict[str, str] = {}
+    for column, name in plain.items():
+        if name in taken or LAYERS.fullmatch(name):
+            name = free_name(f"{name}_column", {*taken, *plain.values(), *names.values()})
+        names[column] = name
+    return names
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """The name, with as many underscores behind it as make it none of those taken."""
+    while name in taken:
+        name += "_"
+    return name
+
+
 def model_inputs(columns: Columns) -> dict[str, Any]:
     """A Keras input `[batch]` for each column: float32, or int32 for a category's place."""
-    plain = plain_names(columns)
+    names = input_names(columns)
     return {
-        plain[column.name]: keras.Input(
-            (), name=plain[column.name], dtype="int32" if column.dtype == "string" else "float32"
+        names[column.name]: keras.Input(
+            (), name=names[column.name], dtype="int32" if column.dtype == "string" else "float32"
         )
         for column in columns
     }
@@ -43,9 +74,9 @@ def model_inputs(columns: Columns) -> dict[str, Any]:
 
 def number_cells(inputs: dict[str, Any], columns: Columns) -> list[Any]:
     """The columns of numbers as one tensor `[batch, columns]` in a list, empty without any."""
-    plain = plain_names(columns)
-    names = [plain[column.name] for column in numbers(columns)]
-    cells = [layers.Reshape((1,), name=f"{name}_cell")(inputs[name]) for name in names]
+    names = input_names(columns)
+    own = [names[column.name] for column in numbers(columns)]
+    cells = [layers.Reshape((1,), name=f"{name}_cell")(inputs[name]) for name in own]
     return [join(cells, "numbers")] if cells else []
 
 
@@ -62,10 +93,10 @@ def standard_numbers(inputs: dict[str, Any], columns: Columns) -> list[Any]:
 
 def one_hot(inputs: dict[str, Any], columns: Columns) -> list[Any]:
     """For each column of strings a tensor `[batch, 1 + values]`, 1 in its place."""
-    plain = plain_names(columns)
+    names = input_names(columns)
     encoders = {
-        plain[column.name]: layers.CategoryEncoding(
-            1 + len(column.values), output_mode="one_hot", name=f"{plain[column.name]}_is"
+        names[column.name]: layers.CategoryEncoding(
+            1 + len(column.values), output_mode="one_hot", name=f"{names[column.name]}_is"
         )
         for column in categories(columns)
     }
@@ -143,7 +174,7 @@ def standardise(model: keras.Model, examples: Examples) -> None:
 
 
 def encode(columns: Columns, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """A table's raw columns as the model takes them, by their plain names."""
+    """A table's raw columns as the model takes them, by its inputs' names."""
     encoded = encoder(columns)({name: tf.constant(column) for name, column in inputs.items()})
     return {name: column.numpy() for name, column in encoded.items()}
 
@@ -162,8 +193,8 @@ class _Encoder:
         self.tables = {column.name: _places(column.values) for column in categories(columns)}
 
     def __call__(self, raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        plain = plain_names(self.columns)
-        return {plain[c.name]: self._encode(c, raw[c.name]) for c in self.columns}
+        names = input_names(self.columns)
+        return {names[c.name]: self._encode(c, raw[c.name]) for c in self.columns}
 
     def _encode(self, column: Input, raw: tf.Tensor) -> tf.Tensor:
         if column.name in self.tables:

@@ -3,16 +3,17 @@
 import os
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Any
 
 from keras_fm import data as data_sets
 from keras_fm import models, registry, tasks
-from keras_fm.data import Examples
-from keras_fm.data.own import Source
+from keras_fm.data import Examples, splitting
+from keras_fm.data.own import Notes, Source
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.identity import Identity
 from keras_fm.recipe import Recipe
 
-Data = Examples | str | os.PathLike[str] | None
+Data = Any  # what `train` takes; `_load` says what that is
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def prepare(
     identity, whole, notes = _load(room, recipe, data, target, kind, seed)
     lesson = Lesson(room, identity, whole, None, recipe, seed, tuple(notes))
     made_for_it = data is None or isinstance(data, Examples)
-    lesson = _cut(lesson, None if made_for_it else chosen)
+    users = not made_for_it and not is_own(data)
+    lesson = _cut(lesson, None if made_for_it else chosen, evenly=users)
     if data is not None or "adapting" not in room.entry.splits:
         return lesson
     more = data_sets.load(recipe.dataset, room.entry.split("adapting"))
@@ -80,12 +82,13 @@ def prepare_pretraining(
     room: registry.Room, recipe: Recipe, seed: int, data: Data, *, chosen: Collection[str] | None
 ) -> Lesson:
     """The same of the task that a training of the room's begins with, on the room's own data."""
-    split = data if data == data_sets.SAMPLE else room.entry.split("pretraining")
+    sample = data is not None and is_own(data)
+    split = data_sets.SAMPLE if sample else room.entry.split("pretraining")
     whole = data_sets.load(recipe.dataset, split)
     identity = Identity.of_pretraining(room.entry)
     lesson = Lesson(room, identity, whole, None, recipe, seed)
     fields = None if chosen is None else [name.rpartition(".")[2] for name in chosen]
-    return _cut(lesson, fields if data == data_sets.SAMPLE else None)
+    return _cut(lesson, fields if sample else None)
 
 
 def is_own(data: Data) -> bool:
@@ -93,15 +96,26 @@ def is_own(data: Data) -> bool:
     return data is None or (isinstance(data, str) and data == data_sets.SAMPLE)
 
 
-def _cut(lesson: Lesson, chosen: Collection[str] | None) -> Lesson:
-    """Fits the recipe to the examples and cuts off those that validate."""
+def _cut(lesson: Lesson, chosen: Collection[str] | None, *, evenly: bool = False) -> Lesson:
+    """Fits the recipe to the examples and cuts off those that validate.
+
+    They are the last ones; `evenly`: of a table, whose rows have no order, as many of each class,
+    or of each range of quantities, as there are.
+    """
     task, whole, recipe = tasks.of(lesson.identity), lesson.examples, lesson.recipe
     if chosen is not None:
         fitted = task.fit_to(len(whole), recipe)
         recipe = recipe.override(**{name: fitted[name] for name in fitted if name not in chosen})
     task.check(whole)
-    examples, validation = data_sets.cut_validation(whole, recipe.validation_examples)
-    return replace(lesson, examples=examples, validation=validation, recipe=recipe)
+    count, notes = recipe.validation_examples, Notes(lesson.notes)
+    if evenly and isinstance(whole.inputs, dict):
+        quantity = not lesson.identity.labels
+        parts = splitting.cut(whole, count, lesson.seed, quantity=quantity, notes=notes)
+    else:
+        parts = data_sets.cut_validation(whole, count)
+    return replace(
+        lesson, examples=parts[0], validation=parts[1], recipe=recipe, notes=tuple(notes)
+    )
 
 
 def _load(
@@ -113,15 +127,17 @@ def _load(
     seed: int,
 ) -> tuple[Identity, Examples, list[str]]:
     own = models.identity_of(room)
-    if isinstance(data, (str, os.PathLike)) and data != data_sets.SAMPLE:
-        return tasks.of(own).learn_from(Source(data, target=target, kind=kind), seed)
-    if target is not None or kind is not None:
-        raise InvalidInputError("target and kind are for a CSV file: name it as data")
+    made = is_own(data) or isinstance(data, Examples)
+    if made and (target is not None or kind is not None):
+        raise InvalidInputError("target and kind are for a CSV file or a table: name it as data")
     if isinstance(data, Examples):
         return own, data, []
-    if is_own(data):
+    if made:
         return own, data_sets.load(recipe.dataset, data or room.entry.split("train")), []
+    # So has a tf.data.Dataset, though it may not know its own.
+    if isinstance(data, (str, os.PathLike)) or hasattr(data, "__len__"):
+        return tasks.of(own).learn_from(Source(data, target=target, kind=kind), seed)
     raise DataError(
-        f"data is None (the recipe's data set), {data_sets.SAMPLE!r}, Examples or the path of a "
-        f"file; received {data!r}"
+        f"data is None (the recipe's data set), {data_sets.SAMPLE!r}, Examples or what `fine_tune` "
+        f"takes; received {data!r}"
     )

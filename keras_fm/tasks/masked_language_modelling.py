@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_fm import data
+from keras_fm import data, refusing
 from keras_fm.data import Examples, raw_texts, tokenizing, wordpiece
 from keras_fm.data.text_batches import Hiding, MaskedTexts, pad
 from keras_fm.errors import InvalidInputError
@@ -124,8 +124,16 @@ class MaskedLanguageModelling(Task):
         rows = tokenize(tf.constant(texts), self.longest, masks=True)
         names = np.array(list(self.pieces.numbers))
         answers = []
-        for row in (np.array(row, "int32") for row in rows.to_list()):
+        for text, row in zip(
+            texts, (np.array(row, "int32") for row in rows.to_list()), strict=True
+        ):
             places = np.flatnonzero(row == tokenize.mask).astype("int32")
+            if len(places) < text.count(wordpiece.MASK.encode()):
+                raise InvalidInputError(
+                    f"expected {self._expected}; received "
+                    f"{text.count(wordpiece.MASK.encode())}, of which {len(places)} are there, in "
+                    f"{text[:60].decode('utf-8', 'replace')!r}"
+                )
             shown = {"text_ids": pad([row]), "places": places[None]}
             chances = _softmax(np.asarray(model.predict_on_batch(shown), "float64"))[0]
             best = np.argsort(-chances, axis=1)[:, :TOP]
@@ -144,7 +152,11 @@ class MaskedLanguageModelling(Task):
 
         serving_default, fill_mask: `text`, string `[batch]`, with "[MASK]" where something is
             missing -> `tokens`, string, and `scores`, float32 `[batch, gaps, 5]`: the most probable
-            pieces of each gap; "" and 0 behind a text's last one.
+            pieces of each gap; "" and 0 behind a text's last one. A text that is so long that a
+            gap lies in what is left out is refused.
+        token_ids: `text_ids`, int32 `[batch, length]`, 0 behind the shorter texts, and `places`,
+            int32 `[batch, asked]`, from 0 -> `logits` of each piece there, float32
+            `[batch, asked, vocabulary]`.
         """
         tokenize = tokenizing.Pieces(words.vocabulary(self.identity))
         file = str(words.vocabulary(self.identity))
@@ -160,6 +172,10 @@ class MaskedLanguageModelling(Task):
         def fill_mask(text: tf.Tensor) -> dict[str, tf.Tensor]:
             text_ids = tokenize(text, self.longest, masks=True).to_tensor(tokenizing.PADDING)
             hidden = text_ids == tokenize.mask
+            found = tf.reduce_sum(tf.cast(hidden, tf.int32), axis=1)
+            text_ids = refusing.require_rows(
+                text_ids, found == _marks(text), "text", self._expected, lambda: text
+            )
             gaps = tf.ragged.boolean_mask(
                 tf.broadcast_to(tf.range(tf.shape(text_ids)[1]), tf.shape(text_ids)), hidden
             )
@@ -173,10 +189,31 @@ class MaskedLanguageModelling(Task):
                 "scores": tf.where(asked[..., None], scores, 0.0),
             }
 
+        def token_ids(text_ids: tf.Tensor, places: tf.Tensor) -> dict[str, tf.Tensor]:
+            length = tf.shape(text_ids)[1]
+            places = refusing.require_rows(
+                places,
+                tf.reduce_all((places >= 0) & (places < length), axis=1),
+                "places",
+                "places in the text, from 0",
+                lambda: tf.strings.reduce_join(refusing.as_text(places), axis=1, separator=" "),
+            )
+            text_ids = words.check_numbers(text_ids, self.identity)
+            return {"logits": model({"text_ids": text_ids, "places": places}, training=False)}
+
         text = tf.TensorSpec((None,), tf.string, name="text")
-        example = {"text": np.array([f"A {wordpiece.MASK} film.".encode()], object)}
-        endpoint = Endpoint(fill_mask, [text], example)
-        by_name = {"serving_default": endpoint, "fill_mask": endpoint}
+        numbers, places = (
+            tf.TensorSpec((None, None), tf.int32, name=name) for name in ("text_ids", "places")
+        )
+        sentence = f"A {wordpiece.MASK} film.".encode()
+        row = tokenize(tf.constant([sentence]), self.longest, masks=True).numpy().astype("int32")
+        some = {"text_ids": row, "places": np.argwhere(row == tokenize.mask)[:, 1:].astype("int32")}
+        endpoint = Endpoint(fill_mask, [text], {"text": np.array([sentence], object)})
+        by_name = {
+            "serving_default": endpoint,
+            "fill_mask": endpoint,
+            "token_ids": Endpoint(token_ids, [numbers, places], some),
+        }
         return Endpoints(by_name, [tokenize.table, names])
 
     def parity(self, model: keras.Model, served: Any) -> dict[str, Any]:
@@ -191,9 +228,19 @@ class MaskedLanguageModelling(Task):
         ]
         return {"largest_difference_of_scores": float(max(differences)), "examples": len(texts)}
 
+    @property
+    def _expected(self) -> str:
+        return f"every {wordpiece.MASK} among the {self.longest} pieces that are read of a text"
+
     def _hiding(self, share: float) -> Hiding:
         mask = self.pieces.numbers[wordpiece.MASK]
         return Hiding(share, mask, words.count(self.identity))
+
+
+def _marks(texts: tf.Tensor) -> tf.Tensor:
+    """How often "[MASK]" stands in each text, int32 `[batch]`."""
+    rest = tf.strings.regex_replace(texts, r"\[MASK\]", "")
+    return (tf.strings.length(texts) - tf.strings.length(rest)) // len(wordpiece.MASK)
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -40,11 +40,12 @@ def build(
             name="embed_numbers",
         )(x)
         features.append(layers.Flatten(name="embedded_numbers")(x))
-    plain = tables.plain_names(columns)
+    taken = ["embed_numbers"] if features else []
+    plain, names = tables.plain_names(columns), tables.input_names(columns)
     for column in tables.categories(columns):
-        name = plain[column.name]
-        embed = layers.Embedding(1 + len(column.values), embedding_width, name=f"embed_{name}")
-        features.append(embed(inputs[name]))
+        name = tables.free_name(tables.EMBED.format(plain[column.name]), taken)
+        embed = layers.Embedding(1 + len(column.values), embedding_width, name=name)
+        features.append(embed(inputs[names[column.name]]))
     x = tables.join(features, "features")
     x = layers.EinsumDense(
         "bi,mi->bmi",
