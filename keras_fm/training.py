@@ -38,7 +38,7 @@ def train(
         data: None for the recipe's data set; `"sample"` for its bundled sample; `Examples`, whose
             last ones validate; or a path: for a model of tables of a CSV file, where a fifth of the
             rows, drawn by `seed`, validates; for one of characters of a text, whose last tenth
-            does. Steps are at least 32 an epoch.
+            does. A table may be a data frame, too. Steps are at least 32 an epoch.
         target: the column of the CSV file to answer.
         kind: "regression" or "classification"; None: what the column looks like.
         start: "random" weights; "pretraining": those of a model that learns the room's other task
