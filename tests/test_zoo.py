@@ -33,11 +33,10 @@ def test_every_folder_of_the_zoo_is_a_model():
     assert names == {name for name in MODELS if (helpers.ROOT / "zoo" / name).is_dir()}
 
 
-def test_the_weights_that_ship_are_small_together():
-    files = [
-        path for name in MODELS for path in (registry.find(name)[0].path).rglob("*.weights.h5")
-    ]
-    assert sum(path.stat().st_size for path in files) < 40_000_000
+def test_the_default_weights_that_ship_are_small_together():
+    entries = [registry.info(name) for name in MODELS]
+    records = [entry.weights_of() for entry in entries if entry.pretrained]
+    assert sum(record.bytes for record in records if not record.urls) < 40_000_000
 
 
 def test_a_room_that_is_not_whole_is_noticed(tiny_net):
