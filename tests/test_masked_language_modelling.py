@@ -153,23 +153,6 @@ def test_a_gap_that_is_left_out_of_a_long_text_is_refused(filler, tmp_path):
         fill_mask(tf.constant(["a [MASK]", f"{long}[MASK] {long}"]))
 
 
-def test_who_cuts_texts_himself_asks_by_places(filler, tmp_path):
-    served = tf.saved_model.load(str(exporting.export(filler, tmp_path / "export")))
-    token_ids = served.signatures["token_ids"]
-    rows = np.array([[2, 50, MASK, MASK, 3], [2, MASK, 51, 3, 0]], "int32")
-    places = np.array([[2, 3], [1, 1]], "int32")
-    logits = token_ids(text_ids=tf.constant(rows), places=tf.constant(places))["logits"].numpy()
-    own = filler.predict({"text_ids": rows, "places": places}, verbose=0)
-    np.testing.assert_allclose(logits, own, atol=1e-5)
-    for wrong, complaint in [
-        ((rows, places + 3), "places, row 0: expected places in the text"),
-        ((rows + 400, places), "text_ids, row 0: expected numbers from 1 to 399"),
-    ]:
-        text_ids, asked = map(tf.constant, wrong)
-        with pytest.raises(tf.errors.InvalidArgumentError, match=complaint):
-            token_ids(text_ids=text_ids, places=asked)
-
-
 def test_the_export_fills_them_too(filler, tmp_path):
     version = exporting.export(filler, tmp_path / "export")
     served = tf.saved_model.load(str(version))

@@ -154,9 +154,6 @@ class MaskedLanguageModelling(Task):
             missing -> `tokens`, string, and `scores`, float32 `[batch, gaps, 5]`: the most probable
             pieces of each gap; "" and 0 behind a text's last one. A text that is so long that a
             gap lies in what is left out is refused.
-        token_ids: `text_ids`, int32 `[batch, length]`, 0 behind the shorter texts, and `places`,
-            int32 `[batch, asked]`, from 0 -> `logits` of each piece there, float32
-            `[batch, asked, vocabulary]`.
         """
         tokenize = tokenizing.Pieces(words.vocabulary(self.identity))
         file = str(words.vocabulary(self.identity))
@@ -189,31 +186,10 @@ class MaskedLanguageModelling(Task):
                 "scores": tf.where(asked[..., None], scores, 0.0),
             }
 
-        def token_ids(text_ids: tf.Tensor, places: tf.Tensor) -> dict[str, tf.Tensor]:
-            length = tf.shape(text_ids)[1]
-            places = refusing.require_rows(
-                places,
-                tf.reduce_all((places >= 0) & (places < length), axis=1),
-                "places",
-                "places in the text, from 0",
-                lambda: tf.strings.reduce_join(refusing.as_text(places), axis=1, separator=" "),
-            )
-            text_ids = words.check_numbers(text_ids, self.identity)
-            return {"logits": model({"text_ids": text_ids, "places": places}, training=False)}
-
         text = tf.TensorSpec((None,), tf.string, name="text")
-        numbers, places = (
-            tf.TensorSpec((None, None), tf.int32, name=name) for name in ("text_ids", "places")
-        )
-        sentence = f"A {wordpiece.MASK} film.".encode()
-        row = tokenize(tf.constant([sentence]), self.longest, masks=True).numpy().astype("int32")
-        some = {"text_ids": row, "places": np.argwhere(row == tokenize.mask)[:, 1:].astype("int32")}
-        endpoint = Endpoint(fill_mask, [text], {"text": np.array([sentence], object)})
-        by_name = {
-            "serving_default": endpoint,
-            "fill_mask": endpoint,
-            "token_ids": Endpoint(token_ids, [numbers, places], some),
-        }
+        example = {"text": np.array([f"A {wordpiece.MASK} film.".encode()], object)}
+        endpoint = Endpoint(fill_mask, [text], example)
+        by_name = {"serving_default": endpoint, "fill_mask": endpoint}
         return Endpoints(by_name, [tokenize.table, names])
 
     def parity(self, model: keras.Model, served: Any) -> dict[str, Any]:
