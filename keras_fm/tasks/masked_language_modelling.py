@@ -124,15 +124,13 @@ class MaskedLanguageModelling(Task):
         rows = tokenize(tf.constant(texts), self.longest, masks=True)
         names = np.array(list(self.pieces.numbers))
         answers = []
-        for text, row in zip(
-            texts, (np.array(row, "int32") for row in rows.to_list()), strict=True
-        ):
+        for text, pieces in zip(texts, rows.to_list(), strict=True):
+            row, marks = np.array(pieces, "int32"), text.count(wordpiece.MASK.encode())
             places = np.flatnonzero(row == tokenize.mask).astype("int32")
-            if len(places) < text.count(wordpiece.MASK.encode()):
+            if len(places) < marks:
                 raise InvalidInputError(
-                    f"expected {self._expected}; received "
-                    f"{text.count(wordpiece.MASK.encode())}, of which {len(places)} are there, in "
-                    f"{text[:60].decode('utf-8', 'replace')!r}"
+                    f"expected {self._expected}; received {marks}, of which {len(places)} are "
+                    f"there, in {text[:60].decode('utf-8', 'replace')!r}"
                 )
             shown = {"text_ids": pad([row]), "places": places[None]}
             chances = _softmax(np.asarray(model.predict_on_batch(shown), "float64"))[0]
