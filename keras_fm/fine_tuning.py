@@ -23,7 +23,7 @@ from keras_fm import (
 )
 from keras_fm.data import keeping
 from keras_fm.data.own import Source
-from keras_fm.errors import RunError
+from keras_fm.errors import InvalidInputError, RunError
 from keras_fm.identity import Identity, identify
 from keras_fm.learning import monitoring, own_lessons
 from keras_fm.learning.lessons import Lesson
@@ -47,6 +47,7 @@ def fine_tune(
     labels: Sequence[str] | None = None,
     split: str = "train",
     validation: Any = None,
+    validation_split: str | None = None,
     strategy: str = "gradual",
     compare: bool = False,
     augment_with: str | None = None,
@@ -63,18 +64,21 @@ def fine_tune(
             Images: a folder with a folder of JPEG, PNG, GIF or BMP files for each class.
             Texts: a CSV file, or a folder with a folder of `.txt` files for each class.
             A table: a CSV file with a header.
-            Any of them: a data frame; `(inputs, targets)`, images being arrays 0..255 of any size,
-            or paths; a `tf.data.Dataset` of such pairs; `keras_fm.data.Examples`; or the name of a
-            TFDS data set, with "tfds:" in front where a file has the same name.
+            Texts and tables: a data frame.
+            Any of them: `(inputs, targets)`, images being arrays 0..255 of any size, or paths; a
+            `tf.data.Dataset` of such pairs; `keras_fm.data.Examples`; or the name of a TFDS data
+            set, with "tfds:" in front where a file has the same name.
         text: the column of the texts in a CSV file. target: the one of the answer.
         kind: of a table's target: "regression" or "classification"; None: what it looks like.
         labels: the classes' names, where the targets are their numbers; None: from the data.
         split: of a TFDS data set.
         validation: other data of the same kind to measure on; None: a part of `data`, drawn by
             `seed`, a fifth of each class, or `validation_examples` in all.
+        validation_split: of a TFDS data set that validates.
         strategy: "gradual" trains the head alone first, and then all layers at a low rate; "head"
             the head alone, the body frozen; "full" all layers; "lora" the head and low-rank
-            adapters, which the run keeps in a file of their own too.
+            adapters, which the run keeps in a file of their own too. A table of other columns than
+            the model knows is learned anew, by the model's own recipe.
         compare: also train the same network from random weights, by its own recipe in as many
             epochs, for the report. It is not always done, for it takes as long as the rest.
         augment_with: a generator of images, such as "gan", which draws more of each class; the
@@ -108,32 +112,61 @@ def fine_tune(
     else:
         asked = own_lessons.ask(identity, strategy, seed, recipe_overrides)
     source = Source(data, text, target, kind, labels, split)
-    stages = own_lessons.prepare(room, identity, source, validation, asked)
+    held_out = own_lessons.hold_out(source, validation, validation_split, recipe_overrides)
+    stages = own_lessons.prepare(room, identity, source, held_out, asked)
+    _check_options(stages[LAST], before, augment_with, compare, recipe_overrides)
     if augment_with is not None:
         stages = _augmented(stages, augment_with)
-    if compare and stages[LAST].validation is not None:
+    if compare:
         epochs = sum(lesson.recipe.epochs for lesson in stages.values())
         stages = {SCRATCH: own_lessons.from_random(stages[LAST], epochs), **stages}
     if resume:
         runs.check_data(path, stages[LAST].identity, stages[LAST].examples.origin)
     else:
         _begin(before, stages[LAST])  # what can't be done is refused before anything is written
-        path = runs.new_directory(run_dir, f"{room.name}-{asked.strategy}", asked.seed)
         start = room.name if isinstance(name_or_model, keras.Model) else str(name_or_model)
+        strategy = asked.strategy
+        if _begins_anew(before, stages[LAST]):
+            start, strategy = training.RANDOM, runs.ANEW
+        path = runs.new_directory(run_dir, f"{room.name}-{strategy}", asked.seed)
         about = {"started_from_sha256": weights.digest(before), "augment_with": augment_with or ""}
-        _describe(path, stages, start, asked.strategy, about)
+        _describe(path, stages, start, strategy, about)
     try:
         return _learn(before, stages, path)
     except KeyboardInterrupt:
-        start = runs.read(path)["start"]
-        given = {"--text": text, "--target": target, "--kind": kind, "--validation": validation}
-        same = "".join(f" {name} {value}" for name, value in given.items() if value is not None)
+        options = {
+            "text": text,
+            "target": target,
+            "kind": kind,
+            "labels": labels,
+            "split": None if split == "train" else split,
+            "validation": validation,
+            "validation-split": validation_split,
+        }
+        files = [given for given in (name_or_model, data, validation) if given is not None]
         raise KeyboardInterrupt(
-            f"stopped; go on with: keras-fm fine-tune {start} {data}{same} --run-dir {path} "
-            "--resume"
-            if isinstance(data, (str, os.PathLike))
+            training.how_to_resume(["fine-tune", str(name_or_model), str(data)], options, path)
+            if all(isinstance(given, (str, os.PathLike)) for given in files)
             else f"stopped; go on with the same model, data and run_dir={str(path)!r}, resume=True"
         ) from None
+
+
+def _check_options(
+    last: Lesson,
+    before: keras.Model,
+    generator: str | None,
+    compare: bool,
+    overrides: dict[str, Any],
+) -> None:
+    """Refuses what would be asked for in vain."""
+    if generator is None and "generated" in overrides:
+        raise InvalidInputError("generated is of what augment_with draws; name a generator")
+    if generator is not None and overrides.get("generated", 1) == 0:
+        raise InvalidInputError("generated=0 draws no image; leave out augment_with")
+    if compare and last.validation is None:
+        raise InvalidInputError("compare wants examples to measure on, and none validates")
+    if compare and _begins_anew(before, last):
+        raise InvalidInputError("a table of other columns begins anew: there is none to compare")
 
 
 def _goes_on_as(before: keras.Model) -> Identity:
@@ -174,12 +207,12 @@ def _describe(
 
 def _begin(before: keras.Model, lesson: Lesson) -> keras.Model:
     """The model that a stage starts from, and which of its layers learn."""
-    if lesson.identity.inputs != identify(before).inputs:
-        return training.begin(lesson)  # a table of other columns: no layer knows what it is given
+    if _begins_anew(before, lesson):
+        return training.begin(lesson)
     keras.utils.set_random_seed(lesson.seed)
     recipe = lesson.recipe
     with precision.policy(precision.resolve(recipe.precision)):
-        model = models.build(lesson.room, lesson.identity)
+        model = models.build(lesson.room, lesson.identity, **training.any_side(recipe))
     head = [model.get_layer(name) for name in models.head_of(model)]
     if any(layer.non_trainable_weights for layer in head):
         training.adapt(model, lesson)  # such as the mean and the variance of a quantity
@@ -193,17 +226,26 @@ def _begin(before: keras.Model, lesson: Lesson) -> keras.Model:
     return model
 
 
+def _begins_anew(before: keras.Model, lesson: Lesson) -> bool:
+    """Whether it is a table of other columns: no layer knows what it is given."""
+    return lesson.identity.inputs != identify(before).inputs
+
+
 def _learn(before: keras.Model, stages: dict[str, Lesson], path: Path) -> runs.Run:
     """Goes through the stages, as far as they were not ended in a sitting before."""
     last, compared = stages[LAST], _compare(before, stages[LAST], path)
     if SCRATCH in stages:
         scratch = stages[SCRATCH]
+        monitoring.announce(FROM_RANDOM, scratch.recipe)
         compared[FROM_RANDOM] = _stage(training.begin, scratch, path / SCRATCH).metrics
     if HEAD in stages:
+        monitoring.announce(HEAD_ALONE, stages[HEAD].recipe)
         head = _stage(lambda lesson: _begin(before, lesson), stages[HEAD], path / HEAD)
         before = head.model
         if last.validation is not None:
             compared[HEAD_ALONE] = head.metrics
+    if len(stages) > 1:
+        monitoring.announce("the fine-tuning itself", last.recipe)
     return training.fit(_begin(before, last), last, path, compared=compared)
 
 
@@ -222,7 +264,7 @@ def _compare(before: keras.Model, lesson: Lesson, path: Path) -> dict[str, dict[
         return {}
     baseline = tasks.of(lesson.identity).baseline(lesson.examples, lesson.validation)
     monitoring.write_figures(path / "compared" / "baseline", lesson, baseline, runs.BASELINE)
-    if lesson.identity.inputs != identify(before).inputs:
+    if _begins_anew(before, lesson):
         return {}
     scores = probing.probe(_begin(before, lesson), lesson.examples, lesson.validation)
     monitoring.write_figures(path / "compared" / "probe", lesson, scores, PROBE)

@@ -35,6 +35,7 @@ from keras_fm.saved import read as read
 
 BASELINE = "without a look at the inputs"
 VALIDATION = "validation.npz"
+ANEW = "anew"  # what a fine-tuning did with a table of other columns, in place of a strategy
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Run:
         """The run in some lines of text."""
         about = read(self.path)
         strategy = about.get("strategy")
-        way = f"fine-tuned ({strategy})" if strategy else "trained"
+        way = {None: "trained", ANEW: "trained anew"}.get(strategy, f"fine-tuned ({strategy})")
         lines = [
             f"{about['model']}, {way} on {about['data']}, seed {about['seed']}",
             *about["notes"],
@@ -107,6 +108,8 @@ def new_directory(run_dir: str | os.PathLike[str] | None, name: str, seed: int) 
             f"{path} exists; name another run directory, or go on with the run in it: resume=True "
             "(--resume on the command line)"
         ) from None
+    except OSError as error:
+        raise RunError(f"the run directory {path} can't be made: {error.strerror}") from None
     return path
 
 

@@ -1,6 +1,7 @@
 """Training: recipe -> compiled model -> `fit` -> run directory."""
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def train(
         InvalidInputError: `start` is a model of other layers.
     """
     room, tag = registry.find(name)
+    seed = lessons.check_seed(seed)
     if tag is not None:
         raise UnknownNameError(
             f"{name!r} names weights, and a training makes new ones: train {room.name!r}"
@@ -91,11 +93,22 @@ def train(
             models.start_from(_pretrained(first, path / PRETRAINING), model)
         return fit(model, lesson, path)
     except KeyboardInterrupt:
-        given = {"--data": data, "--target": target, "--kind": kind}
-        same = [f" {option} {value}" for option, value in given.items() if isinstance(value, str)]
-        raise KeyboardInterrupt(
-            f"stopped; go on with: keras-fm train {name}{''.join(same)} --run-dir {path} --resume"
-        ) from None
+        given = {"data": data, "target": target, "kind": kind}
+        named = {option: value for option, value in given.items() if isinstance(value, str)}
+        raise KeyboardInterrupt(how_to_resume(["train", name], named, path)) from None
+
+
+def how_to_resume(verb: Sequence[str], options: Mapping[str, Any], path: Path) -> str:
+    """The sentence with the command that goes on with a training that was stopped.
+
+    Args:
+        verb: and what stands behind it. options: of the command by name; None: left out.
+    """
+    words = ["keras-fm", *verb]
+    for name, value in options.items():
+        if value is not None:
+            words += [f"--{name}", *([value] if isinstance(value, (str, os.PathLike)) else value)]
+    return f"stopped; go on with: {shlex.join(map(str, [*words, '--run-dir', path, '--resume']))}"
 
 
 def begin(lesson: Lesson) -> keras.Model:
@@ -106,7 +119,7 @@ def begin(lesson: Lesson) -> keras.Model:
     """
     keras.utils.set_random_seed(lesson.seed)
     with precision.policy(precision.resolve(lesson.recipe.precision)):
-        model = models.build(lesson.room, lesson.identity, **_any_side(lesson.recipe))
+        model = models.build(lesson.room, lesson.identity, **any_side(lesson.recipe))
     adapt(model, lesson)
     return model
 
@@ -205,7 +218,7 @@ def _pretrained(lesson: Lesson, path: Path) -> keras.Model:
     return fit(begin(lesson), lesson, path).model
 
 
-def _any_side(recipe: Recipe) -> dict[str, None]:
+def any_side(recipe: Recipe) -> dict[str, None]:
     """What `build` is told when the images grow while it trains."""
     return {"image_size": None} if recipe.sides else {}
 

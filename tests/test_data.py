@@ -134,8 +134,13 @@ def test_the_sample_lies_in_the_test_split():
 
 
 @pytest.mark.full_data
-def test_an_unknown_split_names_its_neighbour():
-    with pytest.raises(
-        UnknownNameError, match=r"'cifar10' has no split 'tset'\. Did you mean 'test'"
-    ):
-        data.load("cifar10", "tset")
+@pytest.mark.parametrize("split", ["tset", "test[:5", "test+tset"])
+def test_an_unknown_split_names_its_neighbour(split):
+    with pytest.raises(UnknownNameError, match=r"'cifar10' has no split .*Did you mean .*'test'"):
+        data.load("cifar10", split)
+
+
+@pytest.mark.full_data
+def test_an_empty_split_is_named():
+    with pytest.raises(DataError, match=r"'test\[:0\]' of 'cifar10' has no example"):
+        data.load("cifar10", "test[:0]")

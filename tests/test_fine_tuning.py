@@ -6,7 +6,6 @@ import shutil
 import helpers
 import keras
 import numpy as np
-import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -27,10 +26,7 @@ from keras_fm.data import Examples, keeping
 from keras_fm.errors import (
     DataError,
     DataWarning,
-    InvalidInputError,
     RunError,
-    SchemaError,
-    UnknownNameError,
 )
 from keras_fm.identity import identify
 from keras_fm.learning import frozen, own_lessons
@@ -309,105 +305,3 @@ def test_a_keras_file_opens_in_a_fresh_process(tmp_path):
     assert done.returncode == 0, done.stderr
     expected = evaluating.evaluate(model, data=data.sample("diamonds"))["rmse_log"]
     assert float(done.stdout.rpartition("|")[2]) == pytest.approx(expected)
-
-
-def broken(**parts):
-    noise = helpers.noise(12)
-    return Examples(**({"inputs": noise.inputs, "targets": noise.targets, "origin": "x"} | parts))
-
-
-@pytest.mark.parametrize(
-    ("given", "error", "received"),
-    [
-        (broken(inputs=np.zeros((12, 32, 32, 3), np.float32)), DataError, r"float32 \[12, 32"),
-        (broken(inputs=np.zeros((0, 32, 32, 3), np.uint8)), DataError, "received 0 and 12"),
-        (broken(targets=np.arange(12)), DataError, "from 0 to 2; received 0 to 11"),
-        (broken(targets=np.arange(12) % 3 - 1), DataError, "from 0 to 2; received -1 to 1"),
-        (broken(targets=np.zeros(5, int)), DataError, "received 5 and 12"),
-        (broken(targets=np.linspace(0, 2, 12)), DataError, "from 0 to 2"),
-        (helpers.noise(12).inputs, DataError, "ndarray"),
-        ("nowhere/photos", DataError, "nowhere/photos is not there"),
-    ],
-    ids=["range", "none", "too-large", "negative", "too-few", "fractions", "no-pair", "no-folder"],
-)
-def test_bad_data_is_named_and_leaves_nothing(small_run, tmp_path, given, error, received):
-    with pytest.raises(error, match=received):
-        tune(small_run.model, tmp_path / "run", given=given)
-    assert not any(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "sentence"),
-    [
-        ({"strategy": "heads"}, UnknownNameError, "no strategy 'heads'.*'head'"),
-        ({"epoch": 1}, UnknownNameError, "no field 'epoch'.*'epochs'"),
-        ({"head.epoch": 1}, UnknownNameError, "no field 'epoch'.*'epochs'"),
-        ({"strategy": "full", "head.epochs": 1}, UnknownNameError, "'full' has one stage"),
-        ({"epochs": 0}, SchemaError, "received 0"),
-        ({"lora_rank": 3}, SchemaError, "field 'lora_rank'"),
-        ({"validation_examples": 24}, DataError, "has only 24"),
-        ({"seed": -1}, InvalidInputError, "received -1"),
-        ({"labels": "abc"}, InvalidInputError, "labels is a list"),
-        ({"labels": ["one"]}, InvalidInputError, "labels is a list"),
-        ({"labels": ["a", "b", "c\nd"]}, InvalidInputError, "labels is a list"),
-        ({"text": "body"}, InvalidInputError, "for a CSV file"),
-        ({"augment_with": "fashion_cnn"}, InvalidInputError, "'fashion_cnn'"),
-    ],
-)
-def test_bad_options_are_named(small_run, tmp_path, options, error, sentence):
-    with pytest.raises(error, match=sentence):
-        tune(small_run.model, tmp_path / "run", **options)
-    assert not any(tmp_path.iterdir())
-
-
-def test_a_generator_can_not_be_fine_tuned(tiny_gan, tmp_path):
-    model = keras_fm.get("tiny_gan", weights=None)
-    with pytest.raises(InvalidInputError, match="tiny_gan is no classifier and no regression"):
-        tune(model, tmp_path / "run")
-
-
-def test_texts_of_a_csv_file(tiny_reader, tmp_path):
-    words = {"good": "great film", "bad": "dull story"}
-    rows = [[f"{words[x]}, the {n} one", x] for n in range(20) for x in words]
-    file = tmp_path / "reviews.csv"
-    pd.DataFrame(rows, columns=["body", "verdict"]).to_csv(file, index=False)
-    model = keras_fm.get("tiny_reader", weights=None)
-    run = keras_fm.fine_tune(
-        model, file, text="body", target="verdict", strategy="lora", lora_rank=1, epochs=2,
-        run_dir=tmp_path / "run",
-    )  # fmt: skip
-    assert identify(run.model).labels == ("bad", "good")
-    assert verifying.verify(run.path).holds
-    scores = evaluating.evaluate(run.model, data=file, text="body", target="verdict")
-    assert scores["examples"] == 40
-    (answer,) = pipelines.pipeline(run.path)("a great film")
-    assert set(answer["probabilities"]) == {"bad", "good"}
-
-
-def test_a_table_of_the_same_columns_goes_on(tmp_path):
-    sample = data.sample("diamonds")
-    frame = pd.DataFrame({**sample.inputs, "price": sample.targets * 2})
-    frame.to_csv(tmp_path / "mine.csv", index=False)
-    run = keras_fm.fine_tune(
-        "linear_regression", tmp_path / "mine.csv", target="price", strategy="head", epochs=40,
-        run_dir=tmp_path / "run",
-    )  # fmt: skip
-    assert identify(run.model) == identify(keras_fm.get("linear_regression"))
-    assert run.metrics["rmse_log"] < 0.4 * run.baseline["rmse_log"]
-    assert run.compared[fine_tuning.PROBE]["rmse_log"] < 0.4 * run.baseline["rmse_log"]
-    assert verifying.verify(run.path).holds
-
-
-def test_a_table_of_other_columns_begins_anew(tmp_path):
-    random = np.random.default_rng(0)
-    size = random.normal(size=60)
-    frame = pd.DataFrame({"size": size, "noise": random.normal(size=60)})
-    frame["verdict"] = np.where(size > 0, "large", "small")
-    with pytest.warns(DataWarning, match="linear_regression learned from other columns"):
-        run = keras_fm.fine_tune(
-            "linear_regression", frame, target="verdict", epochs=10, run_dir=tmp_path / "run"
-        )
-    assert not (run.path / "head").exists()
-    assert "begins anew" in run.report()
-    assert fine_tuning.PROBE not in run.compared
-    assert run.metrics["accuracy"] > 0.7

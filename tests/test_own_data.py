@@ -1,6 +1,7 @@
 """Data of a user's own: arrays, tf.data, folders, CSV files, TFDS; and what can be wrong."""
 
 import helpers
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,10 +11,9 @@ import tensorflow_datasets as tfds
 from keras_fm import data, models, registry, tasks
 from keras_fm.data import Examples, images
 from keras_fm.data.own import Source
-from keras_fm.errors import DataError, DataWarning, InvalidInputError
+from keras_fm.errors import DataError, DataWarning
 
 LABELS = ("cat", "dog", "owl")
-WORDS = {"good": "a fine film", "bad": "a dull film"}
 
 
 def task_of(name):
@@ -39,15 +39,6 @@ def photos(tmp_path):
     return folder
 
 
-@pytest.fixture
-def reviews(tmp_path):
-    """A CSV file of twelve texts with three ratings."""
-    file = tmp_path / "reviews.csv"
-    lines = ["id,body,stars", *(f'{n},"text, number {n}",{n % 3 + 3}' for n in range(12))]
-    file.write_text("\n".join(lines) + "\n")
-    return file
-
-
 @pytest.mark.parametrize("model", ["cifar_cnn_basic", "fashion_cnn"])
 def test_a_folder_of_images_fits_as_the_pipeline_makes_it(photos, model):
     identity, examples, notes = learn(model, photos)
@@ -69,7 +60,17 @@ def test_the_seed_gives_the_order(photos):
     assert (np.diff(one.targets) < 0).any(), "sorted by class, as the folder is"
 
 
+def test_a_class_that_can_not_be_read_is_told(photos):
+    for file in (photos / "owl").iterdir():
+        file.write_bytes(b"no image")
+    with pytest.warns(DataWarning):
+        identity, _, notes = learn("cifar_cnn_basic", photos)
+    assert any("1 class without any example that can be read, such as 'owl'" in x for x in notes)
+    assert identity.labels == LABELS[:2]
+
+
 def test_what_is_no_image_is_counted_and_left_out(photos):
+    (photos / "dog" / "gone.jpg").symlink_to(photos / "nowhere.jpg")
     (photos / "cat" / "cut.jpg").write_bytes((photos / "cat" / "0.jpg").read_bytes()[:200])
     (photos / "cat" / "text.png").write_text("no image")
     (photos / "dog" / "notes.txt").write_text("a dog")
@@ -79,8 +80,8 @@ def test_what_is_no_image_is_counted_and_left_out(photos):
         identity, examples, notes = learn("cifar_cnn_basic", photos)
     assert (identity.labels, len(examples)) == (LABELS, 12)
     told = "\n".join(str(one.message) for one in caught)
-    assert "2 of 14 images can't be read" in told
-    assert "1 of 5 files in" in told
+    assert "3 of 15 images can't be read" in told
+    assert "1 of 6 files in" in told
     assert "empty holds no images" in told
     assert set(told.split("\n")) <= set(notes)
 
@@ -142,8 +143,10 @@ def test_arrays_of_any_size_fit(inputs):
         ([True, False, True, False], ("False", "True")),
         (np.eye(3)[[2, 0, 2, 0]], ("0", "2")),
         (pd.Series(["10", "9", "10", "9"]), ("10", "9")),
+        (np.array([[1], [0], [1], [0]]), ("0", "1")),
+        (pd.to_datetime(["2026-05-01", "2026-04-01"] * 2).date, ("2026-04-01", "2026-05-01")),
     ],
-    ids=["str", "bytes", "whole", "halves", "bool", "one-hot", "pandas"],
+    ids=["str", "bytes", "whole", "halves", "bool", "one-hot", "pandas", "column", "dates"],
 )
 def test_classes_come_from_the_data(targets, labels):
     identity, examples, _ = learn("cifar_cnn_basic", (noise(4, 32, 32, 3), targets))
@@ -189,8 +192,14 @@ def test_imbalance_is_told():
         (noise(4, 32, 32, 2), "abab", "32, 32, 2"),
         (noise(4, 5), "abab", r"received uint8 \[4, 5\]"),
         (noise(4, 32, 32, 3) / 255, "abab", "expected values 0..255; received float64.* 0.0 to"),
+        ([*(noise(4, 32, 32, 3) / 255)], "abab", "expected values 0..255; received float64 of at"),
+        (noise(4, 32, 32, 3) > 9, "abab", "expected values 0..255; received bool"),
         (noise(4, 32, 32, 3).astype(int) - 9, "abab", "expected values 0..255"),
         (noise(4, 32, 32, 3), np.full((4, 2), 0.5), "one class for each example"),
+        (noise(4, 32, 32, 3), np.eye(2)[[0, 1, 0, 1], None], "one class for each example"),
+        (noise(4, 32, 32, 3), [[0], [0, 1], [1], [0]], "one class for each example"),
+        (noise(4, 32, 32, 3), [0, 1, float("inf"), 1], "expected classes; received inf"),
+        (noise(5, 32, 32, 3), "aabcd", "3 of 5 examples have one of their own, such as 'a'"),
         (noise(25, 2, 2), np.linspace(0, 1, 25), "expected classes; received 25 different"),
         (noise(4, 32, 32, 3), ["a\nb", "c", "a\nb", "c"], "printable"),
         (["gone.png", "gone.jpg"], "ab", "no image can be read: gone.png can't be read"),
@@ -202,7 +211,7 @@ def test_arrays_that_do_not_do_are_named(inputs, targets, complaint):
 
 
 def test_missing_and_mixed_labels_are_counted():
-    targets = [1, 2, None, "unknown", 1, 2]
+    targets = [1, 2, pd.NA, "unknown", 1, 2]
     with pytest.warns(DataWarning) as caught:
         identity, examples, _ = learn("cifar_cnn_basic", (noise(6, 32, 32, 3), targets))
     told = "\n".join(str(one.message) for one in caught)
@@ -210,6 +219,19 @@ def test_missing_and_mixed_labels_are_counted():
     assert "4 numbers and 1 words, such as 'unknown'" in told
     assert identity.labels == ("1", "2", "unknown")
     assert np.bincount(examples.targets).tolist() == [2, 2, 1]
+
+
+def test_a_folder_that_keras_reads_keeps_its_classes(photos):
+    dataset = keras.utils.image_dataset_from_directory(photos, image_size=(32, 32), verbose=False)
+    identity, examples, _ = learn("cifar_cnn_basic", dataset)
+    assert (identity.labels, len(examples)) == (LABELS, 12)
+
+
+def test_batches_of_grey_images_without_a_channel_are_read():
+    pairs = noise(6, 28, 28), np.arange(6) % 3
+    dataset = tf.data.Dataset.from_tensor_slices(pairs).batch(4)
+    _, examples, _ = learn("fashion_cnn", dataset)
+    assert examples.inputs.shape == (6, 28, 28, 1)
 
 
 @pytest.mark.parametrize("way", ["plain", "batched", "one-hot", "many-sizes"])
@@ -235,7 +257,12 @@ def test_tf_data_that_does_not_do_is_named():
     plain = tf.data.Dataset.from_tensor_slices(noise(6, 32, 32, 3))
     with pytest.raises(DataError, match=r"expected elements \(input, target\)"):
         learn("cifar_cnn_basic", plain)
-    pairs = tf.data.Dataset.zip(plain, tf.data.Dataset.range(6)).repeat()
+    with pytest.raises(DataError, match=r"of a dict take two: \.map"):
+        learn("cifar_cnn_basic", plain.map(lambda image: {"image": image, "label": 0}))
+    pairs = tf.data.Dataset.zip(plain, tf.data.Dataset.range(6))
+    with pytest.raises(DataError, match="of 0 examples"):
+        learn("cifar_cnn_basic", pairs.take(0))
+    pairs = pairs.repeat()
     with pytest.raises(DataError, match=r"leave out \.repeat"):
         learn("cifar_cnn_basic", pairs)
 
@@ -254,82 +281,15 @@ def test_a_tfds_name_is_read():
 
 
 def test_a_tfds_name_that_can_not_be_had_is_named(tmp_path, monkeypatch):
-    with pytest.raises(DataError, match=r"no such file or folder here.*received 'fotos'"):
-        learn("cifar_cnn_basic", "fotos")
+    for name in ("fotos", "my fotos", "tfds:"):
+        with pytest.raises(DataError, match="there is no such file or folder here, and Tensor"):
+            learn("cifar_cnn_basic", name)
+    with pytest.raises(DataError, match="expected a file, a folder or a data set's name"):
+        learn("cifar_cnn_basic", "")
     monkeypatch.setattr(data, "builder", lambda name: tfds.builder(name, data_dir=tmp_path))
     monkeypatch.setattr(data, "_check_network", lambda builder: 1 / 0)
     with pytest.raises(DataError, match=r"'fashion_mnist' is not in .*ZeroDivisionError"):
         learn("cifar_cnn_basic", "tfds:fashion_mnist", split="train[:7]")
-
-
-@pytest.mark.parametrize(
-    "options", [{"text": "body", "target": "stars"}, {"target": "stars"}], ids=["both", "target"]
-)
-def test_a_csv_file_of_texts(reviews, options):
-    identity, examples, notes = learn("lstm", reviews, **options)
-    assert identity.labels == ("3", "4", "5")
-    assert sorted(examples.inputs) == sorted(f"text, number {n}".encode() for n in range(12))
-    for text, target in zip(examples.inputs, examples.targets, strict=True):
-        assert int(text.split()[-1]) % 3 == target
-    assert "12 texts, column 'body'; classes, column 'stars'" in examples.origin
-    assert notes == ["3 classes: 3 4, 4 4, 5 4"]
-
-
-def test_a_data_frame_of_texts(reviews):
-    identity, examples, _ = learn("lstm", pd.read_csv(reviews), text="body", target="stars")
-    assert (identity.labels, len(examples)) == (("3", "4", "5"), 12)
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "complaint"),
-    [
-        ({}, InvalidInputError, "say which column of .* names their classes: target="),
-        ({"text": "bodi", "target": "stars"}, DataError, "no column 'bodi'. Did you mean 'body'"),
-        ({"text": "body", "target": "star"}, DataError, "no column 'star'. Did you mean 'stars'"),
-        ({"text": "body", "target": "body"}, InvalidInputError, "are both the column 'body'"),
-        ({"text": "id", "target": "stars"}, DataError, "expected texts in 'id'; received int64"),
-        ({"kind": "regression"}, InvalidInputError, "kind is for a table"),
-    ],
-)
-def test_columns_that_do_not_do_are_named(reviews, options, error, complaint):
-    with pytest.raises(error, match=complaint):
-        learn("lstm", reviews, **options)
-
-
-def test_missing_texts_and_labels_are_counted(reviews):
-    reviews.write_text(reviews.read_text() + "12,,3\n13,a text,\n14,,\n")
-    with pytest.warns(DataWarning) as caught:
-        identity, examples, _ = learn("lstm", reviews, text="body", target="stars")
-    told = "\n".join(str(one.message) for one in caught)
-    assert "2 of 15 texts are empty or no texts" in told
-    assert "1 of 13 examples have no label" in told
-    assert (identity.labels, len(examples)) == (("3", "4", "5"), 12)
-
-
-def test_a_folder_of_texts(tmp_path):
-    for label, text in WORDS.items():
-        (tmp_path / label).mkdir()
-        for number in range(3):
-            (tmp_path / label / f"{number}.txt").write_text(f"\ufeff{text} {number}\n")
-    (tmp_path / "good" / "3.txt").write_text(" \n")
-    with pytest.warns(DataWarning, match="1 of 7 texts are empty"):
-        identity, examples, _ = learn("lstm", tmp_path)
-    assert identity.labels == ("bad", "good")
-    assert sorted(examples.inputs)[0] == b"a dull film 0"
-    with pytest.raises(InvalidInputError, match="columns of a CSV file"):
-        learn("lstm", tmp_path, target="stars")
-
-
-def test_strings(tmp_path):
-    texts = [*WORDS.values()] * 2
-    identity, examples, _ = learn("lstm", (texts, [*WORDS] * 2))
-    assert (identity.labels, set(examples.inputs)) == (
-        ("bad", "good"), {b"a fine film", b"a dull film"}
-    )  # fmt: skip
-    with pytest.raises(DataError, match="expected texts; received int 5"):
-        learn("lstm", ([5, 6], ["a", "b"]))
-    with pytest.warns(DataWarning, match="1 of 5 texts"):
-        learn("lstm", ([*texts, 5], [*WORDS, *WORDS, "bad"]))
 
 
 def test_a_table_of_the_models_columns_keeps_them():
@@ -365,16 +325,13 @@ def test_data_of_no_known_kind_is_named(given):
             learn(model, given)
 
 
-def test_classes_that_a_model_does_not_know_are_counted(photos, reviews):
+def test_classes_that_a_model_does_not_know_are_counted(photos):
     task = tasks.of(task_of("cifar_cnn_basic").identity.with_labels(["cat", "dog"]))
     with pytest.raises(DataError, match=r"4 of 12 examples have a class.*'owl'.*Known: cat, dog"):
         task.read(Source(photos))
     (photos / "owl").rename(photos / ".owl")
     examples = task.read(Source(photos))
     assert np.bincount(examples.targets).tolist() == [4, 4]
-    task = tasks.of(task_of("lstm").identity.with_labels(["3", "4"]))
-    with pytest.raises(DataError, match="4 of 12 examples have a class"):
-        task.read(Source(reviews, target="stars"))
 
 
 def test_measuring_takes_numbers_of_classes_or_their_names():

@@ -37,7 +37,11 @@ def add(verbs: Any) -> None:
     )
     verb.add_argument("--text", help="the column of the texts in the CSV file")
     verb.add_argument("--validation", help="other data to measure on (default: a fifth of DATA)")
+    verb.add_argument(
+        "--labels", nargs="+", help="the classes' names, where the targets are their numbers"
+    )
     verb.add_argument("--split", default="train", help="of a TFDS data set (default: train)")
+    verb.add_argument("--validation-split", help="of a TFDS data set that validates")
     verb.add_argument(
         "--strategy", default="gradual", help="gradual (the default), head, full or lora"
     )
@@ -96,8 +100,10 @@ def _fine_tune(options: argparse.Namespace) -> int:
             text=options.text,
             target=options.target,
             kind=options.kind,
+            labels=options.labels,
             split=options.split,
             validation=options.validation,
+            validation_split=options.validation_split,
             strategy=options.strategy,
             compare=options.compare,
             augment_with=options.augment_with,
@@ -107,7 +113,9 @@ def _fine_tune(options: argparse.Namespace) -> int:
             **dict(parse_setting(text) for text in options.set),
         )
     print(f"\n{run.report()}\n\ntensorboard --logdir {run.path}\nkeras-fm predict {run.path} ...")
-    print(f"keras-fm verify {run.path}\nkeras-fm export {run.path} exports/{run.model.name}")
+    if run.metrics:
+        print(f"keras-fm verify {run.path}")
+    print(f"keras-fm export {run.path} exports/{run.model.name}")
     return 0
 
 

@@ -146,9 +146,15 @@ def _load_tfds(dataset: str, split: str) -> Examples:
     import tensorflow_datasets as tfds
 
     found = prepared(dataset)
-    if any(part.partition("[")[0] not in found.info.splits for part in split.split("+")):
+    try:
+        count = found.info.splits[split].num_examples
+    except ValueError:  # also of one that does not end, such as "train[:5"
         known = [*found.info.splits, SAMPLE]
-        raise UnknownNameError(f"{dataset!r} has no split {split!r}. {suggest(split, known)}")
+        raise UnknownNameError(
+            f"{dataset!r} has no split {split!r}. {suggest(split, known)}"
+        ) from None
+    if count <= 0:
+        raise DataError(f"the split {split!r} of {dataset!r} has no example")
     # One file after the other: TFDS would take turns, and "a+b" would not end as b does.
     options = {"shuffle_files": False, "read_config": tfds.ReadConfig(interleave_cycle_length=1)}
     if found.info.supervised_keys is None:
@@ -185,5 +191,5 @@ def builder(dataset: str) -> "DatasetBuilder":
 
     try:
         return tfds.builder(dataset)
-    except tfds.core.DatasetNotFoundError:
+    except (tfds.core.DatasetNotFoundError, ValueError):  # ValueError: it can be no name of one
         raise UnknownNameError(f"TensorFlow Datasets has no data set {dataset!r}") from None

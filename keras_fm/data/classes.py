@@ -62,8 +62,19 @@ def find(given: Given, *, asked: Sequence[str] | None, known: Sequence[str]) -> 
     except InvalidInputError as error:
         raise DataError(f"{given.origin}: {error}") from None
     targets = _places(values, labels, given.origin)
+    _refuse_single(targets, values, given.origin)
     _tell(given, labels, targets)
     return Classes(labels, targets, kept)
+
+
+def _refuse_single(targets: np.ndarray, values: Sequence[Any], origin: str) -> None:
+    """Nothing can be learned where nearly every example has a class of its own."""
+    alone = int((np.bincount(targets) == 1).sum())
+    if alone > len(targets) / 2:
+        raise DataError(
+            f"{origin}: expected classes; {alone:,} of {len(targets):,} examples have one of their "
+            f"own, such as {str(values[0])!r}"
+        )
 
 
 def place(given: Given, known: Sequence[str]) -> Classes:
@@ -100,10 +111,14 @@ def balanced(labels: Sequence[str], targets: np.ndarray) -> dict[int, float]:
 
 def _values(given: Given) -> tuple[list[Any], np.ndarray]:
     """The targets as names or whole numbers, without those that are missing."""
-    raw = given.targets
-    if np.ndim(raw[0]) == 1:
-        raw = _of_one_hot(np.asarray(raw), given.origin)
-    plain = [_plain(value) for value in raw]
+    import pandas as pd
+
+    raw = _one_each(given)
+    missing_ones = pd.isna(pd.Series(list(raw), dtype=object))  # also of pandas' own kinds
+    plain = [
+        None if no_value else _plain(value, given.origin)
+        for value, no_value in zip(raw, missing_ones, strict=True)
+    ]
     kept = np.array([value is not None for value in plain])
     missing = len(plain) - int(kept.sum())
     if missing == len(plain):
@@ -121,23 +136,35 @@ def _values(given: Given) -> tuple[list[Any], np.ndarray]:
     return values, kept
 
 
-def _plain(value: Any) -> Any:
+def _one_each(given: Given) -> Any:
+    """One target for each example; some have it in a row of its own, or as zeros and a one."""
+    raw = given.targets
+    shapes = {np.shape(value) for value in raw}
+    if shapes == {()}:
+        return raw
+    if shapes == {(1,)}:
+        return [value[0] for value in raw]
+    rows = np.asarray(raw) if len(shapes) == 1 else np.empty(0)
+    plain = rows.ndim == 2 and rows.dtype.kind in "buif"
+    if not plain or not ((rows == 0) | (rows == 1)).all() or (rows.sum(axis=1) != 1).any():
+        raise DataError(f"{given.origin}: expected one class for each example; received {raw[0]}")
+    return rows.argmax(axis=1)
+
+
+def _plain(value: Any, origin: str) -> Any:
     """A name, a whole number, another number (which is no class), or None where it is missing."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
-    if value is None or value != value or (isinstance(value, str) and not value.strip()):
-        return None
-    if isinstance(value, str):
-        return str(value).strip()
-    return int(value) if value == int(value) else float(value)
-
-
-def _of_one_hot(rows: np.ndarray, origin: str) -> np.ndarray:
-    if rows.ndim != 2 or not ((rows == 0) | (rows == 1)).all() or (rows.sum(axis=1) != 1).any():
-        raise DataError(f"{origin}: expected one class for each example; received {rows[0]}")
-    return rows.argmax(axis=1)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if not isinstance(value, (float, np.floating)):  # such as a name, or a date
+        return str(value).strip() or None
+    number = float(value)
+    if not np.isfinite(number):
+        raise DataError(f"{origin}: expected classes; received {number}")
+    return int(number) if number.is_integer() else number
 
 
 def _tell_mixed(values: list[Any], given: Given) -> None:

@@ -70,9 +70,11 @@ def _as_numbers(cells: "pd.Series") -> tuple["pd.Series | None", list[str]]:
 
 def _column(cells: "pd.Series") -> Input | str:
     """What a column is, or why it is left out."""
-    from pandas.api.types import is_numeric_dtype
+    from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
     known = cells.dropna()
+    if is_datetime64_any_dtype(cells):
+        return "it holds dates; what they may tell, such as the month, is a column of its own"
     if known.nunique() < 2:
         return "it has one value"
     if is_numeric_dtype(cells):

@@ -19,6 +19,7 @@ from keras_fm.data import Examples
 from keras_fm.errors import DataError, DataWarning, UnknownNameError
 
 TFDS = "tfds:"
+_IMAGE = 3  # dimensions
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Source:
     def path(self) -> Path | None:
         """Where it lies, if it is a file or a folder."""
         given = self.data
+        if isinstance(given, str) and not given.strip():
+            raise DataError(f"expected a file, a folder or a data set's name; received {given!r}")
         if isinstance(given, str) and not Path(given).exists():
             plain = not any(sign in given for sign in ("/", os.sep, "."))
             return None if plain or given.startswith(TFDS) else Path(given)
@@ -125,17 +128,27 @@ def _from_tfds(name: str, split: str) -> Given:
 def _from_dataset(dataset: tf.data.Dataset, rank: int, origin: str) -> Given:
     spec = dataset.element_spec
     if not isinstance(spec, tuple) or len(spec) != 2:
-        raise DataError(f"{origin}: expected elements (input, target); received {spec}")
+        known = "; of a dict take two: .map(lambda x: (x[...], x[...]))" * isinstance(spec, dict)
+        raise DataError(f"{origin}: expected elements (input, target){known}; received {spec}")
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise DataError(f"{origin}: it has no end; leave out .repeat()")
-    if tf.nest.flatten(spec[0])[0].shape.rank == rank + 1:
+    names = getattr(dataset, "class_names", None)  # as Keras' readers of folders leave them
+    if _is_batched(tf.nest.flatten(spec[0])[0].shape, rank):
         dataset = dataset.unbatch()
     pairs = list(dataset.as_numpy_iterator())
+    if not pairs:
+        raise DataError(f"{origin} of 0 examples: nothing can be learned from it")
     origin = f"{origin} of {len(pairs):,} examples"
-    inputs = [each for each, _ in pairs]
-    if inputs and isinstance(inputs[0], dict):
-        columns = {name: np.array([each[name] for each in inputs]) for name in inputs[0]}
-        return Given(columns, [target for _, target in pairs], origin)
-    if len({np.shape(each) for each in inputs}) == 1 and rank:
-        return Given(np.stack(inputs), [target for _, target in pairs], origin)
-    return Given(inputs, [target for _, target in pairs], origin)
+    inputs: Any = [each for each, _ in pairs]
+    if isinstance(inputs[0], dict):
+        inputs = {name: np.array([each[name] for each in inputs]) for name in inputs[0]}
+    elif rank and len({np.shape(each) for each in inputs}) == 1:
+        inputs = np.stack(inputs)
+    return Given(inputs, [target for _, target in pairs], origin, names)
+
+
+def _is_batched(shape: tf.TensorShape, rank: int) -> bool:
+    """Whether elements are many inputs of so many dimensions; grey images may have one less."""
+    channels = shape[-1] if shape.rank else None
+    grey = shape.rank == rank == _IMAGE and channels is not None and channels not in (1, 3)
+    return bool(shape.rank == rank + 1 or grey)

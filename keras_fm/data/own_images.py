@@ -32,7 +32,7 @@ def of_folder(path: Path, suffixes: set[str] = SUFFIXES, what: str = "images") -
     _refuse_splits(path, folders)
     notes, files, names = Notes(), list[Path](), list[str]()
     for folder in folders:
-        here = sorted(x for x in folder.rglob("*") if x.is_file() and not x.name.startswith("."))
+        here = sorted(x for x in folder.rglob("*") if _is_file(x) and not x.name.startswith("."))
         fitting = [x for x in here if x.suffix.lower() in suffixes]
         files += fitting
         names += [folder.name] * len(fitting)
@@ -48,6 +48,11 @@ def of_folder(path: Path, suffixes: set[str] = SUFFIXES, what: str = "images") -
         )
     origin = f"{path}: {len(files):,} {what} of {len(set(names))} classes"
     return Given(files, names, origin, notes=notes)
+
+
+def _is_file(path: Path) -> bool:
+    """Or a link to one that is gone: reading it fails, and that is counted."""
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def fit(given: Given, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -66,6 +71,7 @@ def fit(given: Given, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     inputs = given.inputs
     if isinstance(inputs, np.ndarray) and inputs.dtype.kind in "buif":
         return _fit_array(inputs, shape, given.origin), np.ones(len(inputs), bool)
+    _refuse_fractions(inputs, given.origin)
 
     def read(item: Any) -> np.ndarray | str:
         try:
@@ -96,13 +102,27 @@ def _fit_array(batch: np.ndarray, shape: Sequence[int], origin: str) -> np.ndarr
             f"{origin}: expected images [examples, rows, columns, 3, 1 or nothing]; {received}"
         )
     low, high = batch.min(), batch.max()
-    if not 0 <= low <= high <= 255 or (batch.dtype.kind == "f" and high <= 1):
+    if not 0 <= low <= high <= 255 or _are_fractions(batch):
         raise DataError(f"{origin}: expected values 0..255; {received} from {low} to {high}")
     parts = [
         _rounded(images.fit(images.to_channels(tf.constant(part), shape[2]), *shape[:2]).numpy())
         for part in np.split(batch, range(_AT_ONCE, len(batch), _AT_ONCE))
     ]
     return np.concatenate(parts)
+
+
+def _are_fractions(pixels: np.ndarray) -> bool:
+    """Whether they are 0..1: all black, as numbers 0..255."""
+    return bool(pixels.dtype.kind in "bf" and pixels.max() <= 1)
+
+
+def _refuse_fractions(inputs: Sequence[Any], origin: str) -> None:
+    arrays = [each for each in inputs if isinstance(each, np.ndarray) and each.size]
+    if arrays and all(_are_fractions(each) for each in arrays):
+        raise DataError(
+            f"{origin}: expected values 0..255; received {arrays[0].dtype} of at most "
+            f"{max(each.max() for each in arrays)}"
+        )
 
 
 def _rounded(image: np.ndarray) -> np.ndarray:

@@ -45,6 +45,8 @@ def learn(
         DataError: the file can't be read, has no such column, or nothing can be learned from it.
     """
     frame, target, origin = _frame(source)
+    if source.text is not None:
+        raise InvalidInputError("text is the column of the texts; a table has columns of any kind")
     if source.kind not in (None, *KINDS):
         kinds = " or ".join(map(repr, KINDS))
         raise InvalidInputError(f"kind is {kinds}; received {source.kind!r}")
@@ -101,8 +103,8 @@ def _frame(source: Source, strings: Sequence[str] = ()) -> "tuple[pd.DataFrame, 
     import pandas as pd
 
     if isinstance(source.data, pd.DataFrame):
-        frame = source.data.rename(columns=str)
-        origin = f"a data frame of {len(frame):,} rows"
+        origin = f"a data frame of {len(source.data):,} rows"
+        frame = raw_rows.with_plain_names(source.data, origin)
     elif (path := source.path) is not None:
         frame, origin = raw_rows.read_csv(path, dict.fromkeys(strings, str)), str(path)
     else:
@@ -126,14 +128,17 @@ def _of_columns(source: Source) -> "tuple[pd.DataFrame, str, str]":
     import pandas as pd
 
     given = own.arrays(source, rank=0)
-    if not isinstance(given.inputs, dict):
+    inputs = given.inputs
+    if isinstance(inputs, pd.DataFrame):
+        inputs = dict(raw_rows.with_plain_names(inputs, given.origin).reset_index(drop=True))
+    if not isinstance(inputs, dict):
         raise DataError(
             f"{given.origin}: expected columns by name, or a CSV file; received "
-            f"{type(given.inputs).__name__}"
+            f"{type(inputs).__name__}"
         )
     target = source.target or "target"
     answers = given.targets if given.names is None else np.array(given.names)[given.targets]
-    frame = pd.DataFrame({**given.inputs, target: answers})
+    frame = pd.DataFrame({**inputs, target: list(answers)})
     return frame.map(_as_text), target, given.origin
 
 

@@ -1,5 +1,6 @@
 """Texts of the user's own: a folder with a folder for each class, a CSV file, or strings."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES = {".txt"}
+_NUMBER = re.compile(rb"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 
 
 def read(source: Source) -> Given:
@@ -40,6 +42,7 @@ def read(source: Source) -> Given:
 
 def _of_table(frame: "pd.DataFrame", source: Source, origin: str) -> Given:
     """The same of a table with a column of texts and one of their classes."""
+    frame = raw_rows.with_plain_names(frame, origin)
     target, text = _columns(frame, source, origin)
     texts = frame[text]
     if texts.dtype.kind in "iufb":
@@ -51,9 +54,13 @@ def _of_table(frame: "pd.DataFrame", source: Source, origin: str) -> Given:
 def fit(given: Given) -> tuple[np.ndarray, np.ndarray]:
     """Texts as bytes, and which of them there are: empty ones and what is no text is left out.
 
+    Texts that are numbers, and those that are not UTF-8, stay and are told.
+
     Raises:
-        DataError: none is left.
+        DataError: none is left, or all of them are numbers.
     """
+    if not len(given.inputs):
+        raise DataError(f"{given.origin}: nothing can be learned from 0 texts")
     texts = [_bytes(item) for item in given.inputs]
     kept = np.array([bool(text) for text in texts])
     if not kept.any():
@@ -68,7 +75,32 @@ def fit(given: Given) -> tuple[np.ndarray, np.ndarray]:
         )
     found = np.empty(int(kept.sum()), object)
     found[:] = [text for text in texts if text]
+    _tell_odd(found, given)
     return found, kept
+
+
+def _tell_odd(texts: np.ndarray, given: Given) -> None:
+    numbers = [text for text in texts if _NUMBER.fullmatch(text)]
+    if len(numbers) == len(texts):
+        raise DataError(f"{given.origin}: expected texts; received numbers, such as {numbers[0]!r}")
+    if numbers:
+        given.notes.warn(
+            f"{len(numbers):,} of {len(texts):,} texts are numbers, such as {numbers[0]!r}"
+        )
+    others = [text for text in texts if not _is_utf8(text)]
+    if others:
+        given.notes.warn(
+            f"{len(others):,} of {len(texts):,} texts are not UTF-8, such as {others[0]!r:.40}: "
+            "what can't be read in them counts as unknown"
+        )
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _content(file: Path) -> bytes:
@@ -79,20 +111,26 @@ def _content(file: Path) -> bytes:
 
 
 def _bytes(item: Any) -> bytes:
-    """UTF-8; nothing for what is no text. A file's mark of its byte order is no part of it."""
+    """UTF-8; nothing for what is no text. A file's mark of its byte order is no part of it.
+
+    A zero byte is in no text, but in those of 16 bits a letter and in what is no text at all.
+    """
     if not isinstance(item, (str, bytes)):
         return b""
     # A lone surrogate has no UTF-8: it becomes bytes that count as unknown.
     raw = item.encode("utf-8", "surrogatepass") if isinstance(item, str) else item
-    return raw.removeprefix(b"\xef\xbb\xbf").strip()
+    return b"" if b"\0" in raw else raw.removeprefix(b"\xef\xbb\xbf").strip()
 
 
 def _columns(frame: "pd.DataFrame", source: Source, origin: str) -> tuple[str, str]:
     """The columns of the classes and of the texts: those that were named, or the only others."""
-    for name in (source.target, source.text):
+    target, text = (None if x is None else str(x) for x in (source.target, source.text))
+    for name in (target, text):
         if name is not None and name not in frame:
-            raise DataError(f"{origin} has no column {name!r}. {suggest(name, frame.columns)}")
-    target, text = source.target, source.text
+            raise DataError(
+                f"{origin} has no column {name!r}. {suggest(name, frame.columns)}"
+                f"{raw_rows.separator_hint(frame.columns)}"
+            )
     if target is None:
         target = _only([name for name in frame if name != text], "target", origin)
     if text is None:
@@ -109,6 +147,6 @@ def _only(names: list[str], option: str, origin: str) -> str:
         meaning = {"text": "holds the texts", "target": "names their classes"}[option]
         raise InvalidInputError(
             f"say which column of {origin} {meaning}: {option}=, or --{option}. "
-            f"Known: {', '.join(names) or 'none'}."
+            f"Known: {', '.join(names) or 'none'}.{raw_rows.separator_hint(names)}"
         )
     return names[0]

@@ -130,6 +130,19 @@ def read_csv(path: str | os.PathLike[str], dtype: Any = None) -> "pd.DataFrame":
     return frame
 
 
+def with_plain_names(frame: "pd.DataFrame", origin: str) -> "pd.DataFrame":
+    """A data frame whose columns have strings for names.
+
+    Raises:
+        DataError: two of them are called the same.
+    """
+    frame = frame.rename(columns=str)
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise DataError(f"{origin} has two columns {twice[0]!r}; give one another name")
+    return frame
+
+
 def separator_hint(names: Iterable[Any]) -> str:
     """One more sentence, where the only column's name looks like a whole header."""
     header = [*map(str, names)]

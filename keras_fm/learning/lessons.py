@@ -5,6 +5,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from keras_fm import data as data_sets
 from keras_fm import models, registry, tasks
 from keras_fm.data import Examples, splitting
@@ -42,10 +44,11 @@ class Lesson:
         check_seed(self.seed)
 
 
-def check_seed(seed: int) -> None:
-    """Raises an `InvalidInputError` where Keras would not take it."""
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**32:
+def check_seed(seed: int) -> int:
+    """The seed as Python's own number; an `InvalidInputError` where Keras would not take it."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
         raise InvalidInputError(f"seed is a whole number from 0 to {2**32 - 1}; received {seed!r}")
+    return int(seed)
 
 
 def prepare(
@@ -64,7 +67,6 @@ def prepare(
         chosen: fields of the recipe that stay as they are where others are fitted to other data
             than it was made for; None: all of them stay.
     """
-    check_seed(seed)
     identity, whole, notes = _load(room, recipe, data, target, kind, seed)
     lesson = Lesson(room, identity, whole, None, recipe, seed, tuple(notes))
     made_for_it = data is None or isinstance(data, Examples)

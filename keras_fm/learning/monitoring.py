@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_fm import runs
 from keras_fm.data.batches import Batches
 from keras_fm.learning.lessons import Lesson
+from keras_fm.recipe import Recipe
 from keras_fm.tasks import Task
 from keras_fm.tasks.task import Embeddings
 
@@ -33,6 +34,11 @@ def callbacks(
 def verbosity() -> int:
     """Keras' progress bar on a terminal, one line an epoch in a log file."""
     return 1 if sys.stdout.isatty() else 2
+
+
+def announce(stage: str, recipe: Recipe) -> None:
+    """Says which of several trainings begins."""
+    print(f"{stage}: {recipe.epochs} epochs{' at most' * bool(recipe.patience)}", flush=True)
 
 
 # Random numbers that a layer can draw in an epoch before it would meet those of the next.

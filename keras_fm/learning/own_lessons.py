@@ -1,6 +1,6 @@
 """What a fine-tuning is about: a user's data, what of it validates, and by which recipes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from keras_fm.learning.lessons import Lesson, check_seed
 from keras_fm.recipe import Recipe, load_recipe
 
 STRATEGIES = ("gradual", "head", "full", "lora")
+DEFAULT = "gradual"
 HEAD, LAST = "head", ""  # the folders of the stages in the run's; the last one's is the run's own
+_OF_HEAD = f"{HEAD}."  # in front of a field of the recipe
 RECIPES = Path(__file__).parents[1] / "recipes"
 
 # Of the last stage alone, where no stage is named.
@@ -45,7 +47,7 @@ def ask(identity: Identity, strategy: str, seed: int, overrides: dict[str, Any])
         UnknownNameError: no such strategy or field. InvalidInputError: no model for labels of one's
             own.
     """
-    check_seed(seed)
+    seed = check_seed(seed)
     folder = tasks.of(identity).recipes
     if folder is None:
         raise InvalidInputError(
@@ -55,45 +57,74 @@ def ask(identity: Identity, strategy: str, seed: int, overrides: dict[str, Any])
     if strategy not in STRATEGIES:
         raise UnknownNameError(f"no strategy {strategy!r}. {suggest(strategy, STRATEGIES)}")
     recipes = {LAST: load_recipe(RECIPES / folder / f"{strategy}.toml")}
-    if strategy == "gradual":
+    if strategy == DEFAULT:
         recipes = {HEAD: load_recipe(RECIPES / folder / "head.toml"), **recipes}
-    prefix = f"{HEAD}."
-    heads = {n.removeprefix(prefix): v for n, v in overrides.items() if n.startswith(prefix)}
-    given = {name: value for name, value in overrides.items() if not name.startswith(prefix)}
+    heads = {n.removeprefix(_OF_HEAD): v for n, v in overrides.items() if n.startswith(_OF_HEAD)}
+    given = {name: value for name, value in overrides.items() if not name.startswith(_OF_HEAD)}
     if heads and HEAD not in recipes:
         raise UnknownNameError(
-            f"{', '.join(prefix + name for name in heads)}: strategy {strategy!r} has one stage"
+            f"{', '.join(_OF_HEAD + name for name in heads)}: strategy {strategy!r} has one stage"
         )
     shared = {name: value for name, value in given.items() if name not in _LAST_ALONE}
     changes = {HEAD: {**shared, **heads}, LAST: given}
     stages = {name: recipe.override(**changes[name]) for name, recipe in recipes.items()}
-    return Asked(strategy, stages, seed, given)
+    return Asked(strategy, stages, seed, overrides)
+
+
+def hold_out(
+    source: Source, validation: Any, split: str | None, overrides: Mapping[str, Any]
+) -> Source | None:
+    """The user's own examples to validate on, if there are any.
+
+    Args:
+        split: of a TFDS data set. overrides: the fields of the recipe that the user gave.
+
+    Raises:
+        InvalidInputError: they don't go together.
+    """
+    if validation is None:
+        if split is not None:
+            raise InvalidInputError("validation_split is of a TFDS data set in validation=")
+        return None
+    if "validation_examples" in overrides:
+        raise InvalidInputError("validation= has all that validates; leave out validation_examples")
+    held_out = replace(source, data=validation, split=split or "")
+    if isinstance(validation, str) and held_out.path is None and split is None:
+        raise InvalidInputError(
+            f"say which split of {validation!r} validates: validation_split=, or --validation-split"
+        )
+    return held_out
 
 
 def prepare(
-    room: registry.Room, identity: Identity, source: Source, validation: Any, asked: Asked
+    room: registry.Room, identity: Identity, source: Source, held_out: Source | None, asked: Asked
 ) -> dict[str, Lesson]:
     """Loads and checks what is learned: a lesson for each stage, on the same examples.
 
     A table of other columns than the model knows is learned by the model's own recipe alone.
 
     Args:
-        identity: of the model that goes on. validation: the user's own examples to validate on;
+        identity: of the model that goes on. held_out: the user's own examples to validate on;
             None: a fifth of the data, or as many as the recipe says.
 
     Raises:
         DataError: the data does not do.
+        InvalidInputError: a strategy for other columns, or class weights for a quantity.
     """
     own, whole, told = tasks.of(identity).learn_from(source, asked.seed, going_on=True)
     task, notes, recipes = tasks.of(own), Notes(told), asked.stages
     task.check(whole)
     if asked.chosen is not None:
         if own.inputs != identity.inputs:
+            _check_anew(asked, whole.origin)
             notes.warn(f"{room.name} learned from other columns: it begins anew, by its own recipe")
             recipes = {LAST: room.recipe.override(**asked.chosen)}
-        held_out = len(whole) // _SHARE if validation is None else 0
-        recipes = {n: _fit(r, len(whole), held_out, asked.chosen) for n, r in recipes.items()}
-    if validation is None:
+        share = len(whole) // _SHARE if held_out is None else 0
+        recipes = {
+            name: _fit(recipe, len(whole), share, _chosen_for(name, asked.chosen))
+            for name, recipe in recipes.items()
+        }
+    if held_out is None:
         examples, asked_for = splitting.cut(
             whole,
             recipes[LAST].validation_examples,
@@ -102,9 +133,11 @@ def prepare(
             notes=notes,
         )
     else:
-        examples, asked_for = whole, task.read(replace(source, data=validation))
+        examples, asked_for = whole, task.read(held_out)
         task.check(asked_for)
         splitting.tell_shared(examples, asked_for, notes)
+    for recipe in recipes.values():
+        task.class_weight(examples, recipe)  # a quantity has none
     if asked_for is None:
         notes.warn(f"no example of {whole.origin} validates: nothing tells when to stop")
     return {
@@ -113,7 +146,21 @@ def prepare(
     }
 
 
-def _fit(recipe: Recipe, count: int, held_out: int, chosen: Mapping[str, Any]) -> Recipe:
+def _check_anew(asked: Asked, origin: str) -> None:
+    if asked.strategy != DEFAULT:
+        raise InvalidInputError(
+            f"strategy {asked.strategy!r} goes on with what a model knows, and {origin} has other "
+            "columns than this one: leave it out to begin anew"
+        )
+
+
+def _chosen_for(stage: str, chosen: Mapping[str, Any]) -> set[str]:
+    """The fields that the user gave for a stage."""
+    own = {name.removeprefix(_OF_HEAD) for name in chosen if name.startswith(_OF_HEAD)}
+    return {*chosen, *(own if stage == HEAD else ())}
+
+
+def _fit(recipe: Recipe, count: int, held_out: int, chosen: Collection[str]) -> Recipe:
     """The recipe for so many examples; what the user chose stays."""
     batch_size = min(recipe.batch_size, max(_SMALLEST, count // _STEPS))
     fitted = {"validation_examples": held_out, "batch_size": batch_size}
