@@ -4,10 +4,13 @@ This module is the face: it names the public functions and imports each one when
 so that ``import keras_fm`` and ``keras_fm.list_models()`` load neither Keras nor TensorFlow.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what type checkers and editors see; at run time __getattr__ below does it
+    from keras_fm import adapters as adapters
+    from keras_fm import data as data
     from keras_fm.client import Client as Client
     from keras_fm.errors import KerasFmError as KerasFmError
     from keras_fm.errors import ServerError as ServerError
@@ -48,10 +51,14 @@ _PUBLIC = {
     "verify": "verifying",
 }
 
-__all__ = sorted(_PUBLIC)
+_MODULES = ("adapters", "data")  # with public functions of their own
+
+__all__ = sorted([*_PUBLIC, *_MODULES])
 
 
 def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return import_module(f"keras_fm.{name}")
     if name not in _PUBLIC:
         raise AttributeError(f"module 'keras_fm' has no attribute {name!r}")
     value = getattr(import_module(f"keras_fm.{_PUBLIC[name]}"), name)
@@ -61,3 +68,7 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
+
+
+if "keras" in sys.modules:  # then `keras.models.load_model` opens what our models were saved as
+    import_module("keras_fm.identity")

@@ -5,15 +5,17 @@ Nothing but the standard library and the registry is imported before the verb is
 """
 
 import argparse
+import contextlib
 import logging
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 
 from keras_fm import __version__
 from keras_fm.commands import asking, caching, finding, learning, measuring, serving, trying
-from keras_fm.errors import KerasFmError
+from keras_fm.errors import DataWarning, KerasFmError
 
 GROUPS = (finding, asking, learning, measuring, serving, caching, trying)
 
@@ -37,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.keras(options) if callable(options.keras) else options.keras:
             _import_keras()
-        return options.run(options)
+        with _warnings_in_a_line():
+            return options.run(options)
     except KerasFmError as error:
         print(f"keras-fm: {error}", file=sys.stderr)
         return 2
@@ -64,6 +67,20 @@ def _parser() -> argparse.ArgumentParser:
     for group in GROUPS:
         group.add(verbs)
     return parser
+
+
+@contextlib.contextmanager
+def _warnings_in_a_line() -> Iterator[None]:
+    """Shows what is odd in a user's data without the place in the code that found it."""
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+        warnings.simplefilter("always", DataWarning)
+        warnings.showwarning = lambda message, category, *where, **more: (
+            print(f"keras-fm: {message}", file=sys.stderr)
+            if issubclass(category, DataWarning)
+            else usual(message, category, *where, **more)
+        )
+        yield
 
 
 def _import_keras() -> None:

@@ -31,7 +31,8 @@ def get(
 
     Args:
         name: `"model"` or `"model.tag"`; or the path of a run directory or of a `.keras` file,
-            which has weights of its own.
+            which has weights of its own. (`keras.models.load_model` opens the latter too, where
+            `keras_fm` was imported after `keras`.)
         weights: "default", a tag, a path, a URL ending in `#sha256=…`, or None for random weights.
         num_classes: of a classifier: a new random head for so many on the pretrained body, also on
             that of a model that learned another task first, such as "mini_bert.mlm".

@@ -24,13 +24,16 @@ def is_model(name: Any) -> bool:
     """Whether it is the path of a run directory or of a `.keras` file, and no model's name."""
     if not isinstance(name, (str, os.PathLike)):
         return False
-    return isinstance(name, os.PathLike) or is_run(name) or name.endswith(SUFFIX)
+    if isinstance(name, os.PathLike) or "/" in name or os.sep in name:
+        return True
+    return is_run(name) or name.endswith(SUFFIX)
 
 
 def read(path: Path) -> dict[str, Any]:
     """What `run.json` says of the run."""
     if not is_run(path):
-        raise RunError(f"{path} is no run directory: it has no run.json")
+        why = "it has no run.json" if path.exists() else "it is not there"
+        raise RunError(f"{path} is no run directory: {why}")
     return json.loads((path / "run.json").read_text("utf-8"))
 
 
@@ -43,9 +46,10 @@ def read_complete(path: Path) -> dict[str, Any]:
     about = read(path)
     if not is_complete(path):
         verb = "fine-tune" if about.get("strategy") else "train"
+        fine = verb == "fine-tune" and about["start"] != "random"
         raise RunError(
             f"the training in {path} did not end; go on with it: keras-fm {verb} "
-            f"{about['start'] if verb == 'fine-tune' else about['model']} "
+            f"{about['start'] if fine else about['model']} "
             f"{'DATA ' * (verb == 'fine-tune')}--run-dir {path} --resume"
         )
     return about

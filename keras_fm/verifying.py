@@ -10,6 +10,7 @@ import keras
 from keras_fm import data, evaluating, models, recipe, registry, runs, saved, store
 from keras_fm.data import keeping
 from keras_fm.entry import Weights
+from keras_fm.errors import RunError
 from keras_fm.metrics import METRICS
 
 
@@ -58,9 +59,13 @@ def verify(name: str | os.PathLike[str]) -> Report:
         name: `"model"` (its default weights) or `"model.tag"`; or the directory of a fine-tuning.
 
     Raises:
-        DataError: the run keeps no examples.
+        DataError: the run keeps no examples. RunError: it is no run.
     """
     if saved.is_model(name):
+        if Path(name).suffix == saved.SUFFIX:
+            raise RunError(
+                f"{name} keeps no claims: verify the run that it is from, or evaluate it"
+            )
         return _verify_run(Path(name))
     room, tag = registry.find(str(name))
     record = room.entry.weights_of(tag)

@@ -48,7 +48,12 @@ def test_what_type_checkers_see_is_what_there_is():
         for statement in block.body
         for alias in statement.names
     }
-    assert seen == keras_fm._PUBLIC
+    assert seen == keras_fm._PUBLIC | dict.fromkeys(keras_fm._MODULES, "keras_fm")
+
+
+def test_modules_are_there_without_an_import_of_their_own():
+    done = helpers.python("import keras_fm; print(keras_fm.data.Examples, keras_fm.adapters.load)")
+    assert done.returncode == 0, done.stderr
 
 
 def test_options_are_keyword_only():

@@ -305,3 +305,12 @@ def test_a_keras_file_opens_in_a_fresh_process(tmp_path):
     assert done.returncode == 0, done.stderr
     expected = evaluating.evaluate(model, data=data.sample("diamonds"))["rmse_log"]
     assert float(done.stdout.rpartition("|")[2]) == pytest.approx(expected)
+    code = (
+        "import sys, keras, keras_fm\n"
+        "print('|', keras.models.load_model(sys.argv[1]).count_params())"
+    )
+    done = helpers.python(code, tmp_path / "mine.keras")
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.rpartition("|")[2]) == model.count_params()
+    with pytest.raises(RunError, match=r"mine\.keras keeps no claims"):
+        verifying.verify(tmp_path / "mine.keras")

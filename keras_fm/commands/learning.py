@@ -1,14 +1,9 @@
 """Training: `train` and `fine-tune`."""
 
 import argparse
-import contextlib
-import sys
-import warnings
-from collections.abc import Iterator
 from typing import Any
 
 from keras_fm.commands.common import add_verb
-from keras_fm.errors import DataWarning
 
 
 def add(verbs: Any) -> None:
@@ -72,18 +67,17 @@ def _train(options: argparse.Namespace) -> int:
     from keras_fm.recipe import parse_setting
     from keras_fm.training import train
 
-    with _warnings_in_a_line():
-        run = train(
-            options.model,
-            data=options.data,
-            target=options.target,
-            kind=options.kind,
-            start=options.start,
-            run_dir=options.run_dir,
-            resume=options.resume,
-            seed=options.seed,
-            **dict(parse_setting(text) for text in options.set),
-        )
+    run = train(
+        options.model,
+        data=options.data,
+        target=options.target,
+        kind=options.kind,
+        start=options.start,
+        run_dir=options.run_dir,
+        resume=options.resume,
+        seed=options.seed,
+        **dict(parse_setting(text) for text in options.set),
+    )
     print(f"\n{run.report()}\n\ntensorboard --logdir {run.path}/logs")
     print(f"keras-fm evaluate {run.path}\nkeras-fm export {run.path} exports/{run.model.name}")
     return 0
@@ -93,38 +87,26 @@ def _fine_tune(options: argparse.Namespace) -> int:
     from keras_fm.fine_tuning import fine_tune
     from keras_fm.recipe import parse_setting
 
-    with _warnings_in_a_line():
-        run = fine_tune(
-            options.model,
-            options.data,
-            text=options.text,
-            target=options.target,
-            kind=options.kind,
-            labels=options.labels,
-            split=options.split,
-            validation=options.validation,
-            validation_split=options.validation_split,
-            strategy=options.strategy,
-            compare=options.compare,
-            augment_with=options.augment_with,
-            run_dir=options.run_dir,
-            resume=options.resume,
-            seed=options.seed,
-            **dict(parse_setting(text) for text in options.set),
-        )
+    run = fine_tune(
+        options.model,
+        options.data,
+        text=options.text,
+        target=options.target,
+        kind=options.kind,
+        labels=options.labels,
+        split=options.split,
+        validation=options.validation,
+        validation_split=options.validation_split,
+        strategy=options.strategy,
+        compare=options.compare,
+        augment_with=options.augment_with,
+        run_dir=options.run_dir,
+        resume=options.resume,
+        seed=options.seed,
+        **dict(parse_setting(text) for text in options.set),
+    )
     print(f"\n{run.report()}\n\ntensorboard --logdir {run.path}\nkeras-fm predict {run.path} ...")
     if run.metrics:
         print(f"keras-fm verify {run.path}")
     print(f"keras-fm export {run.path} exports/{run.model.name}")
     return 0
-
-
-@contextlib.contextmanager
-def _warnings_in_a_line() -> Iterator[None]:
-    """Shows what is odd in a user's data without the place in the code that found it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", DataWarning)
-        warnings.showwarning = lambda message, *_, **__: print(
-            f"keras-fm: {message}", file=sys.stderr
-        )
-        yield
