@@ -28,8 +28,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
     parts: epochs that a visit of all examples takes; an epoch is what can be lost when it stops.
     optimizer, learning_rate (the peak), momentum, beta_1, beta_2, nesterov, weight_decay: as Keras'
     optimizers have them. schedule: "constant", or "triangle": up from zero over the first `warmup`
-    fraction of all steps, then straight down to zero. label_smoothing: as Keras' cross-entropy.
-    flip: mirror each image with probability 1/2, or in every second epoch ("alternating").
+    fraction of all steps, then straight down to zero; all of it `cycles` times.
+    label_smoothing: as Keras' cross-entropy. flip: mirror each image with probability 1/2, or in every second epoch ("alternating").
     translate, cutout: pixels.
     sides, side_starts: trains on images scaled to a side of `sides[i]` pixels from the fraction
     `side_starts[i]` of all epochs on; empty: as they are.
@@ -39,7 +39,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     hide_cells: the share of a table's cells that a training hides, so that it learns to do without.
     hide_words: the same of a text's words.
     window: characters, words or pieces of a text that a model learns from at once; long_window: the
-    same from the fraction `long_from` of all epochs on (0: no longer ones), fewer at once.
+    same from the fraction `long_from` of each cycle's epochs on (0: no longer ones), fewer at once.
     clip_norm: the longest gradient, over all weights; longer ones are scaled down to it. 0: any.
     patience: epochs without a lower validation loss after which a training stops; it ends with the
     weights of the lowest. 0: it takes all epochs, and ends with the last weights.
@@ -65,6 +65,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     weight_decay: Annotated[float, Meta(ge=0.0)] = 0.0
     schedule: Literal["constant", "triangle"] = "constant"
     warmup: BelowOne = 0.0
+    cycles: Positive = 1
     label_smoothing: BelowOne = 0.0
     flip: Literal["none", "random", "alternating"] = "none"
     translate: NotNegative = 0
@@ -95,6 +96,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
                 "field 'lora_rank': expected a rank from 1 where learns is \"adapters\", else 0; "
                 f"received {self.lora_rank} and learns = {self.learns!r}"
             )
+        if self.cycles > 1 and self.schedule == "constant":
+            raise ValueError(f"field 'cycles': 'constant' has none; received {self.cycles}")
         starts = self.side_starts
         if (
             len(self.sides) != len(starts)

@@ -64,17 +64,19 @@ def test_gaps_are_hidden_as_in_bert():
     assert len(np.unique(places)) == 98
 
 
-def test_windows_grow_and_a_step_stays_as_large():
+@pytest.mark.parametrize("cycles", [1, 2])
+def test_windows_grow_and_a_step_stays_as_large(cycles):
     recipe = helpers.recipe(
-        batch_size=8, window=10, long_window=40, long_from=0.5, epochs=4, hide_words=0.2
-    )
+        batch_size=8, window=10, long_window=40, long_from=0.5, epochs=4 * cycles,
+        hide_words=0.2, schedule="triangle", cycles=cycles,
+    )  # fmt: skip
     batches = MaskedTexts(rows(), Hiding(0.2, MASK, 400), recipe=recipe, seed=0)
     shapes = []
-    for epoch in range(4):
+    for epoch in range(4 * cycles):
         batches.epoch = epoch
         inputs, targets = batches[len(batches) - 1]
         shapes.append((inputs["text_ids"].shape, targets.shape))
-    assert shapes == [((8, 10), (8, 2))] * 2 + [((2, 40), (2, 8))] * 2
+    assert shapes == ([((8, 10), (8, 2))] * 2 + [((2, 40), (2, 8))] * 2) * cycles
 
 
 def test_an_epoch_is_a_part_of_all_windows():

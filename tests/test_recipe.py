@@ -129,3 +129,9 @@ def test_sides_without_their_starts_are_an_error(starts):
         helpers.recipe().override(
             sides=[24, 32] if len(starts) != 3 else [1, 2, 3], side_starts=starts
         )
+
+
+def test_a_constant_rate_has_no_cycles():
+    with pytest.raises(SchemaError, match=r"'cycles'.*received 2"):
+        helpers.recipe().override(cycles=2)
+    assert helpers.recipe().override(cycles=2, schedule="triangle").cycles == 2

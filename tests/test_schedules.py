@@ -37,6 +37,12 @@ def test_without_warmup_it_only_falls():
     np.testing.assert_allclose(rates(0.0, 3), [1.5, 1.0, 0.5], rtol=1e-6)
 
 
+def test_it_begins_again():
+    schedule = Triangle(2.0, 10, 0.3)
+    values = [float(schedule(step)) for step in range(30)]
+    assert values[:10] == values[10:20] == values[20:]
+
+
 def test_keras_can_write_and_read_it():
     schedule = Triangle(2.0, 99, 0.3)
     config = keras.saving.serialize_keras_object(schedule)

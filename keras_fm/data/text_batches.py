@@ -104,7 +104,8 @@ class MaskedTexts(Batches):
         return min(len(self.short), len(self.long))  # as many in each epoch
 
     def __getitem__(self, step: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        late = self.epoch / self.recipe.epochs >= self.recipe.long_from
+        done = self.epoch * self.recipe.cycles / self.recipe.epochs % 1
+        late = done >= self.recipe.long_from
         windows = self.long if late else self.short
         windows.epoch = self.epoch
         random = np.random.default_rng((self.seed, BATCH, self.epoch, step))

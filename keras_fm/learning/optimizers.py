@@ -17,7 +17,7 @@ def make(
     """
     rate = learning_rate or recipe.learning_rate
     if recipe.schedule == "triangle":
-        rate = Triangle(rate, steps, recipe.warmup)
+        rate = Triangle(rate, -(-steps // recipe.cycles), recipe.warmup)
     shared = {
         "learning_rate": rate,
         "weight_decay": recipe.weight_decay or None,

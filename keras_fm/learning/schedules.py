@@ -10,8 +10,8 @@ from keras import ops
 class Triangle(keras.optimizers.schedules.LearningRateSchedule):
     """Rises from zero to `peak` over the first `warmup` fraction of `steps`, then falls to zero.
 
-    Both straight lines. Source: Smith 2018, "A disciplined approach to neural network
-    hyper-parameters"; the ResNet-9 and airbench recipes for CIFAR-10.
+    Both straight lines; behind `steps` it begins again. Source: Smith 2018, "A disciplined approach
+    to neural network hyper-parameters"; the ResNet-9 and airbench recipes for CIFAR-10.
     """
 
     def __init__(self, peak: float, steps: int, warmup: float) -> None:
@@ -20,7 +20,8 @@ class Triangle(keras.optimizers.schedules.LearningRateSchedule):
         self.warmup = warmup
 
     def __call__(self, step: Any) -> Any:
-        done = (ops.cast(step, "float32") + 1) / (self.steps + 1)  # never zero, also at the ends
+        step = ops.cast(ops.mod(step, self.steps), "float32")
+        done = (step + 1) / (self.steps + 1)  # never zero, also at the ends
         falling = (1 - done) / (1 - self.warmup)
         if self.warmup == 0:
             return self.peak * falling
