@@ -29,8 +29,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
     optimizer, learning_rate (the peak), momentum, beta_1, beta_2, nesterov, weight_decay: as Keras'
     optimizers have them. schedule: "constant", or "triangle": up from zero over the first `warmup`
     fraction of all steps, then straight down to zero; all of it `cycles` times.
-    label_smoothing: as Keras' cross-entropy. flip: mirror each image with probability 1/2, or in every second epoch ("alternating").
-    translate, cutout: pixels.
+    label_smoothing: as Keras' cross-entropy. flip: mirror each image with probability 1/2, or in
+    every second epoch ("alternating"). translate, cutout: pixels.
     sides, side_starts: trains on images scaled to a side of `sides[i]` pixels from the fraction
     `side_starts[i]` of all epochs on; empty: as they are.
     Of a generator that learns against a discriminator: discriminator_rate is the latter's learning
