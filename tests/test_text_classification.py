@@ -153,7 +153,8 @@ def test_the_graph_has_stock_operations_alone(version):
 
 
 def test_tensorboard_shows_the_reviews_as_points(run):
-    logs = run.path / "logs"
+    logs = run.path / "logs" / "train"
+    assert [*logs.glob("events.*")], "TensorBoard shows no folder without one"
     assert 'tensor_path: "embeddings.tsv"' in (logs / "projector_config.pbtxt").read_text()
     points = np.loadtxt(logs / "embeddings.tsv", delimiter="\t")
     about = [line.split("\t") for line in (logs / "about.tsv").read_text("utf-8").splitlines()]

@@ -16,6 +16,7 @@ from keras_fm.entry import Anchor, Entry, Weights
 from keras_fm.metrics import METRICS
 
 ROOT = Path(__file__).parents[1]
+MILLION = 1e6
 BEGIN, END = "<!-- table -->\n", "<!-- end of table -->\n"
 
 
@@ -71,11 +72,11 @@ def zoo_table(entries: list[Entry]) -> str:
 
 def card_table(entry: Entry) -> str:
     """The table of a model's card: the claims of its default weights, and of its pretraining's."""
-    claims = _claims(entry.weights_of()) if entry.pretrained else [("Weights", "none yet")]
+    claims = _claims(entry, entry.weights_of()) if entry.pretrained else [("Weights", "none yet")]
     for tag, record in entry.weights.items():
         if record.task is not None:
             claims += [
-                (f"`{entry.name}.{tag}`: {claim}", value) for claim, value in _claims(record)
+                (f"`{entry.name}.{tag}`: {claim}", value) for claim, value in _claims(entry, record)
             ]
     beside = [
         (f"Beside it: {anchor.method}", f"{_reached(anchor)}, {_source(anchor)}")
@@ -90,7 +91,7 @@ def card_pictures(entry: Entry, room: Path) -> str:
     return "".join(f"\n![{file.name.split('.')[2]}]({file.relative_to(room)})\n" for file in files)
 
 
-def _claims(record: Weights) -> list[tuple[str, str]]:
+def _claims(entry: Entry, record: Weights) -> list[tuple[str, str]]:
     rows = [("Data", f"`{record.dataset}`, {record.split} split, {record.examples:,} examples")]
     for name, value in record.metrics.items():
         metric = METRICS[name]
@@ -103,13 +104,23 @@ def _claims(record: Weights) -> list[tuple[str, str]]:
     return [
         *rows,
         ("Parameters", f"{record.parameters:,}"),
-        ("FLOPs for one example", f"{record.flops / 1e6:,.1f} million"),
+        (f"FLOPs for one {_counted(entry)}", _many(record.flops)),
         ("File", f"{record.bytes:,} bytes, {record.storage}"),
         ("Licence", record.licence),
         ("Trained in", f"{record.maker.minutes:.1f} minutes, {record.maker.precision}"),
         ("Hardware", record.maker.hardware),
         ("Software", f"Keras {record.maker.keras}, {record.maker.backend}"),
     ]
+
+
+def _counted(entry: Entry) -> str:
+    """What `verify` counts the operations of: where the input has any length, a step of it."""
+    longest = [size for given in entry.inputs for size in given.shape if isinstance(size, str)]
+    return "step of a text" if longest else "example"
+
+
+def _many(count: int) -> str:
+    return f"{count / MILLION:,.1f} million" if count >= MILLION / 10 else f"{count:,}"
 
 
 def _beside(entry: Entry) -> str:

@@ -41,6 +41,8 @@ def announce(stage: str, recipe: Recipe) -> None:
     print(f"{stage}: {recipe.epochs} epochs{' at most' * bool(recipe.patience)}", flush=True)
 
 
+TRAIN = "train"  # as Keras' TensorBoard callback calls the folder
+
 # Random numbers that a layer can draw in an epoch before it would meet those of the next.
 DRAWS = 2**20
 
@@ -133,12 +135,15 @@ def write_pictures(path: Path, drawn: dict[str, np.ndarray]) -> None:
 
 
 def write_embeddings(path: Path, embeddings: Embeddings | None) -> None:
-    """Adds points for TensorBoard's projector to the run's logs."""
+    """Adds points for TensorBoard's projector to the run's logs.
+
+    Where `writer` writes: the projector shows no folder without an event file.
+    """
     if embeddings is None:
         return
     from tensorboard.plugins import projector
 
-    logs = path / "logs"
+    logs = path / "logs" / TRAIN
     np.savetxt(logs / "embeddings.tsv", embeddings.vectors, "%.4g", "\t")
     names, columns = zip(*embeddings.about.items(), strict=True)
     rows = [names, *zip(*columns, strict=True)]
@@ -176,4 +181,4 @@ def _write_images(drawn: dict[str, np.ndarray]) -> None:
 
 def writer(path: Path) -> tf.summary.SummaryWriter:
     """Writes event files beside those of Keras' TensorBoard callback."""
-    return tf.summary.create_file_writer(str(path / "logs" / "train"))
+    return tf.summary.create_file_writer(str(path / "logs" / TRAIN))
