@@ -34,8 +34,9 @@ def get(
             which has weights of its own. (`keras.models.load_model` opens the latter too, where
             `keras_fm` was imported after `keras`.)
         weights: "default", a tag, a path, a URL ending in `#sha256=…`, or None for random weights.
-        num_classes: of a classifier: a new random head for so many on the pretrained body, also on
-            that of a model that learned another task first, such as "mini_bert.mlm".
+        num_classes: of a classifier: a new random head for so many on the pretrained body, also
+            where the model has as many. Of a model that learned another task first, such as
+            "mini_bert", it is the body from then ("mini_bert.mlm"), unless a tag says otherwise.
         **overrides: arguments of the model's own `build`.
 
     Raises:
@@ -57,6 +58,8 @@ def get(
         return model if num_classes is None else with_head(model, _numbered(num_classes))
     room, tag = registry.find(str(name))
     tag = weights if isinstance(weights, str) and weights in room.entry.weights else tag
+    if num_classes is not None and tag is None and weights == "default":
+        tag = _pretraining_tag(room)
     own = _identity_with(room, tag)
     asked = own if num_classes is None else identity_of(room, num_classes)
     if weights is None:
@@ -159,13 +162,17 @@ def in_float32(model: keras.Model) -> keras.Model:
 def identity_of(room: registry.Room, num_classes: int | None = None) -> Identity:
     """The identity of the room's model, or of one with so many other classes."""
     identity = Identity.of(room.entry)
-    if num_classes in (None, len(identity.labels)):
-        return identity
-    return identity.with_labels(_numbered(num_classes))
+    return identity if num_classes is None else identity.with_labels(_numbered(num_classes))
 
 
 def _numbered(num_classes: int) -> list[str]:
     return [f"class {index}" for index in range(num_classes)]
+
+
+def _pretraining_tag(room: registry.Room) -> str | None:
+    """The tag of the weights that know the room's other task, where it has one."""
+    records = room.entry.weights.items()
+    return next((tag for tag, record in records if record.task is not None), None)
 
 
 def _identity_with(room: registry.Room, tag: str | None) -> Identity:

@@ -9,6 +9,7 @@ import pytest
 
 from keras_fm import models, registry, store, weights
 from keras_fm.errors import InvalidInputError, UnknownNameError, WeightsError
+from keras_fm.identity import identify
 
 sys.path.insert(0, str(Path(__file__).with_name("faults")))
 from faulty_server import Fault, serving
@@ -222,9 +223,13 @@ def test_a_write_that_fails_keeps_the_old_file(model, file, monkeypatch):
     assert file.read_bytes() == before
 
 
-def test_num_classes_replaces_the_head_alone(tiny_net, model, file):
-    other = get(file, num_classes=5)
-    assert other.output_shape == (None, 5)
+@pytest.mark.parametrize("count", [5, 10])
+def test_num_classes_replaces_the_head_alone(tiny_net, model, file, count):
+    other = get(file, num_classes=count)
+    assert other.output_shape == (None, count)
+    assert identify(other).labels[0] == "class 0"
+    heads = [one.layers[-1].get_weights()[0] for one in (model, other)]
+    assert not np.array_equal(*heads)
     for layer in model.layers[:-1]:
         pairs = zip(layer.get_weights(), other.get_layer(layer.name).get_weights(), strict=True)
         assert all(np.array_equal(a, b) for a, b in pairs)
