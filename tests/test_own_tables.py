@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_fm import data, evaluating, exporting, models, pipelines, registry, runs, training
 from keras_fm.data import own_tables
 from keras_fm.data.own import Source
-from keras_fm.errors import DataError, InvalidInputError, RunError
+from keras_fm.errors import DataError, DataWarning, InvalidInputError, RunError
 from keras_fm.learning import lessons, monitoring
 
 NAN = float("nan")
@@ -322,3 +322,33 @@ def test_a_file_with_semicolons_is_named(tmp_path):
     (tmp_path / "t.csv").write_text("m;k;t\n" + "1;u;a\n2;v;b\n" * 50)
     with pytest.raises(DataError, match=r"no column 't'. .* between ';'; expected commas"):
         learn(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("answers", "labels"),
+    [([n * 1.5 for n in range(60)], ()), ([n % 2 for n in range(60)], ("0", "1"))],
+    ids=["quantity", "classes"],
+)
+def test_an_answer_that_is_missing_in_words_is_none(answers, labels):
+    cells = ["?" if place % 20 == 0 else str(answer) for place, answer in enumerate(answers)]
+    frame = pd.DataFrame({"a": range(60), "t": cells})
+    with pytest.warns(DataWarning, match="3 of 60 rows without 't' are left out"):
+        identity, examples, _ = learn(frame)
+    assert (identity.labels, len(examples)) == (labels, 57)
+    assert len(own_tables.examples(Source(frame), identity)) == 57
+
+
+def test_dates_are_left_out():
+    dates = pd.date_range("2026-01-01", periods=40)
+    frame = pd.DataFrame({"a": range(40), "day": dates, "t": [0, 1] * 20})
+    identity, _, notes = learn(frame)
+    assert [column.name for column in identity.inputs] == ["a"]
+    assert any("'day' was left out: it holds dates" in note for note in notes)
+
+
+def test_a_frame_and_its_answers_are_a_pair():
+    frame = pd.DataFrame({"a": range(40)}, index=range(100, 140))
+    identity, examples, _ = learn((frame, pd.Series(["x", "y"] * 20)))
+    assert identity.labels == ("x", "y")
+    pairs = zip(examples.inputs["a"], examples.targets, strict=True)
+    assert all(int(number) % 2 == target for number, target in pairs)

@@ -24,7 +24,7 @@ def find(frame: "pd.DataFrame") -> tuple[list[Input], list[str]]:
     """
     columns, notes = [], []
     for name, cells in frame.items():
-        numbers, missing = _as_numbers(cells)
+        numbers, missing = as_numbers(cells)
         found = _column(cells if numbers is None else numbers)
         if isinstance(found, str):
             notes.append(f"column {name!r} was left out: {found}")
@@ -40,7 +40,7 @@ def find(frame: "pd.DataFrame") -> tuple[list[Input], list[str]]:
 
 def is_number(cells: "pd.Series") -> bool:
     """Whether a column is one of numbers, some of them missing in words."""
-    return _as_numbers(cells)[0] is not None
+    return as_numbers(cells)[0] is not None
 
 
 def is_code(text: str) -> bool:
@@ -48,7 +48,7 @@ def is_code(text: str) -> bool:
     return re.match(r"\s*0\d", text) is not None
 
 
-def _as_numbers(cells: "pd.Series") -> tuple["pd.Series | None", list[str]]:
+def as_numbers(cells: "pd.Series") -> tuple["pd.Series | None", list[str]]:
     """The numbers, or None where the cells are none; and the words for missing ones.
 
     Strings that are all numbers stay strings: the user's own reading made them so.

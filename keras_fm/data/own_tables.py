@@ -147,7 +147,10 @@ def _as_text(cell: Any) -> Any:
 
 
 def _with_target(frame: "pd.DataFrame", target: str, notes: Notes, origin: str) -> "pd.DataFrame":
-    """The rows that have an answer."""
+    """The rows that have an answer; among numbers, "?" and the like are none."""
+    numbers, _ = finding_columns.as_numbers(frame[target])
+    if numbers is not None:
+        frame = frame.assign(**{target: numbers})
     unknown = int(frame[target].isna().sum())
     if unknown == len(frame):
         raise DataError(f"{origin}: no row has a {target!r}")
