@@ -42,6 +42,7 @@ def _share(title: str) -> Metric:
 
 METRICS = {
     "accuracy": _share("accuracy"),
+    "auc": Metric("area under the ROC curve", ".4f", tolerance=0.0005, highest=1.0),
     "accuracy_mirror": _share("accuracy, mirror"),  # averaged with the mirror image's logits
     # A classifier is trained for it, on other hardware or in other precision another one.
     "accuracy_on_real": replace(_share("accuracy on real images"), tolerance=0.01),

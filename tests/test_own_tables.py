@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from keras_fm import data, evaluating, exporting, models, pipelines, registry, runs, training
+from keras_fm import data, evaluating, exporting, models, pipelines, registry, runs, tasks, training
 from keras_fm.data import own_tables
 from keras_fm.data.own import Source
 from keras_fm.errors import DataError, DataWarning, InvalidInputError, RunError
@@ -352,3 +352,31 @@ def test_a_frame_and_its_answers_are_a_pair():
     assert identity.labels == ("x", "y")
     pairs = zip(examples.inputs["a"], examples.targets, strict=True)
     assert all(int(number) % 2 == target for number, target in pairs)
+
+
+def test_the_area_under_the_curve_counts_pairs():
+    identity, examples, _ = learn(pd.DataFrame({"a": range(8), "t": [*"nnnnyyyy"]}))
+    task = tasks.of(identity)
+    order = np.argsort(examples.inputs["a"])
+    chances = np.array([0.1, 0.4, 0.35, 0.8, 0.4, 0.7, 0.9, 0.95])
+    logits = np.log(np.stack([1 - chances, chances], axis=1))
+    rows = examples.take(order, "in order")
+    # Of 16 pairs: 0.4 comes behind 0.8 and beside 0.4, 0.7 behind 0.8; the others are right.
+    assert task.score(logits, rows)["auc"] == pytest.approx((16 - 1 - 0.5 - 1) / 16)
+    assert "auc" not in task.score(logits[:4], rows.take(slice(4), "one class"))
+    assert task.baseline(rows, rows) == {"accuracy": 0.5, "auc": 0.5}
+
+
+@pytest.mark.parametrize(("name", "least"), [("breast_cancer", 0.9), ("wine", 0.85)])
+def test_tables_of_scikit_learn(tmp_path, name, least):
+    datasets = pytest.importorskip("sklearn.datasets")
+    bunch = getattr(datasets, f"load_{name}")(as_frame=True)
+    frame = bunch.frame.assign(target=bunch.target_names[bunch.target])
+    rows = frame.sample(frac=1, random_state=0)
+    learned, asked = rows[:-40], rows[-40:]
+    run = training.train("mlp", data=learned, target="target", epochs=30, run_dir=tmp_path / "run")
+    scores = evaluating.evaluate(run.model, data=asked, target="target")
+    assert scores["accuracy"] > least > 0.75 > run.baseline["accuracy"]
+    assert ("auc" in scores) == (name == "breast_cancer")
+    (answer,) = pipelines.pipeline(run.model)(asked.drop(columns="target")[:1])
+    assert set(answer["probabilities"]) == set(bunch.target_names)

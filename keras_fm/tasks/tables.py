@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy.stats import rankdata
 
 from keras_fm import data, pictures
 from keras_fm.attribution import Attribution, log_odds
@@ -19,6 +20,8 @@ from keras_fm.identity import Identity
 from keras_fm.recipe import Recipe
 from keras_fm.tasks.classification import Classification
 from keras_fm.tasks.task import Endpoint, Endpoints, Task
+
+TWO = 2  # classes have a ROC curve
 
 
 class Table(Task):
@@ -312,8 +315,25 @@ class TableClassification(Classification, Table):
     def measure(
         self, model: keras.Model, examples: Examples, slices: str | None = None
     ) -> dict[str, Any]:
-        """`accuracy` and `cross_entropy` (nats)."""
+        """`accuracy`, `cross_entropy` (nats), and `auc` of two classes."""
         return self.score(self.predict(model, self.encode(examples).inputs), examples, slices)
+
+    def score(
+        self, logits: np.ndarray, examples: Examples, slices: str | None = None
+    ) -> dict[str, Any]:
+        """The same; `auc` is the area under the ROC curve, and wants examples of both classes."""
+        scores = super().score(logits, examples, slices)
+        if not self._both_classes_in(examples):
+            return scores
+        return {"accuracy": scores["accuracy"], "auc": _auc(logits, examples.targets), **scores}
+
+    def baseline(self, examples: Examples, held_out: Examples) -> dict[str, float]:
+        """Always the most common label; no row before another."""
+        known = super().baseline(examples, held_out)
+        return {**known, "auc": 0.5} if self._both_classes_in(held_out) else known
+
+    def _both_classes_in(self, examples: Examples) -> bool:
+        return len(self.identity.labels) == len(np.unique(examples.targets)) == TWO
 
     def answer(self, model: keras.Model, inputs: Any) -> list[dict[str, Any]]:
         """Labels and probabilities of rows: dicts, a dict of columns, or a CSV file."""
@@ -336,6 +356,14 @@ class TableClassification(Classification, Table):
     def parity(self, model: keras.Model, served: Any) -> dict[str, Any]:
         """The largest difference of a logit."""
         return self.ask_both(model, served, "logits")
+
+
+def _auc(logits: np.ndarray, targets: np.ndarray) -> float:
+    """How often a row of the second class is more like it than one of the first; ties are half."""
+    ranks, second = rankdata(logits[:, 1] - logits[:, 0]), targets == 1
+    count = int(second.sum())
+    least = count * (count + 1) / 2  # the sum of ranks where all of the second class come first
+    return float((ranks[second].sum() - least) / (count * (len(targets) - count)))
 
 
 def squared_log_error(targets: Any, answers: Any) -> Any:
