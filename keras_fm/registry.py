@@ -152,7 +152,8 @@ def find(name: str) -> tuple[Room, str | None]:
         )
     model, dot, tag = name.partition(".")
     if model not in rooms():
-        raise UnknownNameError(f"unknown model {name!r}. {suggest(model, rooms())}")
+        is_path = "; no run directory is there either." if "/" in name else "."
+        raise UnknownNameError(f"unknown model {name!r}{is_path} {suggest(model, rooms())}")
     if dot and not tag:
         raise UnknownNameError(f"{name!r} ends in a dot: write {model!r} or '{model}.TAG'")
     return rooms()[model], tag or None

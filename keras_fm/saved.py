@@ -24,9 +24,7 @@ def is_model(name: Any) -> bool:
     """Whether it is the path of a run directory or of a `.keras` file, and no model's name."""
     if not isinstance(name, (str, os.PathLike)):
         return False
-    if isinstance(name, os.PathLike) or "/" in name or os.sep in name:
-        return True
-    return is_run(name) or name.endswith(SUFFIX)
+    return isinstance(name, os.PathLike) or is_run(name) or name.endswith(SUFFIX)
 
 
 def read(path: Path) -> dict[str, Any]:

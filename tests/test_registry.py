@@ -124,3 +124,9 @@ def test_a_room_with_a_broken_entry_is_named(tiny_net, text):
         entry.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(SchemaError, match=r"tiny_net.entry\.toml"):
         registry.list_models(pretrained=True)
+
+
+@pytest.mark.parametrize("name", ["runs/mine", "./mine", "/runs/mine"])
+def test_a_run_that_is_not_there_is_named(name):
+    with pytest.raises(UnknownNameError, match=f"'{name}'; no run directory is there either"):
+        registry.find(name)
