@@ -100,7 +100,8 @@ class Weights(Struct, frozen=True, kw_only=True):
     metrics: by name (`keras_fm.metrics`), of the stored file on all `examples` of `split`; the
     first is the one that lists show. sample: the same on the bundled sample, but for those that
     want more examples.
-    flops: floating-point operations for one example, a multiply-add counting as two.
+    flops: floating-point operations for one example, a multiply-add counting as two; of a model of
+    texts, for one character, word or piece.
     task: of a model with them, where it is the one that a training begins with.
     pretraining_sha256: of the recipe of the task that their training began with.
     urls: where the file lies that is not in the package, the first one to be tried first.

@@ -49,6 +49,8 @@ METRICS = {
     "judge_accuracy": replace(_share("labels that the judge sees"), listed=False),
     "feature_distance": Metric("distance of features", ".4f", tolerance=0.0005),
     "feature_distance_floor": Metric("distance of real images", ".4f", tolerance=0.0005),
+    # Of anchors alone: it wants an Inception network, and nothing here measures it.
+    "fid": Metric("FID", ".1f", tolerance=0.05),
     "diversity": Metric("diversity of the poorest class", ".3f", tolerance=0.002, listed=False),
     "masked_accuracy": _share("accuracy on hidden pieces"),
     "perplexity": Metric("perplexity", ".3f", tolerance=0.01),

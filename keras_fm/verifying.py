@@ -113,7 +113,8 @@ def _pretraining(room: registry.Room, record: Weights) -> list[Check]:
 def flops(model: keras.Model) -> int:
     """Floating-point operations for one example, as TensorFlow's profiler counts them.
 
-    A multiply-add is two. Where the input has any length, an example is a step of length 1.
+    A multiply-add is two. Where the input has any length, it is for a length of 1: one character,
+    word or piece of a text.
     """
     import tensorflow as tf
     from tensorflow.compat.v1 import profiler

@@ -142,6 +142,19 @@ def test_a_release_that_fails_changes_nothing(tiny_net, run, release):
     assert helpers.snapshot(tiny_net) == before
 
 
+def test_points_that_tensorboard_would_not_show_are_not_released(tiny_net, run, release, tmp_path):
+    shutil.copytree(run, tmp_path / "old")
+    config = tmp_path / "old" / "logs" / "points" / "projector_config.pbtxt"
+    config.parent.mkdir()
+    config.touch()
+    before = helpers.snapshot(tiny_net)
+    with pytest.raises(RunError, match=r"show nothing of .*projector_config.* move .*logs/train"):
+        release(tmp_path / "old")
+    assert helpers.snapshot(tiny_net) == before
+    config.rename(tmp_path / "old" / "logs" / "train" / config.name)
+    release(tmp_path / "old")
+
+
 def test_a_file_that_measures_otherwise_is_not_released(tools):
     record = {"metrics": {"accuracy": 0.75}, "examples": 10_000, "storage": "float16"}
     check = tools("release_weights")._check_storage

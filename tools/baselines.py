@@ -7,6 +7,7 @@ Wants scikit-learn: pip install ".[baselines]". Each learns from the rows that t
 
 import argparse
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 
 import keras
@@ -19,23 +20,40 @@ from keras_fm.judging import Judge
 
 
 def least_squares() -> None:
-    """linear_regression's own design matrix, solved: on the rows that the model trained on."""
+    """linear_regression's own design matrix, solved on the rows that it learned from; a plain one.
+
+    In the model's a size of 0 is a missing one, as it should be.
+    """
     model = models.get("linear_regression")
     task = tasks.of(model)
     train, test = _splits("linear_regression")
     body = keras.Model(model.inputs, model.get_layer("embedding").output)
 
-    def design(examples: Examples) -> np.ndarray:
-        matrix = np.asarray(body.predict(task.encode(examples).inputs, verbose=0), "float64")
-        return np.concatenate([matrix, np.ones((len(matrix), 1))], axis=1)
+    def own(examples: Examples) -> np.ndarray:
+        return np.asarray(body.predict(task.encode(examples).inputs, verbose=0), "float64")
 
-    def with_log_carat(examples: Examples) -> np.ndarray:
-        return np.column_stack([design(examples), np.log(examples.inputs["carat"])])
+    def plain(examples: Examples) -> np.ndarray:
+        """Numbers as they are, and a column of 0 and 1 for each category."""
+        found = []
+        for column in task.columns:
+            cells = np.asarray(examples.inputs[column.name])
+            is_number = column.dtype != "string"
+            found.append(cells.astype("float64") if is_number else cells[:, None] == column.values)
+        return np.column_stack(found)
 
-    for title, columns in [("least squares", design), ("... and log(carat)", with_log_carat)]:
-        solution, *_ = np.linalg.lstsq(columns(train), np.log(train.targets), rcond=None)
-        error = columns(test) @ solution - np.log(test.targets)
+    def solve(title: str, design: Callable[[Examples], np.ndarray], *logarithms: str) -> None:
+        def matrix(examples: Examples) -> np.ndarray:
+            more = [np.log(examples.inputs[name]) for name in logarithms]
+            return np.column_stack([design(examples), *more, np.ones(len(examples))])
+
+        solution, *_ = np.linalg.lstsq(matrix(train), np.log(train.targets), rcond=None)
+        error = matrix(test) @ solution - np.log(test.targets)
         print(f"{title}: RMSE of the log {np.sqrt(np.square(error).mean()):.6f}")
+
+    solve("least squares", own)
+    solve("... and log(carat)", own, "carat")
+    solve("plain least squares, a size of 0 being a size", plain)
+    solve("... and log(carat)", plain, "carat")
     print(f"trained: {task.measure(model, test)['rmse_log']:.6f}")
 
 

@@ -59,6 +59,7 @@ def main() -> None:
     finished = [runs.open_run(path) for path in options.runs]
     room, _ = registry.find(identify(finished[0].model).entry.name)
     _check_same_recipes(finished, room)
+    _check_logs(finished[0])
 
     scores = [evaluating.evaluate(run.model) for run in finished]
     for run, score in zip(finished, scores, strict=True):
@@ -131,6 +132,16 @@ def _check_same_recipes(finished: list[runs.Run], room: registry.Room) -> None:
         for file, name in _recipes(run, room).items():
             if recipe.load_recipe(file) != recipe.load_recipe(room.path / name):
                 raise RunError(f"{file} is not {room.path / name}, which it is to be the run of")
+
+
+def _check_logs(run: runs.Run) -> None:
+    """Refuses points that TensorBoard would not show: it looks only where event files are."""
+    for config in (run.path / "logs").rglob("projector_config.pbtxt"):
+        if not any(config.parent.glob("events.out.tfevents.*")):
+            raise RunError(
+                f"TensorBoard would show nothing of {config}, for no event file is beside it; move "
+                f"what is there to {run.path / 'logs' / 'train'}"
+            )
 
 
 def _store(run: runs.Run, folder: Path, name: str, storage: Storage) -> Path:

@@ -7,13 +7,15 @@ around them is written by hand. `--check` writes nothing and fails where a table
 """
 
 import argparse
+import re
 import statistics
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from keras_fm import registry
 from keras_fm.entry import Anchor, Entry, Weights
-from keras_fm.metrics import METRICS
+from keras_fm.metrics import METRICS, Metric
 
 ROOT = Path(__file__).parents[1]
 MILLION = 1e6
@@ -79,7 +81,7 @@ def card_table(entry: Entry) -> str:
                 (f"`{entry.name}.{tag}`: {claim}", value) for claim, value in _claims(entry, record)
             ]
     beside = [
-        (f"Beside it: {anchor.method}", f"{_reached(anchor)}, {_source(anchor)}")
+        (f"Beside it: {anchor.method}", f"{_reached(entry, anchor)}, {_source(anchor)}")
         for anchor in entry.anchors
     ]
     return _markdown([("Claim", "Value"), *claims, *beside])
@@ -94,7 +96,7 @@ def card_pictures(entry: Entry, room: Path) -> str:
 def _claims(entry: Entry, record: Weights) -> list[tuple[str, str]]:
     rows = [("Data", f"`{record.dataset}`, {record.split} split, {record.examples:,} examples")]
     for name, value in record.metrics.items():
-        metric = METRICS[name]
+        metric = _metric(name, record)
         values = zip(record.seeds.seeds, record.seeds.metrics[name], strict=True)
         rows += [
             (f"{metric.heading}, of the stored file", metric.write(value)),
@@ -115,8 +117,11 @@ def _claims(entry: Entry, record: Weights) -> list[tuple[str, str]]:
 
 def _counted(entry: Entry) -> str:
     """What `verify` counts the operations of: where the input has any length, a step of it."""
-    longest = [size for given in entry.inputs for size in given.shape if isinstance(size, str)]
-    return "step of a text" if longest else "example"
+    if not any(isinstance(size, str) for given in entry.inputs for size in given.shape):
+        return "example"
+    if entry.vocabulary is None:
+        return "character of a text"
+    return {"words": "word of a text", "wordpiece": "piece of a text"}[entry.tokenizer]
 
 
 def _many(count: int) -> str:
@@ -124,11 +129,16 @@ def _many(count: int) -> str:
 
 
 def _beside(entry: Entry) -> str:
-    return "; ".join(f"{anchor.method} {_reached(anchor)}" for anchor in entry.anchors)
+    return "; ".join(f"{anchor.method} {_reached(entry, anchor)}" for anchor in entry.anchors)
 
 
-def _reached(anchor: Anchor) -> str:
-    return METRICS[anchor.metric].write(anchor.value)
+def _reached(entry: Entry, anchor: Anchor) -> str:
+    """The anchor's figure, as the claim that it stands beside; of another metric with its name."""
+    record = entry.weights_of() if entry.pretrained else None
+    if record is None or anchor.metric not in record.metrics:
+        metric = METRICS[anchor.metric]
+        return f"{metric.title} {metric.write(anchor.value)}"
+    return _metric(anchor.metric, record).write(anchor.value)
 
 
 def _source(anchor: Anchor) -> str:
@@ -137,11 +147,19 @@ def _source(anchor: Anchor) -> str:
 
 def _mean(name: str, record: Weights) -> str:
     """Mean and standard deviation over the seeds."""
-    write, values = METRICS[name].write, record.seeds.metrics[name]
+    write, values = _metric(name, record).write, record.seeds.metrics[name]
     if len(values) == 1:
         return f"{write(values[0])} (1 seed)"
     deviation = statistics.stdev(values)
     return f"{write(statistics.mean(values))} ± {write(deviation)} ({len(values)} seeds)"
+
+
+def _metric(name: str, record: Weights) -> Metric:
+    """The metric; with two more digits where its seeds differ by less than it shows."""
+    metric, values = METRICS[name], record.seeds.metrics[name]
+    if len(values) == 1 or re.search("[1-9]", metric.write(statistics.stdev(values))):
+        return metric
+    return replace(metric, form=re.sub(r"\d", lambda digits: str(int(digits[0]) + 2), metric.form))
 
 
 def _markdown(rows: list[tuple[str, ...]]) -> str:

@@ -1,0 +1,96 @@
+"""The cards of the zoo: what their tables say, and that each says how to have it again."""
+
+import importlib
+import sys
+
+import helpers
+import msgspec
+import pytest
+
+from keras_fm import registry
+from keras_fm.entry import Anchor
+
+PRETRAINED = registry.list_models(pretrained=True)
+
+
+@pytest.fixture
+def tools(monkeypatch):
+    """Imports one of the tools."""
+    monkeypatch.syspath_prepend(str(helpers.ROOT / "tools"))
+    yield importlib.import_module
+    for name in ("write_cards", "baselines"):
+        sys.modules.pop(name, None)
+
+
+def lines(table):
+    """The values of a card's table by what they are of."""
+    return dict(line.strip("| \n").split(" | ", 1) for line in table.splitlines())
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_a_card_says_how_to_have_it_again(name):
+    card = " ".join((helpers.ROOT / "zoo" / name / "README.md").read_text("utf-8").split())
+    for command in (
+        f"keras-fm verify {name}",
+        f"keras-fm train {name} --seed 0",
+        f"tensorboard --logdir zoo/{name}/weights",
+        f"keras-fm export {name} exports/{name}",
+    ):
+        assert f"`{command}`" in card, f"zoo/{name}/README.md has no `{command}`"
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "count"),
+    [
+        ("linear_regression", "example", "92"),
+        ("cifar_cnn", "example", "236.4 million"),
+        ("char_lstm", "character of a text", "6.9 million"),
+        ("lstm", "word of a text", "1.6 million"),
+        ("mini_bert", "piece of a text", "6.3 million"),
+    ],
+)
+def test_a_card_says_what_its_flops_are_of(tools, name, of, count):
+    claims = lines(tools("write_cards").card_table(registry.info(name)))
+    assert claims[f"FLOPs for one {of}"] == count
+
+
+def test_figures_have_the_digits_in_which_the_seeds_differ(tools):
+    table = tools("write_cards").card_table
+    claims = lines(table(registry.info("linear_regression")))
+    assert claims["RMSE of the log, mean over seeds"] == "0.136561 ± 0.000004 (3 seeds)"
+    assert claims["RMSE of the log, of the stored file"] == "0.136564"
+    assert claims["Beside it: least squares of the same columns"].startswith("0.136551, ")
+    assert claims["Mean absolute error, of the stored file"] == "441.69"
+    assert lines(table(registry.info("mlp")))["RMSE of the log, of the stored file"] == "0.0874"
+
+
+def test_an_anchor_of_another_metric_says_of_which(tools):
+    entry = registry.info("cifar_cnn_basic")
+    anchors = [
+        Anchor(method="a", metric=metric, value=0.5, source="b") for metric in ("fid", "accuracy")
+    ]
+    entry = msgspec.structs.replace(entry, anchors=anchors)
+    assert tools("write_cards")._beside(entry) == "a FID 0.5; a 50.00%"
+
+
+def test_reviews_have_one_baseline(tools):
+    baselines = tools("baselines").BASELINES
+    assert baselines["mini_bert"] is baselines["lstm"]
+
+
+@pytest.mark.parametrize("name", ["lstm", "mlp"])
+def test_a_baseline_says_what_it_wants(tools, name, monkeypatch, capsys):
+    baselines = tools("baselines")
+    monkeypatch.setattr(baselines, "find_spec", lambda module: None)
+    monkeypatch.setattr(sys, "argv", ["baselines", name])
+    with pytest.raises(SystemExit):
+        baselines.main()
+    assert 'scikit-learn: pip install ".[baselines]"' in capsys.readouterr().err
+
+
+def test_tensorboard_finds_the_points_that_ship():
+    configs = [*(helpers.ROOT / "zoo").glob("*/weights/*.logs/**/projector_config.pbtxt")]
+    assert configs
+    for config in configs:
+        assert [*config.parent.glob("events.out.tfevents.*")], f"no event file beside {config}"
+        assert (config.parent / "embeddings.tsv").is_file(), config
