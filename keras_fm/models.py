@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_fm import archive, registry, saved, store, tasks
 from keras_fm import weights as weights_files
@@ -49,7 +50,8 @@ def get(
         >>> model = keras_fm.get("cifar_cnn")
         >>> model.predict(images)  # uint8 or float, [batch, 32, 32, 3], 0..255
     """
-    if num_classes is not None and (not isinstance(num_classes, int) or num_classes < 2):
+    whole = (int, np.integer)
+    if num_classes is not None and (not isinstance(num_classes, whole) or num_classes < 2):
         raise InvalidInputError(f"num_classes is a whole number from 2; received {num_classes!r}")
     if saved.is_model(name):
         if weights != "default" or overrides:

@@ -14,6 +14,13 @@ from keras_fm.identity import identify
 sys.path.insert(0, str(Path(__file__).with_name("faults")))
 from faulty_server import Fault, serving
 
+SHIPPED = {
+    f"{name}.{tag}"
+    for name in registry.list_models()
+    for tag, record in registry.info(name).weights.items()
+    if (registry.find(name)[0].path / record.file).is_file()
+}
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
@@ -239,6 +246,25 @@ def test_num_classes_replaces_the_head_alone(tiny_net, model, file, count):
 def test_num_classes_is_a_whole_number_from_2(given):
     with pytest.raises(InvalidInputError, match=f"received {given!r}"):
         models.get("cifar_cnn_basic", weights=None, num_classes=given)
+
+
+def test_num_classes_may_be_counted_with_numpy(tiny_net, file):
+    assert get(file, num_classes=np.array([0, 3]).max() + 1).output_shape == (None, 4)
+
+
+@pytest.mark.skipif("mini_bert.mlm" not in SHIPPED, reason="its weights don't ship")
+def test_a_new_head_of_mini_bert_is_on_the_body_of_its_pretraining():
+    first, tuned = models.get("mini_bert.mlm"), models.get("mini_bert")
+    for count in (2, 4):
+        fresh = models.get("mini_bert", num_classes=count)
+        body = {layer.name for layer in fresh.layers if layer.weights} - models.head_of(fresh)
+        assert body, "nothing is compared"
+        for name in body:
+            given, taken, other = (
+                model.get_layer(name).get_weights() for model in (first, fresh, tuned)
+            )
+            assert all(map(np.array_equal, given, taken)), name
+            assert not all(map(np.array_equal, other, taken)), name
 
 
 def test_an_unknown_argument_names_its_neighbour(tiny_net):
