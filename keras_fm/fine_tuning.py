@@ -59,7 +59,8 @@ def fine_tune(
     """Trains a pretrained model on, for the classes or the quantity in a user's data.
 
     Args:
-        name_or_model: a model's name, a run directory, a `.keras` file, or a model.
+        name_or_model: a model's name, a run directory, a `.keras` file, or a model. "mini_bert"
+            goes on from what it knows of sentiment, "mini_bert.mlm" from its pretraining alone.
         data: what to learn from.
             Images: a folder with a folder of JPEG, PNG, GIF or BMP files for each class.
             Texts: a CSV file, or a folder with a folder of `.txt` files for each class.

@@ -43,11 +43,12 @@ def read_complete(path: Path) -> dict[str, Any]:
     """
     about = read(path)
     if not is_complete(path):
-        verb = "fine-tune" if about.get("strategy") else "train"
-        fine = verb == "fine-tune" and about["start"] != "random"
+        command = f"train {about['model']}"
+        if about.get("strategy"):
+            start = about["model"] if about["start"] == "random" else about["start"]
+            command = f"fine-tune {start} DATA"
         raise RunError(
-            f"the training in {path} did not end; go on with it: keras-fm {verb} "
-            f"{about['start'] if fine else about['model']} "
-            f"{'DATA ' * (verb == 'fine-tune')}--run-dir {path} --resume"
+            f"the training in {path} did not end; go on with it: keras-fm {command} "
+            f"--run-dir {path} --resume"
         )
     return about

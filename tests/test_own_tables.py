@@ -7,9 +7,10 @@ import pytest
 import tensorflow as tf
 
 from keras_fm import data, evaluating, exporting, models, pipelines, registry, runs, tasks, training
-from keras_fm.data import own_tables
+from keras_fm.data import own_tables, raw_rows
 from keras_fm.data.own import Source
 from keras_fm.errors import DataError, DataWarning, InvalidInputError, RunError
+from keras_fm.identity import identify
 from keras_fm.learning import lessons, monitoring
 
 NAN = float("nan")
@@ -52,6 +53,7 @@ def test_a_model_learns_from_a_users_table(own, tmp_path, model):
     assert run.metrics["accuracy"] > 0.9 > 0.75 > run.baseline["accuracy"] > 0.5
     report = run.report()
     for part in ("'id' was left out", "'country' was left out", "1 rows without 'rating'",
+                 f"auc {run.metrics['auc']:.4f}", "auc 0.5000",
                  "without a look at the inputs: accuracy"):  # fmt: skip
         assert part in report
 
@@ -374,9 +376,20 @@ def test_tables_of_scikit_learn(tmp_path, name, least):
     frame = bunch.frame.assign(target=bunch.target_names[bunch.target])
     rows = frame.sample(frac=1, random_state=0)
     learned, asked = rows[:-40], rows[-40:]
-    run = training.train("mlp", data=learned, target="target", epochs=30, run_dir=tmp_path / "run")
+    run = training.train("mlp", data=learned, target="target", epochs=10, run_dir=tmp_path / "run")
     scores = evaluating.evaluate(run.model, data=asked, target="target")
     assert scores["accuracy"] > least > 0.75 > run.baseline["accuracy"]
     assert ("auc" in scores) == (name == "breast_cancer")
     (answer,) = pipelines.pipeline(run.model)(asked.drop(columns="target")[:1])
     assert set(answer["probabilities"]) == set(bunch.target_names)
+    version = exporting.export(run.model, tmp_path / "export")
+    served = tf.saved_model.load(str(version)).signatures["serving_default"]
+    columns = {name: tf.constant(cells, tf.float32) for name, cells in _raw(run, asked).items()}
+    found = served(**columns)["label"].numpy()
+    assert (found == asked["target"].to_numpy().astype(bytes)).mean() == scores["accuracy"]
+
+
+def _raw(run, frame):
+    """A frame's columns by the names that a served model has for them."""
+    plain = raw_rows.plain_names(identify(run.model).inputs)
+    return {plain[name]: frame[name] for name in plain}

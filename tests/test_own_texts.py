@@ -68,6 +68,13 @@ def test_missing_texts_and_labels_are_counted(reviews):
     assert (identity.labels, len(examples)) == (("3", "4", "5"), 12)
 
 
+def test_a_text_that_is_missing_with_its_label_is_of_no_class(reviews):
+    reviews.write_text(reviews.read_text() + "12,,\n")
+    with pytest.warns(DataWarning):
+        _, _, notes = learn(reviews, text="body", target="stars")
+    assert not [note for note in notes if "without any example" in note]
+
+
 def test_a_folder_of_texts(tmp_path):
     for label, text in WORDS.items():
         (tmp_path / label).mkdir()

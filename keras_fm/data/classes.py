@@ -90,6 +90,20 @@ def place(given: Given, known: Sequence[str]) -> Classes:
     return Classes(tuple(known), _places(values, known, given.origin), kept)
 
 
+def tell_gone(given: Given, rest: Given) -> None:
+    """Tells of classes that no example of the `rest` has: none of theirs could be read."""
+    before, after = (
+        {str(value) for value in _plain_targets(each) if value is not None}
+        for each in (given, rest)
+    )
+    gone = sorted(before - after)
+    if gone:
+        given.notes.warn(
+            f"{len(gone)} class{'es' * (len(gone) > 1)} without any example that can be read, such "
+            f"as {gone[0]!r}: the model does not learn of it"
+        )
+
+
 def imbalance(labels: Sequence[str], targets: np.ndarray) -> str:
     """The sentence on classes that are far from equally common, or nothing."""
     counts = np.bincount(targets, minlength=len(labels))
@@ -111,14 +125,7 @@ def balanced(labels: Sequence[str], targets: np.ndarray) -> dict[int, float]:
 
 def _values(given: Given) -> tuple[list[Any], np.ndarray]:
     """The targets as names or whole numbers, without those that are missing."""
-    import pandas as pd
-
-    raw = _one_each(given)
-    missing_ones = pd.isna(pd.Series(list(raw), dtype=object))  # also of pandas' own kinds
-    plain = [
-        None if no_value else _plain(value, given.origin)
-        for value, no_value in zip(raw, missing_ones, strict=True)
-    ]
+    plain = _plain_targets(given)
     kept = np.array([value is not None for value in plain])
     missing = len(plain) - int(kept.sum())
     if missing == len(plain):
@@ -134,6 +141,18 @@ def _values(given: Given) -> tuple[list[Any], np.ndarray]:
         )
     _tell_mixed(values, given)
     return values, kept
+
+
+def _plain_targets(given: Given) -> list[Any]:
+    """For each example its target as a name or a number, None where it is missing."""
+    import pandas as pd
+
+    raw = _one_each(given)
+    missing = pd.isna(pd.Series(list(raw), dtype=object))  # also of pandas' own kinds
+    return [
+        None if no_value else _plain(value, given.origin)
+        for value, no_value in zip(raw, missing, strict=True)
+    ]
 
 
 def _one_each(given: Given) -> Any:

@@ -136,13 +136,10 @@ def _fitting(given: Given, fit: Fit) -> tuple[np.ndarray, Given]:
     """The inputs that fit the model, and with their targets as they were given."""
     inputs, kept = fit(given)
     targets = [target for target, fits in zip(given.targets, kept, strict=True) if fits]
-    gone = sorted({str(x) for x in given.targets} - {str(x) for x in targets})
-    if gone:
-        given.notes.warn(
-            f"{len(gone)} class{'es' * (len(gone) > 1)} without any example that can be read, such "
-            f"as {gone[0]!r}: the model does not learn of it"
-        )
-    return inputs, replace(given, inputs=inputs, targets=targets)
+    rest = replace(given, inputs=inputs, targets=targets)
+    if not all(kept):
+        classes.tell_gone(given, rest)
+    return inputs, rest
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

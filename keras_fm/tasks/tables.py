@@ -21,8 +21,6 @@ from keras_fm.recipe import Recipe
 from keras_fm.tasks.classification import Classification
 from keras_fm.tasks.task import Endpoint, Endpoints, Task
 
-TWO = 2  # classes have a ROC curve
-
 
 class Table(Task):
     """A model of named columns: float32 numbers, where NaN is missing, and strings."""
@@ -333,7 +331,7 @@ class TableClassification(Classification, Table):
         return {**known, "auc": 0.5} if self._both_classes_in(held_out) else known
 
     def _both_classes_in(self, examples: Examples) -> bool:
-        return len(self.identity.labels) == len(np.unique(examples.targets)) == TWO
+        return len(self.identity.labels) == len(np.unique(examples.targets)) == 2
 
     def answer(self, model: keras.Model, inputs: Any) -> list[dict[str, Any]]:
         """Labels and probabilities of rows: dicts, a dict of columns, or a CSV file."""
