@@ -15,8 +15,8 @@ TASKS = {
     "image-classification": "image_classification.ImageClassification",
     "image-generation": "image_generation.ImageGeneration",
     "masked-language-modelling": "masked_language_modelling.MaskedLanguageModelling",
-    "table-classification": "tables.TableClassification",
-    "table-regression": "tables.TableRegression",
+    "table-classification": "table_classification.TableClassification",
+    "table-regression": "table_regression.TableRegression",
     "text-classification": "text_classification.TextClassification",
     "text-generation": "text_generation.TextGeneration",
 }
