@@ -38,6 +38,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
     average stays at each step.
     hide_cells: the share of a table's cells that a training hides, so that it learns to do without.
     hide_words: the same of a text's words.
+    adversarial: how far the words' vectors of a text are moved against the model, which learns it
+    so moved, too: a multiple of the usual size of their numbers. 0: not at all.
     window: characters, words or pieces of a text that a model learns from at once; long_window: the
     same from the fraction `long_from` of each cycle's epochs on (0: no longer ones), fewer at once.
     clip_norm: the longest gradient, over all weights; longer ones are scaled down to it. 0: any.
@@ -77,6 +79,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     moving_average: BelowOne = 0.0
     hide_cells: BelowOne = 0.0
     hide_words: BelowOne = 0.0
+    adversarial: Annotated[float, Meta(ge=0.0)] = 0.0
     window: NotNegative = 0
     long_window: NotNegative = 0
     long_from: BelowOne = 0.9
@@ -95,6 +98,11 @@ class Recipe(Struct, frozen=True, kw_only=True):
             raise ValueError(
                 "field 'lora_rank': expected a rank from 1 where learns is \"adapters\", else 0; "
                 f"received {self.lora_rank} and learns = {self.learns!r}"
+            )
+        if self.adversarial and self.learns == "head":
+            raise ValueError(
+                "field 'adversarial': expected 0.0 where learns is \"head\", which sees no words; "
+                f"received {self.adversarial}"
             )
         if self.cycles > 1 and self.schedule == "constant":
             raise ValueError(f"field 'cycles': 'constant' has none; received {self.cycles}")

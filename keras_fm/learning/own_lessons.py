@@ -20,7 +20,7 @@ _OF_HEAD = f"{HEAD}."  # in front of a field of the recipe
 RECIPES = Path(__file__).parents[1] / "recipes"
 
 # Of the last stage alone, where no stage is named.
-_LAST_ALONE = {"learning_rate", "learns", "lora_rank", "lora_alpha"}
+_LAST_ALONE = {"adversarial", "learning_rate", "learns", "lora_rank", "lora_alpha"}
 _SHARE = 5  # a fifth validates
 _STEPS = 16  # at least so many an epoch, unless a batch would be smaller than
 _SMALLEST = 8

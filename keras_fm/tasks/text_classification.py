@@ -15,6 +15,7 @@ from keras_fm.data.own import Given, Source
 from keras_fm.data.text_batches import TextBatches, pad
 from keras_fm.errors import InvalidInputError, UnknownNameError
 from keras_fm.identity import Identity
+from keras_fm.learning.shifting import ShiftedTexts
 from keras_fm.recipe import Recipe
 from keras_fm.tasks import words
 from keras_fm.tasks.classification import Classification
@@ -80,6 +81,11 @@ class TextClassification(Classification):
     def held_out(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
         """Padded texts `[examples, longest]`, and one-hot labels."""
         return self.encode(examples).inputs, self.one_hot(examples)
+
+    def learner(self, model: keras.Model, recipe: Recipe, steps: int) -> keras.Model:
+        """The model, or what moves its words against it."""
+        learns = ShiftedTexts(model, recipe.adversarial) if recipe.adversarial else model
+        return super().learner(learns, recipe, steps)
 
     def read_rows(self, model: keras.Model, rows: np.ndarray) -> np.ndarray:
         """What a model answers to texts in numbers, `[texts, width]`.

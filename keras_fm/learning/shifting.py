@@ -1,0 +1,84 @@
+"""Adversarial training of texts: each is learned as it is, and shifted against the model.
+
+Source: Miyato, Dai and Goodfellow 2016, "Adversarial Training Methods for Semi-Supervised Text
+Classification" (arXiv:1605.07725).
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_fm.errors import KerasFmError
+
+WORDS = "words"  # the layer from numbers to vectors
+
+
+class ShiftedTexts(keras.Model):
+    """What `fit` trains in place of a classifier of texts, whose weights are its own.
+
+    In each step it finds in which direction the words' vectors of each text would have to move for
+    the loss to rise fastest, moves them a little that way, and learns both. So it can't rely on
+    what so small a step turns round: it learns less by heart, in twice the time.
+
+    Args:
+        model: `text_ids` to logits, with one layer `WORDS`, which is called once.
+        distance: how far a text moves, all its vectors taken as one, in units of the root mean
+            square of a vector's numbers.
+
+    Raises:
+        KerasFmError: Keras runs on another backend than TensorFlow.
+    """
+
+    def __init__(self, model: keras.Model, distance: float) -> None:
+        if keras.backend.backend() != "tensorflow":
+            raise KerasFmError(
+                f"adversarial = {distance} is for the TensorFlow backend alone (it takes the slope "
+                f"of the words' vectors in each step); this is the {keras.backend.backend()} "
+                "backend. Run it with KERAS_BACKEND=tensorflow, or set adversarial=0"
+            )
+        super().__init__(name=f"{model.name}_shifted")
+        self.model = model
+        self.words = model.get_layer(WORDS)
+        self.rest = keras.Model([self.words.output, model.input], model.output)
+        self.distance = distance
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """What the classifier answers."""
+        return self.model(inputs, training=training)
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One step on texts `[batch, length]` and labels; its figures are of them unmoved."""
+        import tensorflow as tf
+
+        text_ids, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
+        variables = self.trainable_variables
+
+        def learn(shift: Any) -> tuple[Any, Any, Any, list[Any]]:
+            with tf.GradientTape() as tape:
+                vectors = self.words(text_ids) + shift
+                logits = self.rest([vectors, text_ids], training=True)
+                loss = self.compute_loss(text_ids, labels, logits, weight, training=True)
+            slope, *slopes = tape.gradient(loss, [vectors, *variables])
+            # The words' own are slices, which have no sum.
+            return logits, loss, slope, [tf.convert_to_tensor(each) for each in slopes]
+
+        logits, loss, slope, as_it_is = learn(0.0)
+        *_, shifted = learn(self._shift(slope))
+        means = [(one + other) / 2 for one, other in zip(as_it_is, shifted, strict=True)]
+        self.optimizer.apply(means, variables)
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(loss)
+            else:
+                metric.update_state(labels, logits)
+        return self.get_metrics_result()
+
+    def _shift(self, slope: Any) -> Any:
+        """Along the slope of each text, `[batch, length, width]`."""
+        along = ops.cast(slope, "float32")
+        length = ops.sqrt(ops.sum(ops.square(along), axis=(1, 2), keepdims=True))
+        vectors = ops.cast(self.words.embeddings, "float32")
+        unit = ops.sqrt(ops.mean(ops.square(vectors)))
+        return ops.cast(self.distance * unit * along / (length + 1e-12), slope.dtype)
