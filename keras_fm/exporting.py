@@ -11,7 +11,8 @@ import keras
 import tensorflow as tf
 
 from keras_fm import registry, runs, tasks, weights
-from keras_fm.errors import InvalidInputError, KerasFmError
+from keras_fm.backend import need_tensorflow
+from keras_fm.errors import InvalidInputError
 from keras_fm.identity import identify
 from keras_fm.serving import bundle, inference
 from keras_fm.serving import warmup as warming
@@ -58,11 +59,7 @@ def export(
             aim; nothing to quantise.
         KerasFmError: Keras runs on another backend than TensorFlow.
     """
-    if keras.backend.backend() != "tensorflow":
-        raise KerasFmError(
-            f"a SavedModel is written by the TensorFlow backend; this is the "
-            f"{keras.backend.backend()} backend. Run it with KERAS_BACKEND=tensorflow"
-        )
+    need_tensorflow("a SavedModel is written by")
     if optimize_for not in get_args(OptimizeFor):
         raise InvalidInputError(
             f"optimize_for is one of {', '.join(get_args(OptimizeFor))}; received {optimize_for!r}"

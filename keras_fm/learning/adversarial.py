@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_fm.errors import KerasFmError
+from keras_fm.backend import need_tensorflow
 
 # The penalty is taken on this part of each batch: the same mean, at an eighth of the price.
 _PENALISED = 8
@@ -31,12 +31,8 @@ class Adversaries(keras.Model):
     """
 
     def __init__(self, generator: keras.Model, discriminator: keras.Model) -> None:
-        if keras.backend.backend() != "tensorflow":
-            raise KerasFmError(
-                f"{generator.name} is trained by the TensorFlow backend alone (two losses on one "
-                f"gradient tape); this is the {keras.backend.backend()} backend. Run it with "
-                "KERAS_BACKEND=tensorflow"
-            )
+        # Two losses on one gradient tape.
+        need_tensorflow(f"{generator.name} is trained by")
         super().__init__(name=f"{generator.name}_adversaries")
         self.average = generator
         self.generator = keras.models.clone_model(generator)

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_fm.errors import KerasFmError
+from keras_fm.backend import need_tensorflow
 
 WORDS = "words"  # the layer from numbers to vectors
 
@@ -31,12 +31,8 @@ class ShiftedTexts(keras.Model):
     """
 
     def __init__(self, model: keras.Model, distance: float) -> None:
-        if keras.backend.backend() != "tensorflow":
-            raise KerasFmError(
-                f"adversarial = {distance} is for the TensorFlow backend alone (it takes the slope "
-                f"of the words' vectors in each step); this is the {keras.backend.backend()} "
-                "backend. Run it with KERAS_BACKEND=tensorflow, or set adversarial=0"
-            )
+        # The slope of the words' vectors, in each step.
+        need_tensorflow(f"adversarial = {distance} is learned by", ", or set adversarial=0")
         super().__init__(name=f"{model.name}_shifted")
         self.model = model
         self.words = model.get_layer(WORDS)

@@ -12,11 +12,12 @@ import numpy as np
 import tensorflow as tf
 
 from keras_fm import data, generating
+from keras_fm.backend import need_tensorflow
 from keras_fm.data import Examples, texts
 from keras_fm.data.own import Source
 from keras_fm.data.text_batches import TextWindows
 from keras_fm.data.texts import Measuring
-from keras_fm.errors import DataError, InvalidInputError, KerasFmError, UnknownNameError
+from keras_fm.errors import DataError, InvalidInputError, UnknownNameError
 from keras_fm.generating import CharacterTables
 from keras_fm.identity import Identity
 from keras_fm.recipe import Recipe
@@ -175,11 +176,7 @@ class TextGeneration(Task):
         """
         prompts = [inputs] if isinstance(inputs, str) else list(inputs)
         _check_options(prompts, length, temperature, seed)
-        if keras.backend.backend() != "tensorflow":
-            raise KerasFmError(
-                f"text is written by the TensorFlow backend; this is the "
-                f"{keras.backend.backend()} backend. Run it with KERAS_BACKEND=tensorflow"
-            )
+        need_tensorflow("text is written by")
         seeds = [(seed + row) % (LARGEST_SEED + 1) for row in range(len(prompts))]
         written = self.writer(model)(
             # A lone surrogate has no UTF-8: it becomes bytes that count as unknown.
