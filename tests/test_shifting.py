@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from keras_fm import models, registry, runs, tasks, training
-from keras_fm.errors import KerasFmError, SchemaError
+from keras_fm.errors import InvalidInputError, KerasFmError, SchemaError
 from keras_fm.learning.shifting import ShiftedTexts
 
 pytestmark = pytest.mark.usefixtures("tiny_reader")
@@ -88,6 +88,12 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_end(tmp_path, stop_at):
 def test_a_head_alone_has_no_words_to_move():
     with pytest.raises(SchemaError, match=r'adversarial.*learns is "head".*received 2.0'):
         helpers.recipe().override(learns="head", adversarial=2.0)
+
+
+def test_a_model_that_looks_up_its_words_twice_is_named():
+    model = models.get("lstm", weights=None)
+    with pytest.raises(InvalidInputError, match=r"adversarial = 2.0.*one place; lstm does not"):
+        ShiftedTexts(model, 2.0)
 
 
 def test_another_backend_says_what_to_do(monkeypatch):

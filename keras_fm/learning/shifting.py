@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from keras_fm.backend import need_tensorflow
+from keras_fm.errors import InvalidInputError
 
 WORDS = "words"  # the layer from numbers to vectors
 
@@ -27,6 +28,7 @@ class ShiftedTexts(keras.Model):
             square of a vector's numbers.
 
     Raises:
+        InvalidInputError: the model has no such layer, or calls it more than once.
         KerasFmError: Keras runs on another backend than TensorFlow.
     """
 
@@ -35,8 +37,15 @@ class ShiftedTexts(keras.Model):
         need_tensorflow(f"adversarial = {distance} is learned by", ", or set adversarial=0")
         super().__init__(name=f"{model.name}_shifted")
         self.model = model
-        self.words = model.get_layer(WORDS)
-        self.rest = keras.Model([self.words.output, model.input], model.output)
+        try:
+            self.words = model.get_layer(WORDS)
+            # Keras knows the first output of a layer: without the others no logits come of it.
+            self.rest = keras.Model([self.words.output, model.input], model.output)
+        except ValueError:
+            raise InvalidInputError(
+                f"adversarial = {distance} is for models that look up their words in one place; "
+                f"{model.name} does not: leave it out"
+            ) from None
         self.distance = distance
         self.built = True
 
