@@ -62,12 +62,16 @@ def test_texts_are_padded_behind():
     assert padded.tolist() == [[2, 2, 2, *[0] * 13], [3, *[0] * 15]]
 
 
-def test_texts_of_like_length_come_together_and_each_once():
+@pytest.mark.parametrize("parts", [1, 4])
+def test_texts_of_like_length_come_together_and_each_once(parts):
     random = np.random.default_rng(0)
     lengths = random.integers(1, 400, 640)
-    made = TextBatches(rows(*lengths), np.arange(640), recipe=helpers.recipe(batch_size=32), seed=0)
+    recipe = helpers.recipe(batch_size=32, parts=parts)
+    made = TextBatches(rows(*lengths), np.arange(640), recipe=recipe, seed=0)
+    assert len(made) == 20 // parts
     seen, padding = [], 0
-    for step in range(len(made)):
+    for epoch, step in np.ndindex(parts, len(made)):
+        made.epoch = epoch
         numbers, targets = made[step]
         assert (numbers.max(axis=1) == targets + 2).all()
         assert ((numbers != 0).sum(axis=1) == lengths[targets]).all()
@@ -75,8 +79,9 @@ def test_texts_of_like_length_come_together_and_each_once():
         seen += targets.tolist()
     assert sorted(seen) == list(range(640))
     assert padding < 0.1 * lengths.sum()
+    made.epoch = 0
     first = made[0][1].tolist()
-    made.epoch = 1
+    made.epoch = parts
     assert made[0][1].tolist() != first
 
 

@@ -19,7 +19,7 @@ STEP = 16  # lengths are rounded up to it: fewer different shapes
 class TextBatches(Batches):
     """Batches of (numbers of words `[batch, length]`, int32, targets).
 
-    Each epoch draws the texts in a new order and then puts those of like length together, so that
+    Each visit draws the texts in a new order and then puts those of like length together, so that
     little of a batch is padding. Some words are hidden, as the recipe says, behind the number
     `mask`.
     """
@@ -38,8 +38,9 @@ class TextBatches(Batches):
         self.lengths = np.array([len(row) for row in rows])
 
     def order(self, random: np.random.Generator) -> np.ndarray:
-        """The texts of this epoch: sorted by length in pools, the batches of all pools mixed."""
-        drawn = random.permutation(self.count)[: len(self) * self.batch_size]
+        """The texts of this visit: sorted by length in pools, the batches of all pools mixed."""
+        full = self.recipe.parts * len(self) * self.batch_size
+        drawn = random.permutation(self.count)[:full]
         pools = np.split(drawn, range(POOL * self.batch_size, len(drawn), POOL * self.batch_size))
         inside = [pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools]
         batches = np.concatenate(inside).reshape(-1, self.batch_size)
