@@ -1,4 +1,4 @@
-"""What of keras_fm needs a backend of its own; models, trainings and answers run on any."""
+"""What runs on the TensorFlow backend alone says so here; the models themselves run on any."""
 
 import keras
 

@@ -214,6 +214,7 @@ def _begin(before: keras.Model, lesson: Lesson) -> keras.Model:
     recipe = lesson.recipe
     with precision.policy(precision.resolve(recipe.precision)):
         model = models.build(lesson.room, lesson.identity, **training.any_side(recipe))
+    tasks.of(model).check_recipe(model, recipe)
     head = [model.get_layer(name) for name in models.head_of(model)]
     if any(layer.non_trainable_weights for layer in head):
         training.adapt(model, lesson)  # such as the mean and the variance of a quantity

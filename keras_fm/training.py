@@ -120,6 +120,7 @@ def begin(lesson: Lesson) -> keras.Model:
     keras.utils.set_random_seed(lesson.seed)
     with precision.policy(precision.resolve(lesson.recipe.precision)):
         model = models.build(lesson.room, lesson.identity, **any_side(lesson.recipe))
+    tasks.of(model).check_recipe(model, lesson.recipe)
     adapt(model, lesson)
     return model
 

@@ -3,7 +3,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_fm import data, models, precision, registry, runs, tasks, training
+from keras_fm import data, models, precision, registry, runs, tasks
 from keras_fm.errors import KerasFmError
 from keras_fm.learning.adversarial import Adversaries
 from keras_fm.learning.checkpointing import Checkpoints
@@ -126,16 +126,8 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_end(tmp_path):
     assert int(resumed.optimizer.iterations) == int(whole.optimizer.iterations) == 15
 
 
-def test_a_run_resumes_as_the_zoos_others_do(tmp_path, stop_at):
-    def train(path, **options):
-        return training.train("tiny_gan", data="sample", run_dir=tmp_path / path, **options)
-
-    whole = train("whole", seed=3)
-    stop_at(1)
-    with pytest.raises(KeyboardInterrupt, match="--resume"):
-        train("stopped", seed=3)
-    stop_at(None)
-    resumed = train("stopped", resume=True)
+def test_a_run_resumes_as_the_zoos_others_do(whole_and_resumed):
+    whole, resumed = whole_and_resumed("tiny_gan", 1, seed=3)
     assert helpers.same_weights(whole.model, resumed.model)
     assert resumed.metrics == whole.metrics
     assert helpers.same_weights(runs.open_run(resumed.path).model, resumed.model)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_fm import models, registry, runs, tasks, training
+from keras_fm import data, fine_tuning, models, registry, runs, tasks, training
 from keras_fm.errors import InvalidInputError, KerasFmError, SchemaError
 from keras_fm.learning.shifting import ShiftedTexts
 
@@ -69,19 +69,12 @@ def test_a_step_follows_the_mean_slope_of_both(learner):
         np.testing.assert_allclose(variable.numpy(), old - (one + other) / 2, atol=1e-6)
 
 
-def test_a_training_that_was_stopped_goes_on_to_the_same_end(tmp_path, stop_at):
-    def train(path, **options):
-        return training.train("tiny_reader", data="sample", run_dir=tmp_path / path, **options)
-
-    whole = train("whole", adversarial=2.0)
-    stop_at(1)
-    with pytest.raises(KeyboardInterrupt, match="--resume"):
-        train("stopped", adversarial=2.0)
-    stop_at(None)
-    resumed = train("stopped", resume=True)
+def test_a_training_that_was_stopped_goes_on_to_the_same_end(whole_and_resumed, tmp_path):
+    whole, resumed = whole_and_resumed("tiny_reader", 1, adversarial=2.0)
     assert helpers.same_weights(whole.model, resumed.model)
     assert helpers.same_weights(runs.open_run(resumed.path).model, resumed.model)
-    assert not helpers.same_weights(whole.model, train("plain").model)
+    plain = training.train("tiny_reader", data="sample", run_dir=tmp_path / "plain")
+    assert not helpers.same_weights(whole.model, plain.model)
     assert {"accuracy", "loss", "val_accuracy", "val_loss"} < set(whole.history)
 
 
@@ -90,10 +83,25 @@ def test_a_head_alone_has_no_words_to_move():
         helpers.recipe().override(learns="head", adversarial=2.0)
 
 
-def test_a_model_that_looks_up_its_words_twice_is_named():
-    model = models.get("lstm", weights=None)
-    with pytest.raises(InvalidInputError, match=r"adversarial = 2.0.*one place; lstm does not"):
-        ShiftedTexts(model, 2.0)
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("lstm", r"adversarial = 2.0.*one place; lstm does not"),
+        ("cifar_cnn_basic", r"classifiers of texts, which cifar_cnn_basic is not.*received 2.0"),
+    ],
+)
+def test_what_can_not_learn_so_is_refused_before_anything_is_written(name, complaint, tmp_path):
+    sample = data.sample(registry.info(name).dataset)
+    with pytest.raises(InvalidInputError, match=complaint):
+        training.train(name, data="sample", run_dir=tmp_path / "run", adversarial=2.0)
+    with pytest.raises(InvalidInputError, match=complaint):
+        fine_tuning.fine_tune(
+            name,
+            sample,
+            run_dir=tmp_path / "run",
+            adversarial=2.0,
+        )
+    assert not (tmp_path / "run").exists()
 
 
 def test_another_backend_says_what_to_do(monkeypatch):

@@ -189,17 +189,8 @@ def test_the_model_of_a_run_computes_in_float32(tiny_net, tmp_path, precision):
     ],
     ids=["adam", "triangle"],
 )  # fmt: skip
-def test_a_run_that_was_stopped_goes_on_to_the_same_end(changes, tiny_net, tmp_path, stop_at):
-    def train(path, **options):
-        return training.train("tiny_net", data="sample", run_dir=tmp_path / path, **options)
-
-    whole = train("whole", epochs=4, seed=3, **changes)
-    stop_at(2)
-    with pytest.raises(KeyboardInterrupt, match="--resume"):
-        train("stopped", epochs=4, seed=3, **changes)
-    assert not (tmp_path / "stopped" / "result.json").exists()
-    stop_at(None)
-    resumed = train("stopped", resume=True)
+def test_a_run_that_was_stopped_goes_on_to_the_same_end(changes, tiny_net, whole_and_resumed):
+    whole, resumed = whole_and_resumed("tiny_net", 2, epochs=4, seed=3, **changes)
     assert helpers.same_weights(whole.model, resumed.model)
     assert figures(resumed) == figures(whole)
     assert resumed.metrics == whole.metrics
@@ -208,30 +199,17 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(changes, tiny_net, tmp_p
     }
 
 
-def test_a_resumed_run_drops_what_a_whole_one_does(tiny_net, tmp_path, stop_at):
+def test_a_resumed_run_drops_what_a_whole_one_does(tiny_net, whole_and_resumed):
     code = (tiny_net / "model.py").read_text()
     dropout = '    x = layers.Dropout(0.5, name="dropout")(x)\n    logits ='
     (tiny_net / "model.py").write_text(code.replace("    logits =", dropout))
-
-    def train(path, **options):
-        return training.train("tiny_net", data="sample", run_dir=tmp_path / path, **options)
-
-    whole = train("whole", epochs=3)
+    whole, resumed = whole_and_resumed("tiny_net", 1, epochs=3)
     assert len(set(whole.history["loss"])) == 3
-    stop_at(1)
-    with pytest.raises(KeyboardInterrupt):
-        train("stopped", epochs=3)
-    stop_at(None)
-    assert helpers.same_weights(whole.model, train("stopped", resume=True).model)
+    assert helpers.same_weights(whole.model, resumed.model)
 
 
-def test_a_run_stopped_in_its_first_epoch_starts_again(tiny_net, tmp_path, stop_at):
-    whole = training.train("tiny_net", data="sample", run_dir=tmp_path / "whole")
-    stop_at(0)
-    with pytest.raises(KeyboardInterrupt):
-        training.train("tiny_net", data="sample", run_dir=tmp_path / "stopped")
-    stop_at(None)
-    resumed = training.train("tiny_net", data="sample", run_dir=tmp_path / "stopped", resume=True)
+def test_a_run_stopped_in_its_first_epoch_starts_again(tiny_net, whole_and_resumed):
+    whole, resumed = whole_and_resumed("tiny_net", 0)
     assert helpers.same_weights(whole.model, resumed.model)
     assert len(resumed.history["epoch"]) == 1
 

@@ -73,12 +73,9 @@ class ShiftedTexts(keras.Model):
         *_, shifted = learn(self._shift(slope))
         means = [(one + other) / 2 for one, other in zip(as_it_is, shifted, strict=True)]
         self.optimizer.apply(means, variables)
-        for metric in self.metrics:
-            if metric.name == "loss":
-                metric.update_state(loss)
-            else:
-                metric.update_state(labels, logits)
-        return self.get_metrics_result()
+        [tracked] = (metric for metric in self.metrics if metric.name == "loss")
+        tracked.update_state(loss)
+        return self.compute_metrics(text_ids, labels, logits, weight)
 
     def _shift(self, slope: Any) -> Any:
         """Along the slope of each text, `[batch, length, width]`."""

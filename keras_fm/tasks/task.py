@@ -206,6 +206,14 @@ class Task(ABC):
         )
         return model
 
+    def check_recipe(self, model: keras.Model, recipe: Recipe) -> None:
+        """Raises a `KerasFmError` where the recipe asks of the model what it can't learn by."""
+        if recipe.adversarial:
+            raise InvalidInputError(
+                f"adversarial is for classifiers of texts, which {self.identity.entry.name} is not "
+                f"here: leave it out; received {recipe.adversarial}"
+            )
+
     @abstractmethod
     def measure(
         self, model: keras.Model, examples: Examples, slices: str | None = None

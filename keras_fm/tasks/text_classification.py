@@ -82,6 +82,11 @@ class TextClassification(Classification):
         """Padded texts `[examples, longest]`, and one-hot labels."""
         return self.encode(examples).inputs, self.one_hot(examples)
 
+    def check_recipe(self, model: keras.Model, recipe: Recipe) -> None:
+        """Raises a `KerasFmError` where the words of the model can't be moved against it."""
+        if recipe.adversarial:
+            ShiftedTexts(model, recipe.adversarial)
+
     def learner(self, model: keras.Model, recipe: Recipe, steps: int) -> keras.Model:
         """The model, or what moves its words against it."""
         learns = ShiftedTexts(model, recipe.adversarial) if recipe.adversarial else model
