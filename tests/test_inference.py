@@ -9,8 +9,7 @@ from keras import layers
 from keras_fm import exporting, models, tasks
 from keras_fm.errors import InvalidInputError
 from keras_fm.identity import identify, mark
-from keras_fm.layers import PackedConv2D
-from keras_fm.layers.normalization import FusedBatchNormalization
+from keras_fm.layers import FusedBatchNormalization, PackedConv2D
 from keras_fm.serving import inference
 from keras_fm.serving.c_api import Session
 

@@ -6,15 +6,17 @@ import pytest
 import tensorflow as tf
 
 from keras_fm.layers import (
+    FusedBatchNormalization,
     MaxOverText,
     MeanOfMembers,
     MeanOverText,
     PackedConv2D,
     PiecewiseLinear,
+    QuickLayerNormalization,
     ReverseTexts,
+    RotaryAttention,
 )
-from keras_fm.layers.attention import RotaryAttention, _turn
-from keras_fm.layers.normalization import FusedBatchNormalization, QuickLayerNormalization
+from keras_fm.layers.attention import _turn
 
 
 def maps(batch: int, side: int = 7, channels: int = 6) -> np.ndarray:

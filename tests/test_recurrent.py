@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_fm.layers.recurrent import QuickLSTM
+from keras_fm.layers import QuickLSTM
 
 if keras.backend.backend() != "tensorflow":
     pytest.skip("the quick step is TensorFlow's", allow_module_level=True)

@@ -6,7 +6,7 @@ numbers of characters -> embedding -> LSTM -> LSTM -> logits of the next charact
 import keras
 from keras import layers
 
-from keras_fm.layers.recurrent import QuickLSTM
+from keras_fm.layers import QuickLSTM
 
 
 def build(

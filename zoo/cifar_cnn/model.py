@@ -10,9 +10,8 @@ import numpy as np
 from keras import layers
 
 from keras_fm.data import Examples
-from keras_fm.layers import PackedConv2D
+from keras_fm.layers import FusedBatchNormalization, PackedConv2D
 from keras_fm.layers.initializers import PassThrough
-from keras_fm.layers.normalization import FusedBatchNormalization
 
 # Of CIFAR-10's training images, by channel, 0..255.
 MEAN = np.array([125.3, 123.0, 113.9], "float32")

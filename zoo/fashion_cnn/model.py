@@ -8,9 +8,8 @@ from typing import Any
 import keras
 from keras import layers
 
-from keras_fm.layers import PackedConv2D
+from keras_fm.layers import FusedBatchNormalization, PackedConv2D
 from keras_fm.layers.initializers import PassThrough
-from keras_fm.layers.normalization import FusedBatchNormalization
 
 # Of the training images, 0..255.
 MEAN, DEVIATION = 72.94, 90.02

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from keras_fm.layers.normalization import FusedBatchNormalization
+from keras_fm.layers import FusedBatchNormalization
 
 
 def build(num_classes: int = 10, latent_width: int = 64) -> keras.Model:

@@ -11,8 +11,7 @@ import keras
 from keras import layers
 
 from keras_fm.data import Examples, word_vectors
-from keras_fm.layers import MaxOverText, ReverseTexts
-from keras_fm.layers.recurrent import QuickLSTM
+from keras_fm.layers import MaxOverText, QuickLSTM, ReverseTexts
 
 
 def build(

@@ -16,9 +16,7 @@ import keras
 from keras import layers, ops
 
 from keras_fm.data import Examples, word_vectors
-from keras_fm.layers import MeanOverText
-from keras_fm.layers.attention import RotaryAttention
-from keras_fm.layers.normalization import QuickLayerNormalization
+from keras_fm.layers import MeanOverText, QuickLayerNormalization, RotaryAttention
 
 PADDING = 0
 
