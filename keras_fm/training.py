@@ -156,7 +156,7 @@ def fit(
         learns, batches = model, plain
     learner = task.learner(learns, recipe, steps=len(batches) * recipe.epochs)
     checkpoints = Checkpoints(path / "checkpoints")
-    stopping = _stopping(learner, recipe, held_out, task.at_once, checkpoints.folder)
+    stopping = _stopping(learner, recipe, held_out, checkpoints.folder)
     first, last = checkpoints.restore(learner), recipe.epochs
     if not all(each.go_on(runs.read_history(path / "history.csv")[:first]) for each in stopping):
         last = first
@@ -165,7 +165,6 @@ def fit(
         initial_epoch=first,
         epochs=last,
         validation_data=held_out,
-        validation_batch_size=task.at_once,
         class_weight=task.class_weight(lesson.examples, recipe),
         callbacks=[
             monitoring.FollowEpochs(batches),
@@ -190,17 +189,11 @@ def fit(
     return run
 
 
-def _stopping(
-    learner: keras.Model, recipe: Recipe, held_out: Any, at_once: int, folder: Path
-) -> list[KeepBest]:
+def _stopping(learner: keras.Model, recipe: Recipe, held_out: Any, folder: Path) -> list[KeepBest]:
     """What ends a training early, where the recipe wants it and there is what to measure."""
     if not recipe.patience or held_out is None:
         return []
-    inputs, targets, *weight = held_out
-    before = learner.evaluate(
-        inputs, targets, at_once, sample_weight=next(iter(weight), None), verbose=0,
-        return_dict=True,
-    )  # fmt: skip
+    before = learner.evaluate(held_out, verbose=0, return_dict=True)
     return [KeepBest(folder, recipe.patience, before["loss"])]
 
 

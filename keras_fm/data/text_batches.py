@@ -152,6 +152,12 @@ def windows(numbers: np.ndarray, length: int) -> np.ndarray:
     return sliding_window_view(numbers, length)
 
 
+def by_length(rows: np.ndarray, size: int) -> list[np.ndarray]:
+    """The places of all rows, of the shortest ones first, in groups of so many."""
+    order = np.argsort([len(row) for row in rows], kind="stable")
+    return [order[first : first + size] for first in range(0, len(rows), size)]
+
+
 def pad(rows: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     """Arrays of numbers as one, int32 `[rows, length]`, `PADDING` behind the shorter ones."""
     longest = max(len(row) for row in rows)

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_fm.data.batches import Batches
+from keras_fm.data.batches import Batches, in_turn
 from keras_fm.learning.lessons import Lesson
 from keras_fm.recipe import Recipe
 from keras_fm.tasks import Task
@@ -30,6 +30,7 @@ def on_features(
     body = body_of(model)
     features = task.features(body, lesson.examples)
     batches = Batches(features, plain.targets, recipe=plain.recipe, seed=plain.seed)
-    if lesson.validation is None or (held_out := task.held_out(lesson.validation)) is None:
+    if lesson.validation is None:
         return head, batches, None
-    return head, batches, (task.features(body, lesson.validation), *held_out[1:])
+    asked = task.features(body, lesson.validation), task.targets(lesson.validation)
+    return head, batches, in_turn(*asked, size=task.at_once)

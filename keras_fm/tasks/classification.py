@@ -66,8 +66,8 @@ class Classification(Task):
         found = classes.place(rest, self.identity.labels)
         return Examples(inputs[found.kept], found.targets, given.origin)
 
-    def one_hot(self, examples: Examples) -> np.ndarray:
-        """The targets as float32 `[examples, classes]`."""
+    def targets(self, examples: Examples) -> np.ndarray:
+        """One-hot labels, float32 `[examples, classes]`."""
         return np.eye(len(self.identity.labels), dtype="float32")[examples.targets]
 
     def class_weight(self, examples: Examples, recipe: Recipe) -> dict[int, float] | None:

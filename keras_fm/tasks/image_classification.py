@@ -58,11 +58,7 @@ class ImageClassification(Classification):
 
     def batches(self, examples: Examples, recipe: Recipe, seed: int) -> Batches:
         """Batches of (uint8 images, one-hot labels), augmented by the recipe."""
-        return AugmentedImages(examples.inputs, self.one_hot(examples), recipe=recipe, seed=seed)
-
-    def held_out(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
-        """The images as they are, and one-hot labels."""
-        return examples.inputs, self.one_hot(examples)
+        return AugmentedImages(examples.inputs, self.targets(examples), recipe=recipe, seed=seed)
 
     def measure(
         self, model: keras.Model, examples: Examples, slices: str | None = None

@@ -13,6 +13,7 @@ from keras import ops
 
 from keras_fm import data, refusing
 from keras_fm.data import Examples, raw_texts, tokenizing, wordpiece
+from keras_fm.data.batches import in_turn
 from keras_fm.data.text_batches import Hiding, MaskedTexts, pad
 from keras_fm.errors import InvalidInputError
 from keras_fm.recipe import Recipe
@@ -73,10 +74,10 @@ class MaskedLanguageModelling(Task):
         hiding = self._hiding(recipe.hide_words)
         return MaskedTexts(rows, hiding, recipe=recipe, seed=seed)
 
-    def held_out(self, examples: Examples) -> tuple[Any, np.ndarray]:
+    def held_out(self, examples: Examples) -> tf.data.Dataset:
         """The windows that `measure` takes."""
         encoded = self.encode(examples)
-        return encoded.inputs, encoded.targets
+        return in_turn(encoded.inputs, encoded.targets, size=self.at_once)
 
     def objective(self, recipe: Recipe) -> dict[str, Any]:
         """Cross-entropy of the hidden pieces (nats)."""
@@ -86,7 +87,8 @@ class MaskedLanguageModelling(Task):
         self, model: keras.Model, examples: Examples, slices: str | None = None
     ) -> dict[str, Any]:
         """`masked_accuracy`: how often the most probable piece is right; and `perplexity`."""
-        inputs, targets = self.held_out(examples)
+        encoded = self.encode(examples)
+        inputs, targets = encoded.inputs, encoded.targets
         loss, right = 0.0, 0.0
         for first in range(0, len(targets), self.at_once):
             some = slice(first, first + self.at_once)

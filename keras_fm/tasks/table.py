@@ -61,11 +61,8 @@ class Table(Task):
 
     def batches(self, examples: Examples, recipe: Recipe, seed: int) -> Batches:
         """Batches of encoded columns, some cells hidden, and the targets that the model learns."""
-        return HiddenCells(*self.held_out(examples), recipe=recipe, seed=seed)
-
-    @abstractmethod
-    def held_out(self, examples: Examples) -> tuple[Any, np.ndarray]:
-        """Encoded columns and the targets that the model learns."""
+        columns = self.encode(examples).inputs
+        return HiddenCells(columns, self.targets(examples), recipe=recipe, seed=seed)
 
     def learn_from(
         self, source: Source, seed: int, *, going_on: bool = False

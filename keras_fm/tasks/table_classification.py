@@ -26,10 +26,6 @@ class TableClassification(Classification, Table):
         """Raises a `DataError` where a target is not the index of a label."""
         self.check_labels(examples)
 
-    def held_out(self, examples: Examples) -> tuple[Any, np.ndarray]:
-        """Encoded columns and one-hot labels."""
-        return self.encode(examples).inputs, self.one_hot(examples)
-
     def measure(
         self, model: keras.Model, examples: Examples, slices: str | None = None
     ) -> dict[str, Any]:

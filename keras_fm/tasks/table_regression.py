@@ -44,9 +44,9 @@ class TableRegression(Table):
                 f"{(targets <= 0).sum()} targets are not above 0"
             )
 
-    def held_out(self, examples: Examples) -> tuple[Any, np.ndarray]:
-        """Encoded columns and float32 targets."""
-        return self.encode(examples).inputs, np.asarray(examples.targets, "float32")
+    def targets(self, examples: Examples) -> np.ndarray:
+        """The quantities, float32 `[examples]`."""
+        return np.asarray(examples.targets, "float32")
 
     def objective(self, recipe: Recipe) -> dict[str, Any]:
         """Mean squared error, of the logarithm where the target says so."""

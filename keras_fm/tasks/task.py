@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras_fm import data, refusing
 from keras_fm.attribution import Attribution
 from keras_fm.data import Examples
-from keras_fm.data.batches import Batches
+from keras_fm.data.batches import Batches, in_turn
 from keras_fm.data.own import Source
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.identity import Identity
@@ -181,13 +181,17 @@ class Task(ABC):
     def batches(self, examples: Examples, recipe: Recipe, seed: int) -> Batches:
         """Training batches of the examples."""
 
-    @abstractmethod
-    def held_out(self, examples: Examples) -> tuple[Any, ...] | None:
-        """Inputs and targets as the compiled model takes them, for `fit`'s validation.
+    def targets(self, examples: Examples) -> np.ndarray:
+        """What the compiled model is to answer to each example."""
+        return np.asarray(examples.targets)
+
+    def held_out(self, examples: Examples) -> tf.data.Dataset | None:
+        """Batches of (inputs, targets) as the compiled model takes them, for `fit`'s validation.
 
         And where not every answer counts, the weight of each. None where there is nothing that an
         epoch could be measured on quickly.
         """
+        return in_turn(self.encode(examples).inputs, self.targets(examples), size=self.at_once)
 
     @abstractmethod
     def objective(self, recipe: Recipe) -> dict[str, Any]:

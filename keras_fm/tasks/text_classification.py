@@ -12,7 +12,7 @@ from keras_fm.attribution import Attribution
 from keras_fm.data import Examples, own_texts, raw_texts, tokenizing
 from keras_fm.data.batches import Batches
 from keras_fm.data.own import Given, Source
-from keras_fm.data.text_batches import TextBatches, pad
+from keras_fm.data.text_batches import TextBatches, by_length, pad
 from keras_fm.errors import InvalidInputError, UnknownNameError
 from keras_fm.identity import Identity
 from keras_fm.learning.shifting import ShiftedTexts
@@ -76,11 +76,20 @@ class TextClassification(Classification):
         rows = self.rows(examples)
         # A model that learned to fill gaps knows what a hidden piece is.
         mask = words.tokenizer(self.identity).mask
-        return TextBatches(rows, self.one_hot(examples), recipe=recipe, seed=seed, mask=mask)
+        return TextBatches(rows, self.targets(examples), recipe=recipe, seed=seed, mask=mask)
 
-    def held_out(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
-        """Padded texts `[examples, longest]`, and one-hot labels."""
-        return self.encode(examples).inputs, self.one_hot(examples)
+    def held_out(self, examples: Examples) -> tf.data.Dataset:
+        """Texts of like length together, so that little is padding, and one-hot labels."""
+        rows, targets = self.rows(examples), self.targets(examples)
+        groups = by_length(rows, self.at_once)
+        batches = tf.data.Dataset.from_generator(
+            lambda: ((pad(rows[some]), targets[some]) for some in groups),
+            output_signature=(
+                tf.TensorSpec((None, None), tf.int32),
+                tf.TensorSpec((None, *targets.shape[1:]), targets.dtype),
+            ),
+        )
+        return batches.apply(tf.data.experimental.assert_cardinality(len(groups)))
 
     def check_recipe(self, model: keras.Model, recipe: Recipe) -> None:
         """Raises a `KerasFmError` where the words of the model can't be moved against it."""
@@ -93,17 +102,13 @@ class TextClassification(Classification):
         return super().learner(learns, recipe, steps)
 
     def read_rows(self, model: keras.Model, rows: np.ndarray) -> np.ndarray:
-        """What a model answers to texts in numbers, `[texts, width]`.
-
-        Texts of like length are read together, so that little is padding.
+        """What a model answers to texts in numbers, `[texts, width]`; those of like length at once.
 
         Args:
             rows: arrays of numbers, as `rows` makes them.
         """
         answers = np.empty((len(rows), model.output_shape[-1]), np.float32)
-        order = np.argsort([len(row) for row in rows], kind="stable")
-        for first in range(0, len(rows), self.at_once):
-            some = order[first : first + self.at_once]
+        for some in by_length(rows, self.at_once):
             answers[some] = self.predict(model, pad(rows[some]))
         return answers
 

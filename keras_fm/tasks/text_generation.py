@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras_fm import data, generating
 from keras_fm.backend import need_tensorflow
 from keras_fm.data import Examples, texts
+from keras_fm.data.batches import in_turn
 from keras_fm.data.own import Source
 from keras_fm.data.text_batches import TextWindows
 from keras_fm.data.texts import Measuring
@@ -110,10 +111,10 @@ class TextGeneration(Task):
         """Windows of the recipe's size, from another offset in each epoch."""
         return TextWindows(*self._numbers(examples), recipe=recipe, seed=seed)
 
-    def held_out(self, examples: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def held_out(self, examples: Examples) -> tf.data.Dataset:
         """The windows that `measure` takes, and which of their characters count."""
         cut = self._cut(examples)
-        return cut.inputs, cut.targets, cut.scored
+        return in_turn(cut.inputs, cut.targets, cut.scored, size=self.at_once)
 
     def objective(self, recipe: Recipe) -> dict[str, Any]:
         """Cross-entropy of the next character (nats)."""
