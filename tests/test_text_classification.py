@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_fm import data, evaluating, exporting, models, pipelines, runs, tasks, training
+from keras_fm import data, evaluating, exporting, models, pipelines, registry, runs, tasks, training
 from keras_fm.data import Examples
 from keras_fm.data.text_batches import TextBatches, pad
 from keras_fm.errors import DataError, InvalidInputError
@@ -83,6 +83,21 @@ def test_texts_of_like_length_come_together_and_each_once(parts):
     first = made[0][1].tolist()
     made.epoch = parts
     assert made[0][1].tolist() != first
+
+
+def test_each_text_validates_once_beside_others_of_its_length(monkeypatch):
+    task = tasks.of(models.identity_of(registry.find("lstm")[0]))
+    monkeypatch.setattr(task, "at_once", 50)
+    sample = data.sample("imdb_reviews").take(slice(230), "some")
+    asked = task.rows(sample)
+    batches = [(rows.numpy(), targets.numpy()) for rows, targets in task.held_out(sample)]
+    assert [len(targets) for _, targets in batches] == [50, 50, 50, 50, 30]
+    seen = [(row[row != 0].tolist(), target.argmax()) for pair in batches
+            for row, target in zip(*pair, strict=True)]  # fmt: skip
+    given = [(row.tolist(), target) for row, target in zip(asked, sample.targets, strict=True)]
+    assert sorted(seen) == sorted(given)
+    lengths = [len(row) for row in asked]
+    assert sum(rows.size for rows, _ in batches) < 0.7 * len(lengths) * max(lengths)
 
 
 def test_words_are_hidden_and_padding_is_not():
