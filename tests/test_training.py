@@ -13,6 +13,7 @@ from keras_fm import data, models, registry, runs, tasks, training
 from keras_fm.data import Examples
 from keras_fm.errors import DataError, InvalidInputError, RunError, SchemaError, UnknownNameError
 from keras_fm.identity import identify
+from keras_fm.learning import lessons
 
 
 def figures(run):
@@ -41,6 +42,18 @@ def test_the_resolved_recipe_is_kept(small_run):
     kept = tomllib.loads((small_run.path / "recipe.toml").read_text())
     own = registry.find("cifar_cnn_basic")[0].recipe
     assert kept == own.override(epochs=1, validation_examples=56, batch_size=8).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "epochs", "parts"), [((), 3, 1), (("epochs",), 12, 1), (("parts",), 12, 4)]
+)
+def test_an_epoch_of_other_data_visits_all_of_it(chosen, epochs, parts):
+    room, _ = registry.find("lstm")
+    recipe = room.recipe.override(epochs=12, parts=4, validation_examples=56)
+    lesson = lessons.prepare(room, recipe, 0, "sample", None, None, chosen=chosen)
+    assert (lesson.recipe.epochs, lesson.recipe.parts) == (epochs, parts)
+    own = lessons.prepare(room, recipe, 0, data.sample("imdb_reviews"), None, None, chosen=())
+    assert own.recipe == recipe
 
 
 def test_run_json_says_what_the_run_is(small_run):

@@ -107,6 +107,8 @@ def _cut(lesson: Lesson, chosen: Collection[str] | None, *, evenly: bool = False
     task, whole, recipe = tasks.of(lesson.identity), lesson.examples, lesson.recipe
     if chosen is not None:
         fitted = task.fit_to(len(whole), recipe)
+        if "parts" in chosen:
+            fitted.pop("epochs", None)  # they are of the size that the user chose
         recipe = recipe.override(**{name: fitted[name] for name in fitted if name not in chosen})
     task.check(whole)
     count, notes = recipe.validation_examples, Notes(lesson.notes)

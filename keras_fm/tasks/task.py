@@ -129,9 +129,17 @@ class Task(ABC):
         raise self._no_own_data(source)
 
     def fit_to(self, count: int, recipe: Recipe) -> dict[str, Any]:
-        """The fields of the recipe that `count` examples of the user's own need otherwise."""
+        """The fields of the recipe that `count` examples of the user's own need otherwise.
+
+        An epoch visits all of them, as often as the recipe visits its own.
+        """
         batch_size = min(recipe.batch_size, max(1, count // 32))
-        fields: dict[str, Any] = {"validation_examples": count // 5, "batch_size": batch_size}
+        fields: dict[str, Any] = {
+            "validation_examples": count // 5,
+            "batch_size": batch_size,
+            "epochs": -(-recipe.epochs // recipe.parts),
+            "parts": 1,
+        }
         if recipe.optimizer == "sgd":  # whose steps grow with the batch; Adam's do not
             fields["learning_rate"] = recipe.learning_rate * batch_size / recipe.batch_size
         return fields
