@@ -158,8 +158,10 @@ def test_each_member_of_an_ensemble_learns_as_if_alone(loss):
 
 def test_texts_are_reversed_and_their_padding_stays():
     numbers = np.array([[5, 6, 7, 0], [8, 0, 0, 0], [1, 2, 3, 4], [0, 0, 0, 0]], "int32")
-    reversed_ones = np.asarray(ReverseTexts()(numbers))
-    assert reversed_ones.tolist() == [[7, 6, 5, 0], [8, 0, 0, 0], [4, 3, 2, 1], [0, 0, 0, 0]]
+    vectors = np.stack([numbers, -numbers], axis=-1).astype("float32")
+    first, second = np.moveaxis(np.asarray(ReverseTexts()([vectors, numbers])), -1, 0)
+    assert first.tolist() == [[7, 6, 5, 0], [8, 0, 0, 0], [4, 3, 2, 1], [0, 0, 0, 0]]
+    assert (second == -first).all()
 
 
 def test_padding_does_not_count_for_the_largest():

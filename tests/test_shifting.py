@@ -83,25 +83,27 @@ def test_a_head_alone_has_no_words_to_move():
         helpers.recipe().override(learns="head", adversarial=2.0)
 
 
-@pytest.mark.parametrize(
-    ("name", "complaint"),
-    [
-        ("lstm", r"adversarial = 2.0.*one place; lstm does not"),
-        ("cifar_cnn_basic", r"classifiers of texts, which cifar_cnn_basic is not.*received 2.0"),
-    ],
-)
-def test_what_can_not_learn_so_is_refused_before_anything_is_written(name, complaint, tmp_path):
-    sample = data.sample(registry.info(name).dataset)
+def test_other_models_are_refused_before_anything_is_written(tmp_path):
+    complaint = "classifiers of texts, which cifar_cnn_basic is not.*received 2.0"
+    asked = {"run_dir": tmp_path / "run", "adversarial": 2.0}
     with pytest.raises(InvalidInputError, match=complaint):
-        training.train(name, data="sample", run_dir=tmp_path / "run", adversarial=2.0)
+        training.train("cifar_cnn_basic", data="sample", **asked)
     with pytest.raises(InvalidInputError, match=complaint):
-        fine_tuning.fine_tune(
-            name,
-            sample,
-            run_dir=tmp_path / "run",
-            adversarial=2.0,
-        )
+        fine_tuning.fine_tune("cifar_cnn_basic", data.sample("cifar10"), **asked)
     assert not (tmp_path / "run").exists()
+
+
+def test_words_that_are_looked_up_in_two_places_can_not_be_moved():
+    text_ids = keras.Input((None,), dtype="int32")
+    words = keras.layers.Embedding(9, 4, name="words")
+    twice = keras.layers.Add()([words(text_ids), words(text_ids)])
+    with pytest.raises(InvalidInputError, match=r"adversarial = 2.0.*one place; twice does not"):
+        ShiftedTexts(keras.Model(text_ids, twice, name="twice"), 2.0)
+
+
+def test_lstm_and_mini_bert_look_up_theirs_once():
+    for name in ("lstm", "mini_bert"):
+        ShiftedTexts(models.get(name, weights=None), 2.0)
 
 
 def test_another_backend_says_what_to_do(monkeypatch):

@@ -33,13 +33,13 @@ def build(
         dropout: of what the pooling answers; half as much of the words' vectors.
     """
     text_ids = keras.Input((None,), dtype="int32", name="text_ids")
-    ways = {"forward": text_ids, "backward": ReverseTexts(name="reverse")(text_ids)}
-    words = layers.Embedding(vocabulary, width, name="words")
+    words = layers.Embedding(vocabulary, width, name="words")(text_ids)
+    ways = {"forward": words, "backward": ReverseTexts(name="reverse")([words, text_ids])}
     strongest = []
-    for way, numbers in ways.items():
-        x: Any = layers.SpatialDropout1D(dropout / 2, name=f"{way}_dropout")(words(numbers))
+    for way, vectors in ways.items():
+        x: Any = layers.SpatialDropout1D(dropout / 2, name=f"{way}_dropout")(vectors)
         x = QuickLSTM(units, return_sequences=True, name=way)(x)
-        strongest.append(MaxOverText(name=f"{way}_strongest")([x, numbers]))
+        strongest.append(MaxOverText(name=f"{way}_strongest")([x, text_ids]))
     x = layers.Concatenate(name="join")(strongest)
     x = layers.Dropout(dropout, name="embedding")(x)
     logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
