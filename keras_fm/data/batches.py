@@ -3,6 +3,7 @@
 So a training that is resumed at an epoch sees the batches that it would have seen anyway.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -71,11 +72,20 @@ class Batches:
 
         A `PyDataset` would not do: Keras takes the shapes of its first batches for those of all.
         """
-        batches = tf.data.Dataset.from_generator(
-            lambda: (self[step] for step in range(len(self))),
-            output_signature=(self.signature(), self.targets_signature()),
-        )
-        return batches.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(4)
+        signature = self.signature(), self.targets_signature()
+        return made_in_turn(self.__getitem__, len(self), signature).prefetch(4)
+
+
+def made_in_turn(make: Callable[[int], Any], count: int, signature: Any) -> tf.data.Dataset:
+    """So many batches, `make(0)` first, of shapes that need not be alike.
+
+    Args:
+        signature: the `tf.TensorSpec` of each part of a batch.
+    """
+    batches = tf.data.Dataset.from_generator(
+        lambda: map(make, range(count)), output_signature=signature
+    )
+    return batches.apply(tf.data.experimental.assert_cardinality(count))
 
 
 def in_turn(*arrays: Any, size: int) -> tf.data.Dataset:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable("keras_fm")
@@ -26,8 +27,6 @@ class PackedConv2D(keras.layers.Conv2D):
         quick = training and self.pack > 1 and not self.use_bias
         if not quick or keras.backend.backend() != "tensorflow":
             return super().call(inputs)
-        import tensorflow as tf
-
         return _convolve(inputs, tf.convert_to_tensor(self.kernel), self.pack)
 
     def get_config(self) -> dict[str, Any]:
@@ -38,12 +37,9 @@ class PackedConv2D(keras.layers.Conv2D):
 
 
 def _convolve(images: Any, kernel: Any, pack: int) -> Any:
-    import tensorflow as tf
-
     def side_by_side(maps: tf.Tensor) -> tf.Tensor:
-        missing = (
-            -tf.shape(maps)[0] % pack
-        )  # zeros to a whole number of packs add nothing to the sum
+        # Zeros to a whole number of packs add nothing to the sum.
+        missing = -tf.shape(maps)[0] % pack
         maps = tf.pad(maps, [[0, missing], [0, 0], [0, 1], [0, 0]])
         _, rows, columns, channels = tf.unstack(tf.shape(maps))
         maps = tf.reshape(maps, (-1, pack, rows, columns, channels))

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_fm import attribution, data
 from keras_fm.attribution import Attribution
 from keras_fm.data import Examples, own_texts, raw_texts, tokenizing
-from keras_fm.data.batches import Batches
+from keras_fm.data.batches import Batches, made_in_turn
 from keras_fm.data.own import Given, Source
 from keras_fm.data.text_batches import TextBatches, by_length, pad
 from keras_fm.errors import InvalidInputError, UnknownNameError
@@ -82,14 +82,15 @@ class TextClassification(Classification):
         """Texts of like length together, so that little is padding, and one-hot labels."""
         rows, targets = self.rows(examples), self.targets(examples)
         groups = by_length(rows, self.at_once)
-        batches = tf.data.Dataset.from_generator(
-            lambda: ((pad(rows[some]), targets[some]) for some in groups),
-            output_signature=(
-                tf.TensorSpec((None, None), tf.int32),
-                tf.TensorSpec((None, *targets.shape[1:]), targets.dtype),
-            ),
+        signature = (
+            tf.TensorSpec((None, None), tf.int32),
+            tf.TensorSpec((None, *targets.shape[1:]), targets.dtype),
         )
-        return batches.apply(tf.data.experimental.assert_cardinality(len(groups)))
+
+        def make(group: int) -> tuple[np.ndarray, np.ndarray]:
+            return pad(rows[groups[group]]), targets[groups[group]]
+
+        return made_in_turn(make, len(groups), signature)
 
     def check_recipe(self, model: keras.Model, recipe: Recipe) -> None:
         """Raises a `KerasFmError` where the words of the model can't be moved against it."""
