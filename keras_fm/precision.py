@@ -7,6 +7,8 @@ from typing import Literal
 
 import keras
 
+from keras_fm.backend import gpus
+
 Precision = Literal["float32", "bfloat16"]
 
 # Flags of /proc/cpuinfo: x86's bfloat16 instructions (Intel and AMD), and Arm's.
@@ -46,15 +48,5 @@ def _cpu_has_bfloat16() -> bool:
 
 
 def _gpu_has_bfloat16() -> bool:
-    if keras.backend.backend() == "jax":
-        import jax
-
-        gpus = [gpu for gpu in jax.devices() if gpu.platform == "gpu"]
-        versions = [float(getattr(gpu, "compute_capability", 0)) for gpu in gpus]
-    else:
-        import tensorflow as tf
-
-        gpus = tf.config.list_physical_devices("GPU")
-        details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
-        versions = [detail.get("compute_capability", (0, 0))[0] for detail in details]
-    return bool(versions) and min(versions) >= 8  # Ampere and later
+    capabilities = [gpu.capability for gpu in gpus()]
+    return bool(capabilities) and min(capabilities) >= 8  # Ampere and later

@@ -26,6 +26,7 @@ from typing import Any
 import keras
 
 from keras_fm import models, precision
+from keras_fm.backend import gpus
 from keras_fm.errors import RunError, UnknownNameError
 from keras_fm.identity import Identity
 from keras_fm.learning.lessons import Lesson
@@ -189,9 +190,7 @@ def environment(precision: str) -> dict[str, str]:
         "keras": keras.__version__,
         "backend": f"{keras.backend.backend()} {_backend_version()}",
         "precision": precision,
-        "hardware": f"{_processor()}, {len(os.sched_getaffinity(0))} cores"
-        if hasattr(os, "sched_getaffinity")
-        else f"{_processor()}, {os.cpu_count()} cores",
+        "hardware": ", ".join(gpu.name for gpu in gpus()) or _processors(),
     }
 
 
@@ -233,6 +232,12 @@ def _backend_version() -> str:
         except metadata.PackageNotFoundError:
             continue
     return ""
+
+
+def _processors() -> str:
+    usable = hasattr(os, "sched_getaffinity")
+    count = len(os.sched_getaffinity(0)) if usable else os.cpu_count()
+    return f"{_processor()}, {count} cores"
 
 
 def _processor() -> str:

@@ -243,16 +243,12 @@ def write_weights(room: Path, *, storage: str = "float32", **claims: Any) -> Non
 
 def train_one_step(model: "keras.Model", name: str, count: int = 8) -> float:
     """One step with the recipe's compile on some of the sample; the loss, or the sum of all."""
-    import keras
-
     from keras_fm import data, tasks
 
     room, _ = registry.find(name)
     examples = data.sample(room.entry.dataset).take(slice(count), "a few")
     # Images as large as the model's input, and all of so few examples in one epoch.
     recipe = room.recipe.override(sides=[], side_starts=[], parts=1)
-    if keras.backend.backend() != "tensorflow":
-        recipe = recipe.override(adversarial=0.0)  # which no other backend does
     batches = tasks.of(model).batches(examples, recipe, seed=0)
     learner = tasks.of(model).learner(model, recipe, steps=10)
     losses = learner.train_on_batch(*batches[0], return_dict=True)

@@ -1,7 +1,9 @@
 import keras
 import pytest
+import tensorflow as tf
 
-from keras_fm import precision
+from keras_fm import backend, precision, runs
+from keras_fm.backend import Gpu
 
 
 @pytest.mark.parametrize("given", ["float32", "bfloat16"])
@@ -20,6 +22,38 @@ def test_auto_takes_what_the_machine_has(cpu, gpu, expected, monkeypatch):
     monkeypatch.setattr(precision, "_cpu_has_bfloat16", lambda: cpu)
     monkeypatch.setattr(precision, "_gpu_has_bfloat16", lambda: gpu)
     assert precision.resolve("auto") == expected
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "has"), [([], False), ([7.5], False), ([8.0], True), ([9.0, 7.0], False)]
+)
+def test_gpus_have_bfloat16_from_ampere_on(capabilities, has, monkeypatch):
+    found = [Gpu("NVIDIA", capability) for capability in capabilities]
+    monkeypatch.setattr(precision, "gpus", lambda: found)
+    assert precision._gpu_has_bfloat16() is has
+
+
+def test_what_tensorflow_says_of_a_gpu(monkeypatch):
+    details = {"device_name": "NVIDIA H200", "compute_capability": (9, 0)}
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda device: details)
+    assert backend.gpus() == [Gpu("NVIDIA H200", 9.0)]
+
+
+def test_what_jax_says_of_a_gpu(monkeypatch):
+    class Device:
+        platform, device_kind, compute_capability = "gpu", "NVIDIA H200", "9.0"
+
+    jax = pytest.importorskip("jax")
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(jax, "devices", lambda: [Device()])
+    assert backend.gpus() == [Gpu("NVIDIA H200", 9.0)]
+
+
+def test_the_hardware_of_a_run_is_its_gpu(monkeypatch):
+    assert runs.environment("float32")["hardware"].endswith("cores")
+    monkeypatch.setattr(runs, "gpus", lambda: [Gpu("NVIDIA H200", 9.0)])
+    assert runs.environment("float32")["hardware"] == "NVIDIA H200"
 
 
 @pytest.mark.parametrize(

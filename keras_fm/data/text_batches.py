@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 import tensorflow as tf
 from numpy.lib.stride_tricks import sliding_window_view
@@ -13,7 +14,8 @@ from keras_fm.data.tokenizing import PADDING, UNKNOWN
 from keras_fm.recipe import Recipe
 
 POOL = 50  # batches whose texts are sorted by length together
-STEP = 16  # lengths are rounded up to it: fewer different shapes
+# Lengths are rounded up to it: fewer different shapes. JAX compiles a step anew for each of them.
+STEP = 128 if keras.backend.backend() == "jax" else 16
 
 
 class TextBatches(Batches):

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from keras import ops
 
 
 @keras.saving.register_keras_serializable("keras_fm")
@@ -20,9 +21,10 @@ class QuickLSTM(keras.layers.LSTM):
     `dropout` and `recurrent_dropout` lay one mask over a sequence's inputs and hidden states in all
     steps and gates (Gal and Ghahramani 2016, arXiv:1512.05287); Keras' own draws one for each gate.
 
-    Everything else is Keras' own computation: inference, a mask, another backend than TensorFlow,
-    options that the quick step does not know. Never cuDNN's, whose operation an export would hold
-    and a server without a GPU could not load (keras#18504).
+    On JAX the step is the same, its loop and gradient JAX' own. Everything else is Keras' own
+    computation: inference, a mask, another backend, options that the quick step does not know.
+    Never cuDNN's, whose operation an export would hold and a server without a GPU could not load
+    (keras#18504).
     """
 
     def __init__(self, units: int, **options: Any) -> None:
@@ -36,46 +38,46 @@ class QuickLSTM(keras.layers.LSTM):
             return super().inner_loop(sequences, initial_state, mask, training=training)
         cell, (hidden, carry) = self.cell, initial_state
         kernel, recurrent, bias = (
-            tf.cast(tf.convert_to_tensor(weight), sequences.dtype)
+            ops.cast(ops.convert_to_tensor(weight), sequences.dtype)
             for weight in (cell.kernel, cell.recurrent_kernel, cell.bias)
         )
         dropped = _one(cell.get_dropout_mask(sequences[:, 0]))
         if dropped is not None:
             sequences = sequences * dropped[:, None]
         kept = _one(cell.get_recurrent_dropout_mask(hidden))
-        outputs, carry = _scan(
-            _multiply(tf.transpose(sequences, (1, 0, 2)), kernel),
+        outputs, carry = _SCANS[keras.backend.backend()](
+            _multiply(ops.transpose(sequences, (1, 0, 2)), kernel),
             recurrent,
             bias,
             hidden,
-            tf.cast(carry, tf.float32),
-            tf.ones_like(hidden) if kept is None else kept,
+            ops.cast(carry, "float32"),
+            ops.ones_like(hidden) if kept is None else kept,
         )
         last = outputs[-1]
-        return last, tf.transpose(outputs, (1, 0, 2)), [last, tf.cast(carry, last.dtype)]
+        return last, ops.transpose(outputs, (1, 0, 2)), [last, ops.cast(carry, last.dtype)]
 
     def _is_plain(self) -> bool:
         usual = keras.activations.tanh, keras.activations.sigmoid
         return (
-            keras.backend.backend() == "tensorflow"
+            keras.backend.backend() in _SCANS
             and (self.activation, self.recurrent_activation) == usual
             and self.use_bias
             and not (self.go_backwards or self.unroll)
         )
 
 
-def _multiply(sequences: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+def _multiply(sequences: Any, kernel: Any) -> Any:
     """`[steps, batch, width]` times a matrix, as one product of two: so is its gradient."""
-    steps, batch, _ = tf.unstack(tf.shape(sequences))
-    flat = tf.matmul(tf.reshape(sequences, (-1, sequences.shape[-1])), kernel)
-    return tf.reshape(flat, (steps, batch, kernel.shape[-1]))
+    steps, batch, width = ops.shape(sequences)
+    flat = ops.matmul(ops.reshape(sequences, (-1, width)), kernel)
+    return ops.reshape(flat, (steps, batch, kernel.shape[-1]))
 
 
 def _one(masks: Any) -> Any:
     return masks[0] if isinstance(masks, list) else masks
 
 
-def _scan(
+def _tensorflow_scan(
     inputs: tf.Tensor,
     recurrent: tf.Tensor,
     bias: tf.Tensor,
@@ -200,3 +202,25 @@ def _gates_gradient(*given: Any) -> Any:
         dh * shown * o * (1 - o),
     ]
     return tf.cast(tf.concat(dz, -1), given[0].dtype), dc * f
+
+
+def _jax_scan(
+    inputs: Any, recurrent: Any, bias: Any, hidden: Any, carry: Any, kept: Any
+) -> tuple[Any, Any]:
+    """As `_tensorflow_scan`; its loop is compiled with the training step around it."""
+    import jax
+
+    def step(state: tuple[Any, Any], given: Any) -> tuple[tuple[Any, Any], Any]:
+        hidden, carry = state
+        parts = given, ops.matmul(hidden * kept, recurrent), bias
+        z = sum(ops.cast(part, "float32") for part in parts)
+        i, f, g, o = ops.split(z, 4, axis=-1)
+        carry = ops.sigmoid(f) * carry + ops.sigmoid(i) * ops.tanh(g)
+        hidden = ops.cast(ops.sigmoid(o) * ops.tanh(carry), hidden.dtype)
+        return (hidden, carry), hidden
+
+    (_, carry), outputs = jax.lax.scan(step, (hidden, carry), inputs, unroll=8)
+    return outputs, carry
+
+
+_SCANS = {"tensorflow": _tensorflow_scan, "jax": _jax_scan}

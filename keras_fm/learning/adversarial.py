@@ -1,4 +1,4 @@
-"""Adversarial training: a generator and its discriminator learn in one `train_step`.
+"""Adversarial training: a generator and its discriminator learn in one step.
 
 Source: Goodfellow et al. 2014, "Generative Adversarial Nets" (the non-saturating loss).
 """
@@ -8,14 +8,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_fm.backend import need_tensorflow
+from keras_fm.learning.learner import Learner
 
 # The penalty is taken on this part of each batch: the same mean, at an eighth of the price.
 _PENALISED = 8
 _HALF_RANGE = 127.5  # the penalty counts slopes by pixels of -1..1
 
 
-class Adversaries(keras.Model):
+class Adversaries(Learner):
     """What `fit` trains in place of a generator, and with it a discriminator.
 
     Both optimizers and all weights are saved and loaded with it, so that an interrupted training
@@ -27,12 +27,10 @@ class Adversaries(keras.Model):
         discriminator: `image` and `label` to `[batch]`, the log-odds that the image is real.
 
     Raises:
-        KerasFmError: Keras runs on another backend than TensorFlow.
+        KerasFmError: Keras runs on another backend than TensorFlow and JAX.
     """
 
     def __init__(self, generator: keras.Model, discriminator: keras.Model) -> None:
-        # Two losses on one gradient tape.
-        need_tensorflow(f"{generator.name} is trained by")
         super().__init__(name=f"{generator.name}_adversaries")
         self.average = generator
         self.generator = keras.models.clone_model(generator)
@@ -41,7 +39,6 @@ class Adversaries(keras.Model):
         self.tracked = {
             name: keras.metrics.Mean(name=name) for name in ("generator_loss", "discriminator_loss")
         }
-        self.built = True
 
     def compile(
         self,
@@ -58,7 +55,8 @@ class Adversaries(keras.Model):
                 keeps the two from circling each other (Mescheder et al. 2018, arXiv:1801.04406).
             moving_average: how much of the average stays at each step; 0: it is the last weights.
         """
-        super().compile(optimizer=optimizer, jit_compile=False)
+        on_jax = keras.backend.backend() == "jax"
+        super().compile(optimizer=optimizer, jit_compile=on_jax)  # slower with TensorFlow on a CPU
         self.discriminator_optimizer = discriminator_optimizer
         # Before `fit`, which would build the first for the weights of both, and the second never.
         optimizer.build(self.generator.trainable_variables)
@@ -66,25 +64,33 @@ class Adversaries(keras.Model):
         self.gradient_penalty = gradient_penalty
         self.moving_average = moving_average
 
-    def train_step(self, data: tuple[dict[str, Any], Any]) -> dict[str, Any]:
-        """One step of both on ({`image`, `latent`}, labels); the losses, in nats."""
-        import tensorflow as tf
+    @property
+    def non_trainable_variables(self) -> list[keras.Variable]:
+        """Also the state of the second optimizer: Keras' `fit` carries that of one."""
+        return [*super().non_trainable_variables, *self.discriminator_optimizer.variables]
 
+    def step(self, data: tuple[dict[str, Any], Any]) -> dict[str, Any]:
+        """One step of both on ({`image`, `latent`}, labels); the losses, in nats."""
         given, label, _ = keras.utils.unpack_x_y_sample_weight(data)
         image = ops.cast(given["image"], "float32")
-        with tf.GradientTape(persistent=True) as tape:
+
+        def play() -> tuple[list[Any], Any]:
             drawn = self.generator({"latent": given["latent"], "label": label}, training=True)
             real = self.discriminator({"image": image, "label": label}, training=True)
             false = self.discriminator({"image": drawn, "label": label}, training=True)
             generator_loss = ops.mean(ops.softplus(-false))
             discriminator_loss = ops.mean(ops.softplus(-real) + ops.softplus(false))
             penalised = discriminator_loss + self._penalty(image, label)
-        for model, optimizer, loss in (
-            (self.discriminator, self.discriminator_optimizer, penalised),
-            (self.generator, self.optimizer, generator_loss),
-        ):
-            variables = model.trainable_variables
-            optimizer.apply(tape.gradient(loss, variables), variables)
+            return [penalised, generator_loss], discriminator_loss
+
+        pairs = (
+            (self.discriminator, self.discriminator_optimizer),
+            (self.generator, self.optimizer),
+        )
+        variables = [model.trainable_variables for model, _ in pairs]
+        (_, generator_loss), discriminator_loss, slopes = self.slopes(play, variables)
+        for (_, optimizer), its, along in zip(pairs, variables, slopes, strict=True):
+            optimizer.apply(along, its)
         self._follow()
         self.tracked["generator_loss"].update_state(generator_loss)
         self.tracked["discriminator_loss"].update_state(discriminator_loss)
@@ -93,14 +99,15 @@ class Adversaries(keras.Model):
     def _penalty(self, image: Any, label: Any) -> Any:
         if not self.gradient_penalty:
             return 0.0
-        import tensorflow as tf
-
-        some = -(-tf.shape(image)[0] // _PENALISED)
+        some = -(-ops.shape(image)[0] // _PENALISED)
         image, label = image[:some], label[:some]
-        with tf.GradientTape() as tape:
-            tape.watch(image)
-            score = ops.sum(self.discriminator({"image": image, "label": label}, training=True))
-        slope = _HALF_RANGE * tape.gradient(score, image)
+
+        def score(image: Any) -> tuple[list[Any], None]:
+            scores = self.discriminator({"image": image, "label": label}, training=True)
+            return [ops.sum(scores)], None
+
+        _, _, [[slope]] = self.slopes(score, [[]], image)
+        slope = _HALF_RANGE * slope
         return self.gradient_penalty / 2 * ops.sum(ops.square(slope)) / ops.cast(some, "float32")
 
     def _follow(self) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_fm.backend import need_tensorflow
 from keras_fm.errors import InvalidInputError
+from keras_fm.learning.learner import Learner
 
 WORDS = "words"  # the layer from numbers to vectors
 
 
-class ShiftedTexts(keras.Model):
+class ShiftedTexts(Learner):
     """What `fit` trains in place of a classifier of texts, whose weights are its own.
 
     In each step it finds in which direction the words' vectors of each text would have to move for
@@ -29,12 +29,10 @@ class ShiftedTexts(keras.Model):
 
     Raises:
         InvalidInputError: the model has no such layer, or calls it more than once.
-        KerasFmError: Keras runs on another backend than TensorFlow.
+        KerasFmError: Keras runs on another backend than TensorFlow and JAX.
     """
 
     def __init__(self, model: keras.Model, distance: float) -> None:
-        # The slope of the words' vectors, in each step.
-        need_tensorflow(f"adversarial = {distance} is learned by", ", or set adversarial=0")
         super().__init__(name=f"{model.name}_shifted")
         self.model = model
         try:
@@ -47,30 +45,24 @@ class ShiftedTexts(keras.Model):
                 f"{model.name} does not: leave it out"
             ) from None
         self.distance = distance
-        self.built = True
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """What the classifier answers."""
         return self.model(inputs, training=training)
 
-    def train_step(self, data: Any) -> dict[str, Any]:
+    def step(self, data: Any) -> dict[str, Any]:
         """One step on texts `[batch, length]` and labels; its figures are of them unmoved."""
-        import tensorflow as tf
-
         text_ids, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
         variables = self.trainable_variables
 
-        def learn(shift: Any) -> tuple[Any, Any, Any, list[Any]]:
-            with tf.GradientTape() as tape:
-                vectors = self.words(text_ids) + shift
-                logits = self.rest([vectors, text_ids], training=True)
-                loss = self.compute_loss(text_ids, labels, logits, weight, training=True)
-            slope, *slopes = tape.gradient(loss, [vectors, *variables])
-            # The words' own are slices, which have no sum.
-            return logits, loss, slope, [tf.convert_to_tensor(each) for each in slopes]
+        def read(shift: Any) -> tuple[list[Any], Any]:
+            logits = self.rest([self.words(text_ids) + shift, text_ids], training=True)
+            loss = self.compute_loss(text_ids, labels, logits, weight, training=True)
+            return [loss], logits
 
-        logits, loss, slope, as_it_is = learn(0.0)
-        *_, shifted = learn(self._shift(slope))
+        still = ops.zeros((*ops.shape(text_ids), self.words.output_dim), self.words.compute_dtype)
+        [loss], logits, [[slope, *as_it_is]] = self.slopes(read, [variables], still)
+        _, _, [[_, *shifted]] = self.slopes(read, [variables], self._shift(slope))
         means = [(one + other) / 2 for one, other in zip(as_it_is, shifted, strict=True)]
         self.optimizer.apply(means, variables)
         [tracked] = (metric for metric in self.metrics if metric.name == "loss")
