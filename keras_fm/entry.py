@@ -77,11 +77,15 @@ class Anchor(Struct, frozen=True, kw_only=True):
 
 
 class Seeds(Struct, frozen=True, kw_only=True):
-    """The same recipe from several seeds: each metric's values, in the order of `seeds`."""
+    """The same recipe from several seeds: each metric's values, in the order of `seeds`.
+
+    hardware: of each training; none: that of the maker.
+    """
 
     seeds: Annotated[list[int], Meta(min_length=1)]
     minutes: list[NotNegative]
     metrics: dict[str, list[NotNegative]]
+    hardware: list[str] = []
 
 
 class Maker(Struct, frozen=True, kw_only=True):
@@ -126,6 +130,11 @@ class Weights(Struct, frozen=True, kw_only=True):
     task: Task | None = None
     pretraining_sha256: Sha256 | None = None
     urls: list[Url] = []
+
+    @property
+    def hardware(self) -> list[str]:
+        """What each seed was trained on."""
+        return self.seeds.hardware or [self.maker.hardware] * len(self.seeds.seeds)
 
 
 class Entry(Struct, frozen=True, kw_only=True):

@@ -333,5 +333,5 @@ def _check_weights(room: Any, tag: str) -> None:
     model = models.get(f"{room.name}.{tag}")
     assert model.count_params() == record.parameters
     lengths = {len(values) for values in record.seeds.metrics.values()}
-    lengths |= {len(record.seeds.seeds), len(record.seeds.minutes)}
+    lengths |= {len(record.seeds.seeds), len(record.seeds.minutes), len(record.hardware)}
     assert len(lengths) == 1, f"{room.name}.{tag}: other lengths"

@@ -117,9 +117,11 @@ def test_further_seeds_are_added_to_what_is_released(tiny_net, run, other_run, r
     with pytest.raises(RunError, match=r"tiny_net\.v1 would have a seed twice: \[0, 0\]"):
         release(other_run, "--more-seeds")
     about = json.loads((other_run / "run.json").read_text())
-    (other_run / "run.json").write_text(json.dumps({**about, "seed": 7}))
+    elsewhere = {**about["environment"], "hardware": "NVIDIA H200"}
+    (other_run / "run.json").write_text(json.dumps({**about, "seed": 7, "environment": elsewhere}))
     release(other_run, "--more-seeds")
     record = registry.info("tiny_net").weights["v1"]
+    assert record.hardware == [about["environment"]["hardware"], "NVIDIA H200"]
     assert helpers.snapshot(tiny_net / "weights") == files
     assert record.seeds.seeds == [0, 7]
     assert len(record.seeds.minutes) == 2

@@ -166,9 +166,11 @@ def _check_storage(record: dict[str, Any], trained: dict[str, Any]) -> None:
 def _seeds(
     finished: list[runs.Run], scores: list[dict[str, Any]], metrics: dict[str, float]
 ) -> dict[str, Any]:
+    about = [runs.read(run.path) for run in finished]
     return {
-        "seeds": [runs.read(run.path)["seed"] for run in finished],
+        "seeds": [each["seed"] for each in about],
         "minutes": [round(run.minutes, 1) for run in finished],
+        "hardware": [each["environment"]["hardware"] for each in about],
         "metrics": {name: [_claimed(score)[name] for score in scores] for name in metrics},
     }
 
@@ -194,6 +196,7 @@ def _with_seeds(
     table = document["weights"][tag]["seeds"]
     table["seeds"].extend(added["seeds"])
     table["minutes"].extend(added["minutes"])
+    table["hardware"] = [*record.hardware, *added["hardware"]]
     for name, values in added["metrics"].items():
         table["metrics"][name].extend(values)
     return tomlkit.dumps(document)

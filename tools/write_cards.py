@@ -66,7 +66,10 @@ def zoo_table(entries: list[Entry]) -> str:
                     if METRICS[name].listed
                 ),
                 _beside(entry),
-                f"{statistics.mean(record.seeds.minutes):.0f} min",
+                "; ".join(
+                    f"{minutes:.0f} min{'' if _is_cpu(hardware) else f', {hardware}'}"
+                    for hardware, minutes in _minutes(record).items()
+                ),
             )
         )
     return _markdown(rows)
@@ -111,8 +114,33 @@ def _claims(entry: Entry, record: Weights) -> list[tuple[str, str]]:
         ("Licence", record.licence),
         ("Trained in", f"{record.maker.minutes:.1f} minutes, {record.maker.precision}"),
         ("Hardware", record.maker.hardware),
+        *_others_hardware(record),
         ("Software", f"Keras {record.maker.keras}, {record.maker.backend}"),
     ]
+
+
+def _minutes(record: Weights) -> dict[str, float]:
+    """The mean over the seeds by what they were trained on."""
+    minutes: dict[str, list[float]] = {}
+    for hardware, its in zip(record.hardware, record.seeds.minutes, strict=True):
+        minutes.setdefault(hardware, []).append(its)
+    return {hardware: statistics.mean(all_its) for hardware, all_its in minutes.items()}
+
+
+def _is_cpu(hardware: str) -> bool:
+    """As `runs.environment` names one: by its cores."""
+    return hardware.endswith("cores")
+
+
+def _others_hardware(record: Weights) -> list[tuple[str, str]]:
+    """A row of the seeds that were trained on other hardware than the stored file."""
+    trained = zip(record.seeds.seeds, record.hardware, record.seeds.minutes, strict=True)
+    others = [
+        f"{seed}: {minutes:.1f} minutes, {hardware}"
+        for seed, hardware, minutes in trained
+        if hardware != record.maker.hardware
+    ]
+    return [("... of other seeds", "; ".join(others))] if others else []
 
 
 def _counted(entry: Entry) -> str:

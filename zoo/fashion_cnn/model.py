@@ -1,6 +1,6 @@
-"""A small plain network for Fashion-MNIST: five convolutions, two poolings.
+"""A small residual network for Fashion-MNIST: eight convolutions, two poolings.
 
-image -> normalise -> conv -> 2 x [conv, pool, conv] -> max -> logits
+image -> normalise -> conv -> 2 x [+ conv] -> 2 x [conv, pool, 2 or 1 x [+ conv]] -> max -> logits
 """
 
 from typing import Any
@@ -16,20 +16,29 @@ MEAN, DEVIATION = 72.94, 90.02
 
 
 def build(num_classes: int = 10) -> keras.Model:
-    """115 thousand parameters.
+    """117 thousand parameters, many of them where a picture is large: they are used more often.
 
     Input `image`: `[batch, 28, 28, 1]`, 0..255. Output: logits, `[batch, num_classes]`, float32.
     """
     image = keras.Input((28, 28, 1), name="image")
     x = layers.Normalization(mean=MEAN, variance=DEVIATION**2, name="normalise")(image)
     x = _convolve(x, 32, "stem")
-    for number, filters in enumerate([56, 64], start=1):
-        x = _convolve(x, filters, f"block{number}_conv1", pool=True)
-        x = _convolve(x, filters, f"block{number}_conv2")
+    x = _add_convolutions(x, 2, "stem")
+    for number, depth in enumerate([2, 1], start=1):
+        x = _convolve(x, 48, f"block{number}_conv", pool=True)
+        x = _add_convolutions(x, depth, f"block{number}")
     x = layers.GlobalMaxPooling2D(name="pool")(x)
     x = layers.Rescaling(1 / 9, name="embedding")(x)
     logits = layers.Dense(num_classes, use_bias=False, dtype="float32", name="logits")(x)
     return keras.Model(image, logits, name="fashion_cnn")
+
+
+def _add_convolutions(x: Any, depth: int, name: str) -> Any:
+    """So many convolutions, each of which adds to what it reads (He et al. 2016)."""
+    for number in range(1, depth + 1):
+        more = _convolve(x, x.shape[-1], f"{name}_more{number}")
+        x = layers.Add(name=f"{name}_sum{number}")([x, more])
+    return x
 
 
 def _convolve(x: Any, filters: int, name: str, pool: bool = False) -> Any:
