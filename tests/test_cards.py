@@ -64,6 +64,20 @@ def test_figures_have_the_digits_in_which_the_seeds_differ(tools):
     assert lines(table(registry.info("mlp")))["RMSE of the log, of the stored file"] == "0.0874"
 
 
+def test_a_figure_that_all_seeds_share_has_no_deviation(tools):
+    claims = lines(tools("write_cards").card_table(registry.info("gan")))
+    assert claims["Distance of real images, mean over seeds"] == "0.0010 (3 seeds)"
+
+
+def test_what_other_seeds_were_trained_on_has_a_row(tools):
+    cards = tools("write_cards")
+    entry = registry.info("mini_bert")
+    claims = lines(cards.card_table(entry))
+    assert claims["... of other seeds"].startswith("1: 3.3 minutes, NVIDIA H200; 2: ")
+    assert "137 min; 3 min, NVIDIA H200 |" in cards.zoo_table([entry])
+    assert "... of other seeds" not in lines(cards.card_table(registry.info("lstm")))
+
+
 def test_an_anchor_of_another_metric_says_of_which(tools):
     entry = registry.info("cifar_cnn_basic")
     anchors = [

@@ -178,14 +178,14 @@ def _mean(name: str, record: Weights) -> str:
     write, values = _metric(name, record).write, record.seeds.metrics[name]
     if len(values) == 1:
         return f"{write(values[0])} (1 seed)"
-    deviation = statistics.stdev(values)
-    return f"{write(statistics.mean(values))} ± {write(deviation)} ({len(values)} seeds)"
+    deviation = f" ± {write(statistics.stdev(values))}" if len(set(values)) > 1 else ""
+    return f"{write(statistics.mean(values))}{deviation} ({len(values)} seeds)"
 
 
 def _metric(name: str, record: Weights) -> Metric:
     """The metric; with two more digits where its seeds differ by less than it shows."""
     metric, values = METRICS[name], record.seeds.metrics[name]
-    if len(values) == 1 or re.search("[1-9]", metric.write(statistics.stdev(values))):
+    if len(set(values)) == 1 or re.search("[1-9]", metric.write(statistics.stdev(values))):
         return metric
     return replace(metric, form=re.sub(r"\d", lambda digits: str(int(digits[0]) + 2), metric.form))
 
