@@ -34,11 +34,17 @@ def gpus() -> list[Gpu]:
     ]
 
 
-def need_tensorflow(what: str, *, or_jax: bool = False) -> None:
+def compiles_steps() -> bool:
+    """Whether XLA compiles training steps: with TensorFlow on a CPU they would be slower."""
+    return keras.backend.backend() == "jax"
+
+
+def need_tensorflow(what: str, otherwise: str = "", *, or_jax: bool = False) -> None:
     """Raises a `KerasFmError` where Keras runs on another backend than TensorFlow.
 
     Args:
         what: the beginning of the sentence, such as "a SavedModel is written by".
+        otherwise: what the user can do instead.
         or_jax: JAX would do as well.
     """
     backend = keras.backend.backend()
@@ -47,5 +53,5 @@ def need_tensorflow(what: str, *, or_jax: bool = False) -> None:
     alone = "TensorFlow and JAX backends" if or_jax else "TensorFlow backend"
     raise KerasFmError(
         f"{what} the {alone} alone; this is the {backend} backend. Run it with "
-        "KERAS_BACKEND=tensorflow"
+        f"KERAS_BACKEND=tensorflow{otherwise}"
     )

@@ -109,6 +109,6 @@ def test_lstm_and_mini_bert_look_up_theirs_once():
 def test_another_backend_says_what_to_do(monkeypatch):
     model = models.get("tiny_reader", weights=None)
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
-    expected = r"tiny_reader_shifted.*JAX backends alone.*torch backend.*KERAS_BACKEND=tensorflow"
+    expected = r"adversarial.*JAX backends alone.*torch.*KERAS_BACKEND=tensorflow, or set advers"
     with pytest.raises(KerasFmError, match=expected):
         ShiftedTexts(model, 2.0)

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_fm.backend import compiles_steps, need_tensorflow
 from keras_fm.learning.learner import Learner
 
 # The penalty is taken on this part of each batch: the same mean, at an eighth of the price.
@@ -31,6 +32,7 @@ class Adversaries(Learner):
     """
 
     def __init__(self, generator: keras.Model, discriminator: keras.Model) -> None:
+        need_tensorflow(f"{generator.name} is trained by", or_jax=True)
         super().__init__(name=f"{generator.name}_adversaries")
         self.average = generator
         self.generator = keras.models.clone_model(generator)
@@ -55,8 +57,7 @@ class Adversaries(Learner):
                 keeps the two from circling each other (Mescheder et al. 2018, arXiv:1801.04406).
             moving_average: how much of the average stays at each step; 0: it is the last weights.
         """
-        on_jax = keras.backend.backend() == "jax"
-        super().compile(optimizer=optimizer, jit_compile=on_jax)  # slower with TensorFlow on a CPU
+        super().compile(optimizer=optimizer, jit_compile=compiles_steps())
         self.discriminator_optimizer = discriminator_optimizer
         # Before `fit`, which would build the first for the weights of both, and the second never.
         optimizer.build(self.generator.trainable_variables)

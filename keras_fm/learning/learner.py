@@ -7,8 +7,6 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_fm.backend import need_tensorflow
-
 Losses = Sequence[Any]
 Variables = Sequence[keras.Variable]
 
@@ -18,11 +16,11 @@ class Learner(keras.Model):
 
     A subclass writes `step` as for TensorFlow, where variables change in place, and takes slopes by
     `slopes` alone. JAX' `fit` hands the state of all variables to a step and wants it back; here
-    the step runs in a scope in which they seem to change.
+    the step runs in a scope in which they seem to change. On a third backend there are no slopes: a
+    subclass says so by `need_tensorflow`.
     """
 
     def __init__(self, name: str) -> None:
-        need_tensorflow(f"{name} is trained by", or_jax=True)
         super().__init__(name=name)
         self.built = True
 

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_fm.backend import need_tensorflow
 from keras_fm.errors import InvalidInputError
 from keras_fm.learning.learner import Learner
 
@@ -33,6 +34,8 @@ class ShiftedTexts(Learner):
     """
 
     def __init__(self, model: keras.Model, distance: float) -> None:
+        what = f"adversarial = {distance} is learned by"
+        need_tensorflow(what, ", or set adversarial=0", or_jax=True)
         super().__init__(name=f"{model.name}_shifted")
         self.model = model
         try:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_fm import data, refusing
 from keras_fm.attribution import Attribution
+from keras_fm.backend import compiles_steps
 from keras_fm.data import Examples
 from keras_fm.data.batches import Batches, in_turn
 from keras_fm.data.own import Source
@@ -214,7 +215,7 @@ class Task(ABC):
         model.compile(
             optimizers.make(recipe, steps),
             **self.objective(recipe),
-            jit_compile=keras.backend.backend() == "jax",  # slower with TensorFlow on a CPU
+            jit_compile=compiles_steps(),
         )
         return model
 
