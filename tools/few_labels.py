@@ -15,8 +15,9 @@ Ways: the strategies of `fine_tune`; "random", the same network from random weig
 recipe, in as many epochs as "gradual" has; "words", of texts, logistic regression on TF-IDF of
 words and pairs, which wants scikit-learn: ".[baselines]".
 
-The data is a TFDS data set, or "genres", made from the reviews of `imdb_reviews`: which one of five
-kinds of film a review names. The words that name it are taken out of it.
+The data is a TFDS data set, or made from the reviews of `imdb_reviews`, those to learn from without
+their label: "genres", which one of five kinds of film a review names, or "stars", how many of ten
+it says that it gives. What says so is taken out of it.
 """
 
 import argparse
@@ -24,7 +25,7 @@ import json
 import re
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,11 @@ GENRES = {
     "romance": r"roman(?:ces?|tic)",
     "war": r"wars?",
 }
+STARS = re.compile(
+    r"(?<![\d/.,])(\d{1,2}(?:[.,]\d)?)\s?(?:/|out of)\s?(?:10|ten)\b(?![/.,]?\d)", re.IGNORECASE
+)
+# A review of the data set is for or against: those of five and six stars are not in it.
+RANGES = {"0 to 2": (0, 2), "3 and 4": (3, 4), "7 and 8": (7, 8), "9 and 10": (9, 10)}
 
 
 def main() -> None:
@@ -53,7 +59,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("model")
-    parser.add_argument("data", help="a TFDS data set, or 'genres'")
+    parser.add_argument("data", help="a TFDS data set, 'genres' or 'stars'")
     parser.add_argument("--each", type=int, nargs="+", default=[50, 200, 1000])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--ways", nargs="+", default=["gradual", RANDOM])
@@ -65,7 +71,8 @@ def main() -> None:
     options = parser.parse_args()
     kept = Kept(options.keep)
     warnings.simplefilter("ignore", DataWarning)
-    train, test = genres() if options.data == "genres" else tfds(options.data)
+    label = {"genres": by_genre, "stars": by_stars}.get(options.data)
+    train, test = tfds(options.data) if label is None else of_reviews(label)
     if options.test:
         drawn = np.random.default_rng(0).permutation(len(test))[: options.test]
         test = test.take(drawn, f"{len(drawn):,} of {test.origin}")
@@ -116,25 +123,34 @@ def tfds(name: str) -> tuple[Examples, Examples]:
     return train, test
 
 
-def genres() -> tuple[Examples, Examples]:
-    """Reviews that name one kind of film; those without a label to learn from."""
-    train, test = (of_genres(data.load("imdb_reviews", x)) for x in ("unsupervised", "test"))
+def of_reviews(label: Callable[[str], tuple[str, str] | None]) -> tuple[Examples, Examples]:
+    """Those reviews of the unlabelled and of the test split that `label` finds a class in."""
+    train, test = (_labelled(data.load("imdb_reviews", x), label) for x in ("unsupervised", "test"))
     return train, test
 
 
-def of_genres(reviews: Examples) -> Examples:
-    """Those of the reviews, without the words."""
+def _labelled(reviews: Examples, label: Callable[[str], tuple[str, str] | None]) -> Examples:
+    found = list(filter(None, (label(bytes(x).decode("utf-8", "replace")) for x in reviews.inputs)))
+    inputs = np.empty(len(found), object)
+    inputs[:] = [text.encode() for text, _ in found]
+    return Examples(inputs, np.array([x for _, x in found]), f"{reviews.origin}, with a class")
+
+
+def by_genre(review: str) -> tuple[str, str] | None:
+    """The review without the words that name a kind of film, and that; None: not one kind."""
     patterns = {name: re.compile(rf"\b(?:{x})\b", re.IGNORECASE) for name, x in GENRES.items()}
-    texts, targets = [], []
-    for review in reviews.inputs:
-        text = bytes(review).decode("utf-8", "replace")
-        found = [name for name, pattern in patterns.items() if pattern.search(text)]
-        if len(found) == 1:
-            texts.append(patterns[found[0]].sub(" ", text).encode())
-            targets.append(found[0])
-    inputs = np.empty(len(texts), object)
-    inputs[:] = texts
-    return Examples(inputs, np.array(targets), f"{reviews.origin} of a genre")
+    found = [name for name, pattern in patterns.items() if pattern.search(review)]
+    return (patterns[found[0]].sub(" ", review), found[0]) if len(found) == 1 else None
+
+
+def by_stars(review: str) -> tuple[str, str] | None:
+    """The review without its stars, and their range; None: it gives none, or different ones."""
+    stars = {float(number.replace(",", ".")) for number in STARS.findall(review)}
+    if len(stars) != 1:
+        return None
+    (given,) = stars
+    found = [name for name, (low, high) in RANGES.items() if low <= given <= high]
+    return (STARS.sub(" ", review), found[0]) if found else None
 
 
 def draw(train: Examples, each: int, seed: int) -> Examples:

@@ -1,0 +1,34 @@
+import importlib
+
+import helpers
+import pytest
+
+
+@pytest.fixture
+def tool(monkeypatch):
+    """The module."""
+    monkeypatch.syspath_prepend(str(helpers.ROOT / "tools"))
+    return importlib.import_module("few_labels")
+
+
+@pytest.mark.parametrize(
+    ("review", "found"),
+    [
+        ("Good. 7/10, all in all", ("Good.  , all in all", "7 and 8")),
+        ("Two out of 10? 2 out of ten.", ("Two out of 10?  .", "0 to 2")),
+        ("9,5 / 10", (" ", "9 and 10")),
+        ("8.5/10", None),  # between two ranges
+        ("8/10, not 3/10", None),
+        ("on 11/10/2001", None),
+        ("5/10", None),
+        ("no stars", None),
+    ],
+)
+def test_stars_are_found_and_taken_out(tool, review, found):
+    assert tool.by_stars(review) == found
+
+
+def test_a_genre_is_named_alone_and_taken_out(tool):
+    assert tool.by_genre("A Cartoon of cars, animated.") == ("A   of cars,  .", "animation")
+    assert tool.by_genre("A romantic comedy") is None
+    assert tool.by_genre("A film about warships") is None
