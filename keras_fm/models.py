@@ -67,12 +67,23 @@ def get(
     if weights is None:
         return build(room, asked, **overrides)
     model = build(room, own, **overrides)
-    weights_files.load(model, store.resolve(room, weights, tag))
+    _load_weights(model, room, store.resolve(room, weights, tag))
     if asked.task != own.task:  # pretrained on another task
         fresh = build(room, asked, **overrides)
         start_from(model, fresh)
         return fresh
     return model if asked == own else with_head(model, asked.labels, **overrides)
+
+
+def _load_weights(model: keras.Model, room: registry.Room, source: store.Source) -> None:
+    """Loads them; of weights that were released once and fit no more, the error says why."""
+    try:
+        weights_files.load(model, source)
+    except WeightsError as error:
+        reason = room.entry.withdrawn.get(store.sha256_of(source.path))
+        if reason is None:
+            raise
+        raise WeightsError(f"{error}. They are released no more: {reason}") from None
 
 
 def load_run(path: Path) -> keras.Model:

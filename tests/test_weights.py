@@ -160,6 +160,14 @@ def test_the_file_of_other_arguments_is_an_error(file):
         get(file, width=5)
 
 
+def test_weights_that_were_withdrawn_say_why_where_they_fit_no_more(tiny_net, file):
+    entry = tiny_net / "entry.toml"
+    entry.write_text(f'{entry.read_text()}\n[withdrawn]\n{store.sha256_of(file)} = "wider now"\n')
+    registry.rooms.cache_clear()
+    with pytest.raises(WeightsError, match=r"does not fit .*released no more: wider now"):
+        get(file, width=5)
+
+
 def test_a_file_that_does_not_fit_changes_nothing(file):
     wide = models.get("tiny_net", weights=None, width=5)
     before = helpers.all_weights(wide)
