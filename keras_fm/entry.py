@@ -108,6 +108,7 @@ class Weights(Struct, frozen=True, kw_only=True):
     texts, for one character, word or piece.
     task: of a model with them, where it is the one that a training begins with.
     pretraining_sha256: of the recipe of the task that their training began with.
+    start_sha256: of the weights of the entry's `start` that it began with.
     urls: where the file lies that is not in the package, the first one to be tried first.
     """
 
@@ -129,6 +130,7 @@ class Weights(Struct, frozen=True, kw_only=True):
     seeds: Seeds
     task: Task | None = None
     pretraining_sha256: Sha256 | None = None
+    start_sha256: Sha256 | None = None
     urls: list[Url] = []
 
     @property
@@ -147,6 +149,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     output: what a generator makes. judge: the classifier of the zoo that measures its images.
     pretraining: the task that a training begins with, by the room's `pretraining.toml`, on the
     split "pretraining"; the layers that both models have go on with what they learned.
+    start: the pretrained model of the zoo that a training begins with in place of random weights;
+    it does the same as this one, having learned from other data.
     withdrawn: weights that were released once and are not any more, and why.
     """
 
@@ -165,6 +169,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     output: Input | None = None
     judge: str | None = None
     pretraining: Task | None = None
+    start: str | None = None
     sources: list[str] = []
     default_weights: Tag | None = None
     weights: dict[Tag, Weights] = {}
@@ -232,6 +237,11 @@ def _check_across_fields(entry: Entry, path: Path) -> None:
         raise SchemaError(
             f"{path}: field 'default_weights': expected one of {own}, the weights of the entry's "
             f"task, or none without them; received {entry.default_weights!r}"
+        )
+    if entry.pretraining is not None and entry.start is not None:
+        raise SchemaError(
+            f"{path}: fields 'pretraining' and 'start': a training begins with one of them; "
+            f"received {entry.pretraining!r} and {entry.start!r}"
         )
     if entry.task.endswith("regression") and entry.target is None:
         raise SchemaError(f"{path}: field 'target': a regression names the quantity it answers")

@@ -149,6 +149,8 @@ def start_from(source: keras.Model, target: keras.Model) -> None:
     ]
     if not shared:
         raise InvalidInputError(f"{target.name} has no layer of {source.name} to start from")
+    translated = tasks.of(own).translated(source, target)
+    shared = [layer for layer in shared if layer.name not in translated]
     for layer in shared:
         if given[layer.name] != [tuple(w.shape) for w in layer.weights]:
             raise InvalidInputError(
@@ -156,6 +158,8 @@ def start_from(source: keras.Model, target: keras.Model) -> None:
                 "other shapes, for it was made with other arguments or for other data"
             )
     copy_weights(source, target, only=[layer.name for layer in shared])
+    for name, weights in translated.items():
+        target.get_layer(name).set_weights(weights)
 
 
 def head_of(model: keras.Model) -> set[str]:

@@ -45,7 +45,7 @@ def train(
         start: "random" weights; "pretraining": those of a model that learns the room's other task
             first, by its `pretraining.toml`, in `<run_dir>/pretraining`; or a run, or a pretrained
             model's name, whose layers this model has too. None: "pretraining" where the room has
-            one and trains on its own data, else "random".
+            one and trains on its own data, else what its entry starts from, else "random".
         run_dir: a directory that does not exist yet; None: `runs/<name>-<time>-seed<seed>`.
         resume: go on with the training in `run_dir` that was stopped, by its own recipe and seed.
         seed: of the weights, the order of examples and their augmentation.
@@ -72,7 +72,7 @@ def train(
         before = load_recipe(path / PRETRAINING / "recipe.toml") if start == PRETRAINING else None
         chosen = None  # its recipes are fitted to the data
     else:
-        start = start or (PRETRAINING if _is_pretrained(room, data) else RANDOM)
+        start = start or _usual_start(room, data)
         recipe, before = _recipes(room, str(start), recipe_overrides)
         chosen = recipe_overrides.keys()
     lesson = lessons.prepare(room, recipe, seed, data, target, kind, chosen=chosen)
@@ -227,8 +227,10 @@ def _close(model: keras.Model, validation: Examples | None, path: Path) -> dict[
     return task.measure(model, validation)
 
 
-def _is_pretrained(room: registry.Room, data: lessons.Data) -> bool:
-    return room.entry.pretraining is not None and lessons.is_own(data)
+def _usual_start(room: registry.Room, data: lessons.Data) -> str:
+    if room.entry.pretraining is not None and lessons.is_own(data):
+        return PRETRAINING
+    return room.entry.start or RANDOM
 
 
 def _recipes(

@@ -80,7 +80,7 @@ def verify(name: str | os.PathLike[str]) -> Report:
         _exact(
             "recipe sha256", record.recipe_sha256, recipe.fingerprint(room.path / record.recipe)
         ),
-        *_pretraining(room, record),
+        *_beginning(room, record),
         _exact("parameters", record.parameters, model.count_params()),
     ]
     if keras.backend.backend() == "tensorflow":  # the counter reads a TensorFlow graph
@@ -103,11 +103,16 @@ def _verify_run(path: Path) -> Report:
     return Report(str(path), scores["data"], tuple(checks))
 
 
-def _pretraining(room: registry.Room, record: Weights) -> list[Check]:
-    if record.pretraining_sha256 is None:
-        return []
-    actual = recipe.fingerprint(room.path / registry.PRETRAINING)
-    return [_exact("pretraining recipe sha256", record.pretraining_sha256, actual)]
+def _beginning(room: registry.Room, record: Weights) -> list[Check]:
+    """What the training began with: the recipe of another task, or another model's weights."""
+    checks = []
+    if record.pretraining_sha256 is not None:
+        actual = recipe.fingerprint(room.path / registry.PRETRAINING)
+        checks.append(_exact("pretraining recipe sha256", record.pretraining_sha256, actual))
+    if record.start_sha256 is not None:
+        started = registry.info(str(room.entry.start)).weights_of().sha256
+        checks.append(_exact(f"sha256 of {room.entry.start}", record.start_sha256, started))
+    return checks
 
 
 def flops(model: keras.Model) -> int:

@@ -246,7 +246,8 @@ def train_one_step(model: "keras.Model", name: str, count: int = 8) -> float:
     from keras_fm import data, tasks
 
     room, _ = registry.find(name)
-    examples = data.sample(room.entry.dataset).take(slice(count), "a few")
+    sample = tasks.of(model).arrange(data.sample(room.entry.dataset))
+    examples = sample.take(slice(count), "a few")
     # Images as large as the model's input, and all of so few examples in one epoch.
     recipe = room.recipe.override(sides=[], side_starts=[], parts=1)
     batches = tasks.of(model).batches(examples, recipe, seed=0)
@@ -330,6 +331,9 @@ def _check_weights(room: Any, tag: str) -> None:
     assert recipe.fingerprint(room.path / record.recipe) == record.recipe_sha256
     if record.pretraining_sha256 is not None:
         assert recipe.fingerprint(room.path / "pretraining.toml") == record.pretraining_sha256
+    if record.start_sha256 is not None:
+        start = registry.info(room.entry.start).weights_of()
+        assert start.sha256 == record.start_sha256
     model = models.get(f"{room.name}.{tag}")
     assert model.count_params() == record.parameters
     lengths = {len(values) for values in record.seeds.metrics.values()}

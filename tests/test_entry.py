@@ -45,6 +45,8 @@ def test_an_entry_without_weights_says_what_to_do():
     [
         ('task = "image-', 'task = "picture-', "field 'task'.*'picture-classification'"),
         ('dataset = "cifar10"', "dataset = 10", "field 'dataset'.*received 10"),
+        ('dataset = "cifar10"', 'dataset = ""\nstart = "a"\npretraining = "table-regression"',
+         "'pretraining' and 'start': .*one of them; received 'table-regression' and 'a'"),
         ("shape = [32, 32, 3]", "shape = [32, 0, 3]", r"'inputs\[0\]\.shape\[1\]'.*received 0"),
         ("summary", "sumary", "unknown field 'sumary'. Did you mean 'summary'"),
         ('title = "A tiny network"', "", "required field `title`"),

@@ -29,9 +29,7 @@ def tools(monkeypatch):
 def release(tools, monkeypatch):
     """`release(run, "--tag", "v1")`: the tool, with the bundled sample for the test split."""
     evaluate, sample = evaluating.evaluate, data.sample("cifar10")
-    monkeypatch.setattr(
-        evaluating, "evaluate", lambda model, data=sample: evaluate(model, data=data)
-    )
+    monkeypatch.setattr(evaluating, "evaluate", lambda model, **_: evaluate(model, data=sample))
 
     def release(*arguments):
         monkeypatch.setattr(sys, "argv", ["release_weights", *map(str, arguments)])
@@ -135,6 +133,19 @@ def test_further_seeds_are_added_to_what_is_released(tiny_net, run, other_run, r
     registry.rooms.cache_clear()
     with pytest.raises(RunError, match=r"by another recipe than tiny_net\.v1"):
         release(other_run, "--more-seeds")
+
+
+def test_what_started_elsewhere_is_not_released(tiny_net, run, other_run, release):
+    entry = tiny_net / "entry.toml"
+    entry.write_text(f'start = "cifar_cnn_basic"\n{entry.read_text()}')
+    registry.rooms.cache_clear()
+    with pytest.raises(RunError, match="started from random, not from cifar_cnn_basic"):
+        release(run)
+    about = json.loads((other_run / "run.json").read_text())
+    (other_run / "run.json").write_text(json.dumps({**about, "start": "cifar_cnn_basic"}))
+    release(other_run)
+    began = registry.info("cifar_cnn_basic").weights_of().sha256
+    assert registry.info("tiny_net").weights_of().start_sha256 == began
 
 
 def test_a_release_that_fails_changes_nothing(tiny_net, run, release):

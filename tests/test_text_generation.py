@@ -175,6 +175,47 @@ def test_measuring_is_the_mean_of_each_characters_bits(model):
     assert scores["accuracy"] == pytest.approx((likely.argmax(-1) == numbers[1:]).mean())
 
 
+def test_many_texts_are_read_as_one():
+    task = tasks.of(models.identity_of(registry.find("char_lstm_reviews")[0]))
+    reviews = data.Examples(np.array([b"A <br />b", "ñ".encode()], object), np.zeros(2), "reviews")
+    read = task.arrange(reviews)
+    assert "".join(map(chr, [*read.inputs, read.targets[-1]])) == "A \nb\n\nñ"
+    task.check(read)
+    assert task.arrange(read) is read
+
+
+def test_a_training_on_its_own_text_starts_from_what_knows_reviews(tmp_path):
+    started = training.train(
+        "char_lstm", data="sample", run_dir=tmp_path / "run", epochs=1, learning_rate=1e-12
+    )
+    reviews = models.get("char_lstm_reviews")
+    for before, after in zip(reviews.weights, started.model.weights, strict=True):
+        np.testing.assert_allclose(before, after, atol=1e-6)
+    assert "started from char_lstm_reviews" in started.report()
+
+
+def test_a_text_of_other_characters_goes_on_with_those_that_both_know(book, tmp_path):
+    book.with_name("mixed.txt").write_text("the \nñ" * 500, "utf-8")
+    reviews = models.get("char_lstm_reviews")
+    started = training.train(
+        "char_lstm", data=book.with_name("mixed.txt"), run_dir=tmp_path / "run", epochs=1,
+        learning_rate=1e-12,
+    )  # fmt: skip
+    known, theirs = (tasks.of(one).known for one in (started.model, reviews))
+    assert known == ["\n", " ", "e", "h", "t", "ñ"]
+    places = [0, *(1 + theirs.index(character) for character in known[:-1])]
+    for layer, own in ((x, started.model.get_layer(x.name)) for x in reviews.layers if x.weights):
+        for old, new in zip(layer.get_weights(), own.get_weights(), strict=True):
+            if layer.name == "embedding":
+                old, new = old[places], new[:-1]
+            elif layer.name == "logits":
+                old, new = old[..., places], new[..., :-1]
+            np.testing.assert_allclose(new, old, atol=1e-6)
+    wider = models.get("char_lstm", weights=None, width=8)
+    with pytest.raises(InvalidInputError, match="layer 'embedding' has other shapes"):
+        models.start_from(wider, started.model)
+
+
 def test_the_baseline_is_how_often_each_character_comes(model):
     learned, asked = data.characters("xaaab", ""), data.characters("xab", "")
     scores = tasks.of(model).baseline(learned, asked)
@@ -330,7 +371,7 @@ def run(book):
         patch.setattr(models, "build", lambda *given: small(*given, units=16, width=8, depth=1))
         yield training.train(
             "char_lstm", data=str(book), run_dir=book.parent / "run", epochs=2, learning_rate=0.1,
-            window=16, precision="float32",
+            window=16, precision="float32", start="random",
         )  # fmt: skip
 
 

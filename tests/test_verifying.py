@@ -44,6 +44,14 @@ def test_a_false_claim_is_drift(tiny_net, no_tfds, field, claim):
     assert str(report).count("DRIFT") == 1
 
 
+def test_other_weights_of_the_model_that_it_started_from_are_drift(tiny_net, no_tfds):
+    helpers.write_weights(tiny_net, start_sha256="1" * 64)
+    entry = tiny_net / "entry.toml"
+    entry.write_text(f'start = "cifar_cnn_basic"\n{entry.read_text()}')
+    registry.rooms.cache_clear()
+    assert drifted(verifying.verify("tiny_net")) == ["sha256 of cifar_cnn_basic"]
+
+
 @pytest.mark.parametrize(
     ("measured", "claims"),
     [

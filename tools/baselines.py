@@ -8,6 +8,7 @@ Wants scikit-learn: pip install ".[baselines]". Each learns from the rows that t
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 
 import keras
@@ -105,12 +106,12 @@ def bag_of_words() -> None:
     )
 
 
-def n_grams() -> None:
-    """char_lstm's text: how often each character followed the last ones, longer ones first."""
-    known = registry.info("char_lstm").inputs[0].values
+def n_grams(name: str) -> None:
+    """A model of characters: how often each followed the last ones, longer ones first."""
+    known = registry.info(name).inputs[0].values
     train, test = (
         texts.encode(known, examples.inputs).astype("int64")
-        for examples in _splits("char_lstm", validation=True)
+        for examples in _splits(name, validation=True)
     )
     likely = np.full(len(test), 1 / (len(known) + 1))
     for length in range(8):  # characters that are looked back at
@@ -156,7 +157,8 @@ def _splits(name: str, validation: bool = False) -> tuple[Examples, Examples]:
 
 
 BASELINES = {
-    "char_lstm": n_grams,
+    "char_lstm": partial(n_grams, "char_lstm"),
+    "char_lstm_reviews": partial(n_grams, "char_lstm_reviews"),
     "gan": real_lessons,
     "linear_regression": least_squares,
     "lstm": bag_of_words,

@@ -44,7 +44,7 @@ from keras_fm import (
     verifying,
 )
 from keras_fm import weights as weights_files
-from keras_fm.entry import load_entry
+from keras_fm.entry import Weights, load_entry
 from keras_fm.errors import KerasFmError, RunError
 from keras_fm.identity import identify
 from keras_fm.metrics import METRICS
@@ -122,13 +122,17 @@ def _recipes(run: runs.Run, room: registry.Room) -> dict[Path, str]:
         found[run.path / "pretraining" / "recipe.toml"] = registry.PRETRAINING
     elif saved.is_model(about["start"]):
         found[Path(about["start"]) / "recipe.toml"] = registry.PRETRAINING
-    elif about["start"] != "random":  # released weights; `verify` compares their recipe
+    elif about["start"] not in ("random", room.entry.start):
+        # Released weights; `verify` compares their recipe.
         found[room.path / registry.PRETRAINING] = registry.PRETRAINING
     return found
 
 
 def _check_same_recipes(finished: list[runs.Run], room: registry.Room) -> None:
     for run in finished:
+        start = runs.read(run.path)["start"]
+        if room.entry.start is not None and start != room.entry.start:
+            raise RunError(f"{run.path} started from {start}, not from {room.entry.start}")
         for file, name in _recipes(run, room).items():
             if recipe.load_recipe(file) != recipe.load_recipe(room.path / name):
                 raise RunError(f"{file} is not {room.path / name}, which it is to be the run of")
@@ -213,7 +217,7 @@ def _measure(
     model: keras.Model, file: Path, room: registry.Room, run: runs.Run, storage: Storage
 ) -> dict[str, Any]:
     score = evaluating.evaluate(model)
-    sample = evaluating.evaluate(model, data=data.sample(room.entry.dataset))
+    sample = evaluating.evaluate(model, split=data.SAMPLE)
     own, *first = _recipes(run, room).values()
     environment = runs.read(run.path)["environment"]
     return {
@@ -233,6 +237,7 @@ def _measure(
         "recipe_sha256": recipe.fingerprint(room.path / own),
         **({"task": identify(model).task} if own == registry.PRETRAINING else {}),
         **({"pretraining_sha256": recipe.fingerprint(room.path / first[0])} if first else {}),
+        **({"start_sha256": _start(room).sha256} if room.entry.start else {}),
         "maker": {
             "keras": environment["keras"],
             "backend": environment["backend"],
@@ -241,6 +246,10 @@ def _measure(
             "minutes": round(run.minutes, 1),
         },
     }
+
+
+def _start(room: registry.Room) -> Weights:
+    return registry.info(str(room.entry.start)).weights_of()
 
 
 def _with_record(room: registry.Room, tag: str, record: dict[str, Any], reason: str | None) -> str:

@@ -97,7 +97,9 @@ def card_pictures(entry: Entry, room: Path) -> str:
 
 
 def _claims(entry: Entry, record: Weights) -> list[tuple[str, str]]:
-    rows = [("Data", f"`{record.dataset}`, {record.split} split, {record.examples:,} examples")]
+    split = entry.splits.get(record.split)
+    which = f"{record.split} split{'' if split is None else f' (`{split}`)'}"
+    rows = [("Data", f"`{record.dataset}`, {which}, {record.examples:,} examples")]
     for name, value in record.metrics.items():
         metric = _metric(name, record)
         values = zip(record.seeds.seeds, record.seeds.metrics[name], strict=True)
@@ -112,6 +114,7 @@ def _claims(entry: Entry, record: Weights) -> list[tuple[str, str]]:
         (f"FLOPs for one {_counted(entry)}", _many(record.flops)),
         ("File", f"{record.bytes:,} bytes, {record.storage}"),
         ("Licence", record.licence),
+        *([("Started from", f"`{entry.start}`")] if record.start_sha256 else []),
         ("Trained in", f"{record.maker.minutes:.1f} minutes, {record.maker.precision}"),
         ("Hardware", record.maker.hardware),
         *_others_hardware(record),

@@ -30,6 +30,15 @@ def read(path: str | os.PathLike[str]) -> Examples:
     return characters(text, str(path))
 
 
+def joined(examples: Examples) -> Examples:
+    """Many texts, UTF-8, as the characters of one: a blank line between them.
+
+    `<br />`, which stands in web pages for the end of a line, is one.
+    """
+    text = b"\n\n".join(map(bytes, examples.inputs)).decode("utf-8", "replace")
+    return characters(text.replace("<br />", "\n"), examples.origin)
+
+
 def vocabulary(examples: Examples) -> list[str]:
     """The characters that come twice or more, in the order of their code points.
 

@@ -137,7 +137,8 @@ def _load(
     if isinstance(data, Examples):
         return own, data, []
     if made:
-        return own, data_sets.load(recipe.dataset, data or room.entry.split("train")), []
+        whole = data_sets.load(recipe.dataset, data or room.entry.split("train"))
+        return own, tasks.of(own).arrange(whole), []
     # So has a tf.data.Dataset, though it may not know its own.
     if isinstance(data, (str, os.PathLike)) or hasattr(data, "__len__"):
         return tasks.of(own).learn_from(Source(data, target=target, kind=kind), seed)

@@ -101,10 +101,22 @@ class Task(ABC):
                 f"this {entry.name} learned from other data than {entry.dataset}: say what to "
                 "measure it on (data=, or --data)"
             )
-        examples = data.load(entry.dataset, entry.split(split))
+        examples = self.arrange(data.load(entry.dataset, entry.split(split)))
         if split not in entry.splits:
             return examples
         return replace(examples, origin=f"{entry.dataset} {split} ({entry.split(split)})")
+
+    def arrange(self, examples: Examples) -> Examples:
+        """A split of a TFDS data set as the task learns from it: most take it as it is."""
+        return examples
+
+    def translated(self, source: keras.Model, model: keras.Model) -> dict[str, list[np.ndarray]]:
+        """What `model`, this task's, takes over otherwise than as it stands in `source`.
+
+        Returns:
+            The weights by layer; those of the other layers are copied.
+        """
+        return {}
 
     def check(self, examples: Examples) -> None:
         """Raises a `DataError` where the model can't learn from or be measured on the examples."""

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import tensorflow as tf
 
-from keras_fm import data, generating
+from keras_fm import data, generating, tasks
 from keras_fm.backend import need_tensorflow
 from keras_fm.data import Examples, texts
 from keras_fm.data.batches import in_turn
@@ -62,6 +62,32 @@ class TextGeneration(Task):
     def output(self) -> tuple[str, tuple[int | None, ...]]:
         """Logits for each character."""
         return "logits", (None, len(self.known) + 1)
+
+    def arrange(self, examples: Examples) -> Examples:
+        """The characters of one text; many texts are read one after the other."""
+        is_one = np.asarray(examples.inputs).dtype.kind in "iu"
+        return examples if is_one else texts.joined(examples)
+
+    def translated(self, source: keras.Model, model: keras.Model) -> dict[str, list[np.ndarray]]:
+        """The rows and logits of the characters that both know; the others stay as they are."""
+        theirs = tasks.of(source)
+        if not isinstance(theirs, TextGeneration) or theirs.known == self.known:
+            return {}
+        number = {character: place for place, character in enumerate(theirs.known, 1)}
+        places = np.array([texts.UNKNOWN, *(number.get(character, -1) for character in self.known)])
+        both = places >= 0
+        found = {}
+        for name, axis in (("embedding", 0), ("logits", -1)):
+            given, own = (
+                [np.moveaxis(array, axis, 0) for array in one.get_layer(name).get_weights()]
+                for one in (source, model)
+            )
+            if any(a.shape[1:] != b.shape[1:] for a, b in zip(given, own, strict=True)):
+                return {}  # of other arguments: they do not fit, whatever the characters
+            for old, new in zip(given, own, strict=True):
+                new[both] = old[places[both]]
+            found[name] = [np.moveaxis(array, 0, axis) for array in own]
+        return found
 
     def check_arrays(self, examples: Examples) -> None:
         """Raises a `DataError` where the examples are not the characters of a text."""
@@ -263,7 +289,7 @@ class TextGeneration(Task):
     def _some_numbers(self) -> np.ndarray:
         """Eight pieces of text without an unknown character."""
         try:
-            numbers, _ = self._numbers(data.sample(self.identity.entry.dataset))
+            numbers, _ = self._numbers(self.arrange(data.sample(self.identity.entry.dataset)))
             pieces = numbers[: 8 * 64].reshape(8, 64)
         except UnknownNameError:  # another package's data set
             pieces = np.zeros((8, 64), "int32")
