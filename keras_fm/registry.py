@@ -23,7 +23,7 @@ from keras_fm.errors import KerasFmError, UnknownNameError, suggest
 from keras_fm.toml import read_toml
 
 if TYPE_CHECKING:
-    from keras_fm.entry import Entry
+    from keras_fm.entry import Entry, Weights
     from keras_fm.recipe import Recipe
 
 ENTRY_POINTS = "keras_fm.models"
@@ -138,6 +138,12 @@ def info(name: str) -> "Entry":
     if tag is not None:
         room.entry.weights_of(tag)
     return room.entry
+
+
+def weights_of(name: str) -> "Weights":
+    """The record of `"model"` (its default weights) or of `"model.tag"`."""
+    room, tag = find(name)
+    return room.entry.weights_of(tag)
 
 
 def find(name: str) -> tuple[Room, str | None]:

@@ -110,7 +110,7 @@ def _beginning(room: registry.Room, record: Weights) -> list[Check]:
         actual = recipe.fingerprint(room.path / registry.PRETRAINING)
         checks.append(_exact("pretraining recipe sha256", record.pretraining_sha256, actual))
     if record.start_sha256 is not None:
-        started = registry.info(str(room.entry.start)).weights_of().sha256
+        started = registry.weights_of(str(room.entry.start)).sha256
         checks.append(_exact(f"sha256 of {room.entry.start}", record.start_sha256, started))
     return checks
 

@@ -256,6 +256,24 @@ def train_one_step(model: "keras.Model", name: str, count: int = 8) -> float:
     return sum(float(value) for name, value in losses.items() if "loss" in name)
 
 
+def generate(
+    served: Any, prompts: list[str], length: Any = 30, temperature: Any = 1.0, seed: Any = 0
+) -> list[str]:
+    """What an export's `generate` writes after each prompt; one option is for all, or a list."""
+    import tensorflow as tf
+
+    def row(value: Any, dtype: Any) -> Any:
+        return tf.constant(value if isinstance(value, list) else [value], dtype)
+
+    answers = served.signatures["generate"](
+        prompt=tf.constant(prompts, tf.string),
+        length=row(length, tf.int32),
+        temperature=row(temperature, tf.float32),
+        seed=row(seed, tf.int32),
+    )
+    return [text.decode() for text in answers["text"].numpy()]
+
+
 def run_model_test(name: str) -> None:
     """What every model of the zoo has to be: the whole test of a new one."""
     import keras
@@ -332,8 +350,7 @@ def _check_weights(room: Any, tag: str) -> None:
     if record.pretraining_sha256 is not None:
         assert recipe.fingerprint(room.path / "pretraining.toml") == record.pretraining_sha256
     if record.start_sha256 is not None:
-        start = registry.info(room.entry.start).weights_of()
-        assert start.sha256 == record.start_sha256
+        assert registry.weights_of(room.entry.start).sha256 == record.start_sha256
     model = models.get(f"{room.name}.{tag}")
     assert model.count_params() == record.parameters
     lengths = {len(values) for values in record.seeds.metrics.values()}

@@ -41,11 +41,14 @@ from keras_fm.recipe import parse_setting
 
 RANDOM, WORDS = "random", "words"
 GENRES = {
-    "animation": r"animat(?:ed|ions?)|cartoons?",
-    "comedy": r"comed(?:y|ies)|comedic|comedians?",
-    "horror": r"horrors?|scary|slashers?|zombies?",
-    "romance": r"roman(?:ces?|tic)",
-    "war": r"wars?",
+    name: re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
+    for name, words in {
+        "animation": r"animat(?:ed|ions?)|cartoons?",
+        "comedy": r"comed(?:y|ies)|comedic|comedians?",
+        "horror": r"horrors?|scary|slashers?|zombies?",
+        "romance": r"roman(?:ces?|tic)",
+        "war": r"wars?",
+    }.items()
 }
 STARS = re.compile(
     r"(?<![\d/.,])(\d{1,2}(?:[.,]\d)?)\s?(?:/|out of)\s?(?:10|ten)\b(?![/.,]?\d)", re.IGNORECASE
@@ -138,9 +141,8 @@ def _labelled(reviews: Examples, label: Callable[[str], tuple[str, str] | None])
 
 def by_genre(review: str) -> tuple[str, str] | None:
     """The review without the words that name a kind of film, and that; None: not one kind."""
-    patterns = {name: re.compile(rf"\b(?:{x})\b", re.IGNORECASE) for name, x in GENRES.items()}
-    found = [name for name, pattern in patterns.items() if pattern.search(review)]
-    return (patterns[found[0]].sub(" ", review), found[0]) if len(found) == 1 else None
+    found = [name for name, words in GENRES.items() if words.search(review)]
+    return (GENRES[found[0]].sub(" ", review), found[0]) if len(found) == 1 else None
 
 
 def by_stars(review: str) -> tuple[str, str] | None:

@@ -44,7 +44,7 @@ from keras_fm import (
     verifying,
 )
 from keras_fm import weights as weights_files
-from keras_fm.entry import Weights, load_entry
+from keras_fm.entry import load_entry
 from keras_fm.errors import KerasFmError, RunError
 from keras_fm.identity import identify
 from keras_fm.metrics import METRICS
@@ -219,6 +219,7 @@ def _measure(
     score = evaluating.evaluate(model)
     sample = evaluating.evaluate(model, split=data.SAMPLE)
     own, *first = _recipes(run, room).values()
+    start = room.entry.start
     environment = runs.read(run.path)["environment"]
     return {
         "file": f"weights/{file.name}",
@@ -237,7 +238,7 @@ def _measure(
         "recipe_sha256": recipe.fingerprint(room.path / own),
         **({"task": identify(model).task} if own == registry.PRETRAINING else {}),
         **({"pretraining_sha256": recipe.fingerprint(room.path / first[0])} if first else {}),
-        **({"start_sha256": _start(room).sha256} if room.entry.start else {}),
+        **({"start_sha256": registry.weights_of(start).sha256} if start else {}),
         "maker": {
             "keras": environment["keras"],
             "backend": environment["backend"],
@@ -246,10 +247,6 @@ def _measure(
             "minutes": round(run.minutes, 1),
         },
     }
-
-
-def _start(room: registry.Room) -> Weights:
-    return registry.info(str(room.entry.start)).weights_of()
 
 
 def _with_record(room: registry.Room, tag: str, record: dict[str, Any], reason: str | None) -> str:

@@ -23,8 +23,7 @@ def build(
         units: of each LSTM layer.
         depth: how many of them.
         dropout: of each layer's inputs and hidden states, one mask for a whole sequence. A million
-            characters are few for three million parameters: without it they are learned by heart,
-            with more of it they take longer than what was read before lasts.
+            characters are few for three million parameters: without it they are learned by heart.
     """
     text_ids = keras.Input((None,), dtype="int32", name="text_ids")
     x = layers.Embedding(vocabulary, width, name="embedding")(text_ids)
