@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_fm import models, registry, tasks, weights
+from keras_fm import fine_tuning, models, registry, tasks, weights
 from keras_fm.layers import QuickLSTM
 from keras_fm.learning.shifting import ShiftedTexts
 
@@ -90,6 +90,17 @@ def test_one_training_step_has_a_finite_loss(name):
     assert np.isfinite(loss)
     after = helpers.all_weights(model)
     assert any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_a_fine_tuning_leaves_what_it_starts_from(tmp_path):
+    start = models.get("cifar_cnn_basic")
+    before = helpers.all_weights(start)
+    stages = {"head.epochs": 1, "epochs": 1}
+    path = tmp_path / "run"
+    run = fine_tuning.fine_tune(start, helpers.noise(24), labels=[*"abc"], run_dir=path, **stages)
+    assert len(run.history["loss"]) == 1
+    for old, new in zip(before, helpers.all_weights(start), strict=True):
+        np.testing.assert_array_equal(old, new)
 
 
 @pytest.mark.parametrize("name", MODELS)
