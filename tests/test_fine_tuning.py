@@ -92,6 +92,22 @@ def test_gradual_trains_the_head_and_then_all_but_the_statistics(pretrained, gra
     assert all(layer.trainable for layer in gradual.model.layers)
 
 
+def test_a_room_has_its_own_recipe_or_that_of_its_task(pretrained):
+    def asked():
+        stages = own_lessons.ask(identify(pretrained), "gradual", 0, {}).stages
+        return {name: recipe.epochs for name, recipe in stages.items()}
+
+    assert asked() == {"head": 30, "": 20}
+    room, _ = registry.find("module_net")
+    own = room.path / "gradual.toml"
+    of_task = (own_lessons.RECIPES / "images" / "gradual.toml").read_text()
+    own.write_text(of_task.replace("epochs = 20", "epochs = 7"))
+    try:
+        assert asked() == {"head": 30, "": 7}
+    finally:
+        own.unlink()
+
+
 def test_the_pretrained_model_stays_as_it_is(pretrained, before, gradual):
     for old, new in zip(before, helpers.all_weights(pretrained), strict=True):
         np.testing.assert_array_equal(old, new)

@@ -56,9 +56,10 @@ def ask(identity: Identity, strategy: str, seed: int, overrides: dict[str, Any])
         )
     if strategy not in STRATEGIES:
         raise UnknownNameError(f"no strategy {strategy!r}. {suggest(strategy, STRATEGIES)}")
-    recipes = {LAST: load_recipe(RECIPES / folder / f"{strategy}.toml")}
+    room, _ = registry.find(identity.entry.name)
+    recipes = {LAST: _recipe(room, folder, strategy)}
     if strategy == DEFAULT:
-        recipes = {HEAD: load_recipe(RECIPES / folder / "head.toml"), **recipes}
+        recipes = {HEAD: _recipe(room, folder, HEAD), **recipes}
     heads = {n.removeprefix(_OF_HEAD): v for n, v in overrides.items() if n.startswith(_OF_HEAD)}
     given = {name: value for name, value in overrides.items() if not name.startswith(_OF_HEAD)}
     if heads and HEAD not in recipes:
@@ -69,6 +70,13 @@ def ask(identity: Identity, strategy: str, seed: int, overrides: dict[str, Any])
     changes = {HEAD: {**shared, **heads}, LAST: given}
     stages = {name: recipe.override(**changes[name]) for name, recipe in recipes.items()}
     return Asked(strategy, stages, seed, overrides)
+
+
+def _recipe(room: registry.Room, folder: str, strategy: str) -> Recipe:
+    """The room's own recipe of a strategy, where it has one, or that of the task's folder."""
+    file = f"{strategy}.toml"
+    own = room.path / file
+    return load_recipe(own if own.exists() else RECIPES / folder / file)
 
 
 def hold_out(
