@@ -2,6 +2,8 @@ import helpers
 import pytest
 
 from keras_fm import registry
+from keras_fm.learning import own_lessons
+from keras_fm.recipe import load_recipe
 
 MODELS = registry.list_models()
 
@@ -24,7 +26,10 @@ def test_a_room_holds_no_machinery(name):
         "serving.py",
         "pretraining.toml",
     }
-    assert files <= known | {"weights", room.entry.vocabulary}
+    own = files & {f"{strategy}.toml" for strategy in own_lessons.STRATEGIES}
+    assert files <= known | own | {"weights", room.entry.vocabulary}
+    for file in own:
+        assert load_recipe(room.path / file).dataset == "yours"
 
 
 def test_every_folder_of_the_zoo_is_a_model():
