@@ -212,7 +212,7 @@ def copy_weights(source: keras.Model, target: keras.Model, only: Sequence[str]) 
         # As a file would carry them: a `Normalization` finishes its state on loading alone.
         state: dict[str, Any] = {}
         given.save_own_variables(state)
-        # Copies: JAX's training gives up arrays, and one of both models would be lost to the other.
+        # Copies: a training on JAX deletes the arrays it is given, of both models if they share.
         layer.load_own_variables({key: np.array(value) for key, value in state.items()})
 
 

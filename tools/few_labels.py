@@ -76,6 +76,9 @@ def main() -> None:
     warnings.simplefilter("ignore", DataWarning)
     label = {"genres": by_genre, "stars": by_stars}.get(options.data)
     train, test = tfds(options.data) if label is None else of_reviews(label)
+    fewest = min(np.unique(train.targets, return_counts=True)[1])
+    if max(options.each) > fewest:
+        parser.error(f"--each {max(options.each)}: {train.origin} has {fewest} of its rarest class")
     if options.test:
         drawn = np.random.default_rng(0).permutation(len(test))[: options.test]
         test = test.take(drawn, f"{len(drawn):,} of {test.origin}")
