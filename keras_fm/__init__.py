@@ -14,41 +14,41 @@ if TYPE_CHECKING:  # what type checkers and editors see; at run time __getattr__
     from keras_fm.client import Client as Client
     from keras_fm.errors import KerasFmError as KerasFmError
     from keras_fm.errors import ServerError as ServerError
-    from keras_fm.evaluating import evaluate as evaluate
-    from keras_fm.explaining import Explanation as Explanation
-    from keras_fm.explaining import explain as explain
-    from keras_fm.exporting import export as export
-    from keras_fm.fine_tuning import fine_tune as fine_tune
-    from keras_fm.freezing import freeze as freeze
-    from keras_fm.freezing import unfreeze as unfreeze
-    from keras_fm.models import get as get
+    from keras_fm.evaluation.evaluation import evaluate as evaluate
+    from keras_fm.evaluation.verification import verify as verify
+    from keras_fm.explanation.explanation import Explanation as Explanation
+    from keras_fm.explanation.explanation import explain as explain
+    from keras_fm.exporting.saved_model import export as export
+    from keras_fm.models.freezing import freeze as freeze
+    from keras_fm.models.freezing import unfreeze as unfreeze
+    from keras_fm.models.loading import get as get
     from keras_fm.pipelines import pipeline as pipeline
     from keras_fm.registry import info as info
     from keras_fm.registry import list_models as list_models
-    from keras_fm.runs import Run as Run
-    from keras_fm.training import train as train
-    from keras_fm.verifying import verify as verify
+    from keras_fm.training.fine_tuning import fine_tune as fine_tune
+    from keras_fm.training.runs import Run as Run
+    from keras_fm.training.training import train as train
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
     "Client": "client",
-    "Explanation": "explaining",
+    "Explanation": "explanation.explanation",
     "KerasFmError": "errors",
-    "Run": "runs",
+    "Run": "training.runs",
     "ServerError": "errors",
-    "evaluate": "evaluating",
-    "explain": "explaining",
-    "export": "exporting",
-    "fine_tune": "fine_tuning",
-    "freeze": "freezing",
-    "get": "models",
+    "evaluate": "evaluation.evaluation",
+    "explain": "explanation.explanation",
+    "export": "exporting.saved_model",
+    "fine_tune": "training.fine_tuning",
+    "freeze": "models.freezing",
+    "get": "models.loading",
     "info": "registry",
     "list_models": "registry",
     "pipeline": "pipelines",
-    "train": "training",
-    "unfreeze": "freezing",
-    "verify": "verifying",
+    "train": "training.training",
+    "unfreeze": "models.freezing",
+    "verify": "evaluation.verification",
 }
 
 _MODULES = ("adapters", "data")  # with public functions of their own
@@ -71,4 +71,4 @@ def __dir__() -> list[str]:
 
 
 if "keras" in sys.modules:  # then `keras.models.load_model` opens what our models were saved as
-    import_module("keras_fm.identity")
+    import_module("keras_fm.models.spec")

@@ -18,9 +18,10 @@ import h5py
 import keras
 import numpy as np
 
-from keras_fm import freezing, models, registry, runs, weights
+from keras_fm import registry, store
 from keras_fm.errors import InvalidInputError, WeightsError
-from keras_fm.identity import Identity, identify
+from keras_fm.models import backbone, building, freezing, loading, transfer, weights
+from keras_fm.models.spec import ModelSpec, spec_of
 
 SUFFIX = ".lora.h5"
 _PREFIX = "lora_"  # of the names that Keras gives their weights
@@ -39,7 +40,7 @@ def enable(model: keras.Model, rank: int, alpha: float | None = None) -> None:
     Raises:
         InvalidInputError: the model is none of ours, or has nothing to adapt.
     """
-    head = models.head_of(model)
+    head = backbone.head_layers(model)
     body = [x for x in model.layers if x.name not in head and x.trainable]
     inside = [part for layer in body for part in _flat(layer) if hasattr(part, "enable_lora")]
     kernels = [part for part in inside if not isinstance(part, keras.layers.Embedding)]
@@ -70,16 +71,16 @@ def keep_apart(model: keras.Model) -> None:
 def merge(model: keras.Model) -> keras.Model:
     """A plain float32 model whose kernels have the adapters in them: it answers the same."""
     first = _check_adapted(model)[0]
-    identity = identify(model)
+    identity = spec_of(model)
     room, _ = registry.find(identity.entry.name)
     # Keras adds them in the precision that the layer computes in: here in float32.
-    exact, plain = models.build(room, identity), models.build(room, identity)
+    exact, plain = building.build(room, identity), building.build(room, identity)
     enable(exact, first.lora_rank, first.lora_alpha)
     exact.set_weights(model.get_weights())
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"merged{weights.SUFFIX}"
         exact.save_weights(file)  # which adds them, also inside an attention
-        weights.load(plain, weights.Source(file))
+        weights.load_weights(plain, store.WeightsFile(file))
     return plain
 
 
@@ -93,7 +94,7 @@ def save(model: keras.Model, path: str | os.PathLike[str]) -> Path:
     if not path.name.endswith(SUFFIX):
         raise InvalidInputError(f"a file of adapters ends in {SUFFIX}; received {path}")
     about = {
-        **identify(model).write(),
+        **spec_of(model).write(),
         "rank": first.lora_rank,
         "alpha": first.lora_alpha,
         "body_sha256": _digest(model),
@@ -116,8 +117,8 @@ def load(name_or_model: str | keras.Model, path: str | os.PathLike[str]) -> kera
     Raises:
         WeightsError: the file can't be read, or was made for another model or other weights.
     """
-    base, path = runs.as_model(name_or_model), Path(path)
-    entry = identify(base).entry
+    base, path = loading.resolve_model(name_or_model), Path(path)
+    entry = spec_of(base).entry
     try:
         with h5py.File(path) as file:
             about = json.loads(file.attrs["keras_fm"])
@@ -127,9 +128,9 @@ def load(name_or_model: str | keras.Model, path: str | os.PathLike[str]) -> kera
         raise WeightsError(f"{path} is no readable file of adapters: {error}") from None
     if about["model"] != entry.name:
         raise WeightsError(f"{path} holds adapters of {about['model']!r}, not of {entry.name!r}")
-    identity = Identity.read(entry, {n: about[n] for n in ("task", "labels", "inputs", "target")})
-    model = models.build(registry.find(entry.name)[0], identity)
-    models.start_from(base, model)
+    identity = ModelSpec.read(entry, {n: about[n] for n in ("task", "labels", "inputs", "target")})
+    model = building.build(registry.find(entry.name)[0], identity)
+    transfer.transfer_weights(base, model)
     if _digest(model) != about["body_sha256"]:
         raise WeightsError(f"{path} was made for other weights of {entry.name!r} than these")
     enable(model, about["rank"], about["alpha"])
@@ -163,14 +164,14 @@ def _variables(model: keras.Model) -> dict[str, Any]:
         for weight in layer.weights
         if weight.name.startswith(_PREFIX)
     }
-    for name in sorted(models.head_of(model)):
+    for name in sorted(backbone.head_layers(model)):
         found |= {f"{name}/{n}": v for n, v in enumerate(model.get_layer(name).weights)}
     return found
 
 
 def _digest(model: keras.Model) -> str:
     """The sha256 of the body's own weights."""
-    head, found = models.head_of(model), hashlib.sha256()
+    head, found = backbone.head_layers(model), hashlib.sha256()
     for layer in model.layers:
         for weight in layer.weights if layer.name not in head else []:
             if not weight.name.startswith(_PREFIX):

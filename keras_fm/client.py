@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from keras_fm import registry
-from keras_fm.data import raw_images, raw_rows, raw_texts
-from keras_fm.entry import Input
 from keras_fm.errors import InvalidInputError, ServerError, UnknownNameError, suggest
+from keras_fm.preprocessing import image_inputs, table_inputs, text_inputs
+from keras_fm.registry import packages
+from keras_fm.registry.entry import Input
 from keras_fm.serving import servers
 from keras_fm.serving.signatures import Signature
 
-AT_ONCE = 64  # rows of a request: as many as an export's batching file lets a server take
-LARGEST_SEED = 2**31 - 1  # of a text: the served graph takes an int32
+MAX_BATCH = 64  # rows of a request: as many as an export's batching file lets a server take
+MAX_SEED = 2**31 - 1  # of a text: the served graph takes an int32
 
 Arrays = dict[str, np.ndarray]
 Answers = list[dict[str, Any]]
@@ -58,9 +58,9 @@ class Client:
         *,
         version: int | None = None,
         labels: Sequence[str] | None = None,
-        timeout: float = servers.PATIENCE,
+        timeout: float = servers.DEFAULT_TIMEOUT,
     ) -> None:
-        self._server = servers.of(url, model, version=version, timeout=timeout)
+        self._server = servers.connect(url, model, version=version, timeout=timeout)
         self._labels = None if labels is None else list(labels)
 
     def __repr__(self) -> str:
@@ -102,8 +102,8 @@ class Client:
                 raise UnknownNameError(f"{self} has no option {option!r}. {suggest(option, known)}")
         asked = way.ask(self.signatures[way.signature], inputs, **options)
         answers: Answers = []
-        for first in range(0, len(next(iter(asked.values()))), AT_ONCE):
-            some = {name: column[first : first + AT_ONCE] for name, column in asked.items()}
+        for first in range(0, len(next(iter(asked.values()))), MAX_BATCH):
+            some = {name: column[first : first + MAX_BATCH] for name, column in asked.items()}
             answered = self.predict(some, way.signature)
             self._check(way, some, answered)
             answers += way.read(self, some, answered)
@@ -129,7 +129,7 @@ class Client:
         """All labels in their order, where they are known."""
         answers, places = _texts_of(answered["label"]), answered["logits"].argmax(-1)
         count = answered["logits"].shape[-1]
-        room = registry.rooms().get(self._server.model)
+        room = packages().get(self._server.model)
         labels = self._labels or (room.table.get("labels") if room else None) or []
         if len(labels) == count and [labels[place] for place in places] == answers:
             return labels
@@ -167,11 +167,11 @@ class _Way:
 
 
 def _ask_images(signature: Signature, inputs: Any) -> Arrays:
-    return {"image_bytes": np.array(raw_images.as_files(inputs), object)}
+    return {"image_bytes": np.array(image_inputs.to_image_files(inputs), object)}
 
 
 def _ask_texts(signature: Signature, inputs: Any) -> Arrays:
-    return {"text": raw_texts.read(inputs)}
+    return {"text": text_inputs.read_texts(inputs)}
 
 
 def _ask_for_text(
@@ -182,12 +182,12 @@ def _ask_for_text(
     temperature: float = 0.8,
     seed: int = 0,
 ) -> Arrays:
-    prompts = raw_texts.read(inputs)
-    _check_whole("length", length, LARGEST_SEED)
-    _check_whole("seed", seed, LARGEST_SEED)
+    prompts = text_inputs.read_texts(inputs)
+    _check_whole("length", length, MAX_SEED)
+    _check_whole("seed", seed, MAX_SEED)
     if isinstance(temperature, bool) or not isinstance(temperature, (int, float)):
         raise InvalidInputError(f"temperature is a number from 0.0 on; received {temperature!r}")
-    seeds = [(seed + row) % (LARGEST_SEED + 1) for row in range(len(prompts))]
+    seeds = [(seed + row) % (MAX_SEED + 1) for row in range(len(prompts))]
     return {
         "prompt": prompts,
         "length": np.full(len(prompts), length, "int32"),
@@ -197,22 +197,22 @@ def _ask_for_text(
 
 
 def _ask_for_images(signature: Signature, inputs: Any, *, seed: int = 0) -> Arrays:
-    labels = raw_texts.read(inputs)
+    labels = text_inputs.read_texts(inputs)
     _check_whole("seed", seed, 2**62)
     return {"label": labels, "seed": np.arange(seed, seed + len(labels), dtype="int64")}
 
 
 def _ask_rows(signature: Signature, inputs: Any) -> Arrays:
-    table = raw_rows.as_columns(inputs)
+    table = table_inputs.to_columns(inputs)
     for name in signature.inputs:
-        like = [given for given in table if raw_rows.plain_name(str(given)) == name]
+        like = [given for given in table if table_inputs.sanitized_name(str(given)) == name]
         if name not in table and len(like) == 1:
             table[name] = table[like[0]]
     columns = [
         Input(name=name, dtype=tensor.dtype, shape=[], meaning="")
         for name, tensor in signature.inputs.items()
     ]
-    return raw_rows.read(table, columns)
+    return table_inputs.read_rows(table, columns)
 
 
 def _read_labels(client: Client, asked: Arrays, answered: Arrays) -> Answers:

@@ -11,9 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_fm import ask_export, data, evaluating, exporting, fine_tuning, models, registry
-from keras_fm.data import Examples
+from keras_fm import registry
+from keras_fm.data import datasets
+from keras_fm.data.examples import Examples
 from keras_fm.errors import KerasFmError
+from keras_fm.evaluation import evaluation
+from keras_fm.exporting import query_export, saved_model
+from keras_fm.models import loading
+from keras_fm.training import fine_tuning
 
 MODEL = "cifar_cnn"
 
@@ -37,10 +42,10 @@ def demo(directory: str | os.PathLike[str] = "runs") -> int:
     print(f"The zoo: {', '.join(registry.list_models())}\n")
 
     with _step(f"get {MODEL} with its pretrained weights"):
-        model = models.get(MODEL)
-    sample = data.sample(registry.info(MODEL).dataset)
+        model = loading.get(MODEL)
+    sample = datasets.sample(registry.info(MODEL).dataset)
     with _step(f"classify the {sample.origin}"):
-        scores = evaluating.evaluate(model, data=sample)
+        scores = evaluation.evaluate(model, data=sample)
     claimed = registry.info(MODEL).weights_of().metrics["accuracy"]
     print(f"    accuracy {scores['accuracy']:.1%} (on all test images: {claimed:.2%})\n")
 
@@ -58,7 +63,7 @@ def demo(directory: str | os.PathLike[str] = "runs") -> int:
     print(f"    accuracy {run.metrics['accuracy']:.1%} on the other half\n")
 
     with _step("export the fine-tuned model as a SavedModel"):
-        version = exporting.export(run.model, folder / "export")
+        version = saved_model.export(run.model, folder / "export")
     with _step("ask the export in a second process, with plain TensorFlow"):
         served, labels = _ask(version, sample.inputs, folder)
     expected = run.model.predict(sample.inputs, verbose=0)
@@ -93,7 +98,7 @@ def _ask(version: Path, images: np.ndarray, folder: Path) -> tuple[np.ndarray, l
     np.save(folder / "images.npy", images)
     answers = folder / "answers.npz"
     # -P: or keras_fm's own folder, where the file lies, would be searched for modules.
-    command = [sys.executable, "-P", ask_export.__file__, version, folder / "images.npy", answers]
+    command = [sys.executable, "-P", query_export.__file__, version, folder / "images.npy", answers]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     asked = subprocess.run([*map(str, command)], env=environment, capture_output=True, text=True)
     if asked.returncode != 0:

@@ -6,8 +6,9 @@ from typing import Any
 
 import keras
 
-from keras_fm import runs, tasks
+from keras_fm import tasks
 from keras_fm.errors import UnknownNameError, suggest
+from keras_fm.models import loading
 
 
 def pipeline(name_or_model: str | keras.Model) -> Callable[..., list[dict[str, Any]]]:
@@ -30,8 +31,8 @@ def pipeline(name_or_model: str | keras.Model) -> Callable[..., list[dict[str, A
         >>> classify(["photo.jpg", array])
         [{'label': 'cat', 'probabilities': {'airplane': 0.001, ...}}, {...}]
     """
-    model = runs.as_model(name_or_model)
-    task = tasks.of(model)
+    model = loading.resolve_model(name_or_model)
+    task = tasks.task_of(model)
 
     known = [*inspect.signature(task.answer).parameters][1:]
 

@@ -21,10 +21,10 @@ import pytest
 import tiny_gan as tiny_gan_room
 import tiny_reader as tiny_reader_room
 
-from keras_fm import registry
+from keras_fm.registry import packages
 
 if TYPE_CHECKING:
-    from keras_fm.runs import Run
+    from keras_fm.training.runs import Run
 
 
 def pytest_collection_finish() -> None:
@@ -58,7 +58,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], None]:
     """`stop_at(2)`: the next training is interrupted in its third epoch, `stop_at(None)`: not."""
     import keras
 
-    from keras_fm.learning import monitoring
+    from keras_fm.training import monitoring
 
     callbacks = monitoring.callbacks
 
@@ -87,7 +87,7 @@ def whole_and_resumed(
     tmp_path: Path, stop_at: Callable[[int | None], None]
 ) -> Callable[..., tuple["Run", "Run"]]:
     """`whole_and_resumed("tiny_net", 1, epochs=3)`: a run, and one stopped in its second epoch."""
-    from keras_fm import training
+    from keras_fm.training import training
 
     def both(name: str, epoch: int, **options: object) -> tuple["Run", "Run"]:
         def train(folder: str, **more: object) -> "Run":
@@ -107,9 +107,9 @@ def whole_and_resumed(
 @pytest.fixture
 def no_tfds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes this machine one without TFDS data."""
-    from keras_fm import data
+    from keras_fm.data import datasets
 
-    monkeypatch.setattr(data, "is_prepared", lambda dataset: False)
+    monkeypatch.setattr(datasets, "is_prepared", lambda dataset: False)
 
 
 @pytest.fixture
@@ -124,11 +124,11 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         importlib.invalidate_caches()
         if str(site) not in sys.path:
             monkeypatch.syspath_prepend(site)
-        registry.rooms.cache_clear()
+        packages.cache_clear()
         return site / package
 
     yield install
-    registry.rooms.cache_clear()
+    packages.cache_clear()
     for module in list(sys.modules):
         if module.partition(".")[0] in installed:
             del sys.modules[module]

@@ -13,14 +13,18 @@ import numpy as np
 from PIL import Image
 
 from keras_fm import registry
-from keras_fm.metrics import METRICS
+from keras_fm.data import datasets
+from keras_fm.evaluation import flops
+from keras_fm.models import backbone, building, spec, transfer
+from keras_fm.registry import packages
+from keras_fm.registry.metrics import METRICS
 
 if TYPE_CHECKING:
     import keras
 
-    from keras_fm.data import Examples
-    from keras_fm.recipe import Recipe
-    from keras_fm.runs import Run
+    from keras_fm.data.examples import Examples
+    from keras_fm.registry.recipe import Recipe
+    from keras_fm.training.runs import Run
 
 ROOT = Path(__file__).parents[1]
 
@@ -81,7 +85,7 @@ def python(code: str, *arguments: object, **environment: str) -> subprocess.Comp
 
 def train_small(path: Path, **changes: Any) -> "Run":
     """Trains cifar_cnn_basic on the bundled sample for an epoch."""
-    from keras_fm import training
+    from keras_fm.training import training
 
     options = {"data": "sample", "validation_examples": 56, "epochs": 1, **changes}
     return training.train("cifar_cnn_basic", run_dir=path, **options)
@@ -89,7 +93,7 @@ def train_small(path: Path, **changes: Any) -> "Run":
 
 def recipe(**fields: Any) -> "Recipe":
     """A short recipe; `fields` are put into it."""
-    from keras_fm.recipe import Recipe
+    from keras_fm.registry.recipe import Recipe
 
     shared = {
         "dataset": "cifar10",
@@ -103,7 +107,7 @@ def recipe(**fields: Any) -> "Recipe":
 
 def noise(count: int = 12, classes: int = 3, seed: int = 0) -> "Examples":
     """Random images with labels 0, 1, 2, 0, 1, ..."""
-    from keras_fm.data import Examples
+    from keras_fm.data.examples import Examples
 
     images = np.random.default_rng(seed).integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
     return Examples(images, np.arange(count) % classes, f"{count} images of noise")
@@ -217,24 +221,27 @@ def write_record(room: Path, **claims: Any) -> None:
         values = (claims.get(name, table) if name else table | claims[""]).items()
         text += "".join(f"{key} = {json.dumps(value)}\n" for key, value in values)
     (room / "entry.toml").write_text(text)
-    registry.rooms.cache_clear()
+    packages.cache_clear()
 
 
 def write_weights(room: Path, *, storage: str = "float32", **claims: Any) -> None:
     """Random weights for the room, with a record that holds but for `claims`."""
-    from keras_fm import data, evaluating, models, recipe, store, verifying, weights
+    from keras_fm import store
+    from keras_fm.evaluation import evaluation
+    from keras_fm.models import loading, weights
+    from keras_fm.registry import recipe
 
     (room / "weights").mkdir()
     file = room / "weights" / "first.weights.h5"
-    weights.save(models.get(room.name, weights=None), file, storage)
-    model = models.get(room.name, weights=file)
-    scores = evaluating.evaluate(model, data=data.sample("cifar10"))
+    weights.save_weights(loading.get(room.name, weights=None), file, storage)
+    model = loading.get(room.name, weights=file)
+    scores = evaluation.evaluate(model, data=datasets.sample("cifar10"))
     measured = {
         "bytes": file.stat().st_size,
         "sha256": store.sha256_of(file),
         "storage": storage,
         "parameters": model.count_params(),
-        "flops": verifying.flops(model),
+        "flops": flops.count_flops(model),
         "sample": {name: round(scores[name], 4) for name in METRICS if name in scores},
         "recipe_sha256": recipe.fingerprint(room / "recipe.toml"),
     }
@@ -243,15 +250,15 @@ def write_weights(room: Path, *, storage: str = "float32", **claims: Any) -> Non
 
 def train_one_step(model: "keras.Model", name: str, count: int = 8) -> float:
     """One step with the recipe's compile on some of the sample; the loss, or the sum of all."""
-    from keras_fm import data, tasks
+    from keras_fm import tasks
 
     room, _ = registry.find(name)
-    sample = tasks.of(model).arrange(data.sample(room.entry.dataset))
+    sample = tasks.task_of(model).arrange(datasets.sample(room.entry.dataset))
     examples = sample.take(slice(count), "a few")
     # Images as large as the model's input, and all of so few examples in one epoch.
     recipe = room.recipe.override(sides=[], side_starts=[], parts=1)
-    batches = tasks.of(model).batches(examples, recipe, seed=0)
-    learner = tasks.of(model).learner(model, recipe, steps=10)
+    batches = tasks.task_of(model).batches(examples, recipe, seed=0)
+    learner = tasks.task_of(model).learner(model, recipe, steps=10)
     losses = learner.train_on_batch(*batches[0], return_dict=True)
     return sum(float(value) for name, value in losses.items() if "loss" in name)
 
@@ -278,7 +285,7 @@ def run_model_test(name: str) -> None:
     """What every model of the zoo has to be: the whole test of a new one."""
     import keras
 
-    from keras_fm import models, precision
+    from keras_fm.models import loading, precision
 
     room, _ = registry.find(name)
     for file in ("__init__.py", "model.py", "recipe.toml", "entry.toml", "README.md"):
@@ -286,17 +293,17 @@ def run_model_test(name: str) -> None:
     assert room.recipe.dataset == room.entry.dataset
     assert room.module("model").build.__doc__, f"{name}: build has no docstring"
 
-    model = models.get(name, weights=None)
+    model = loading.get(name, weights=None)
     _check_ends(model, room.entry)
     kinds = {type(layer).__name__ for layer in model.layers}
     assert "Lambda" not in kinds, f"{name}: a Lambda layer holds code"
     assert isinstance(model, keras.Model)
     assert len({layer.name for layer in model.layers}) == len(model.layers)
     if room.entry.task.endswith("classification"):
-        assert models.get(name, weights=None, num_classes=3).output_shape == (None, 3)
+        assert loading.get(name, weights=None, num_classes=3).output_shape == (None, 3)
 
-    with precision.policy("bfloat16"):
-        mixed = models.build(room, models.identity_of(room))
+    with precision.dtype_policy("bfloat16"):
+        mixed = building.build(room, spec.default_spec(room))
     assert mixed.layers[-1].dtype_policy.name == "float32"
     assert np.isfinite(train_one_step(mixed, name))
     if room.entry.pretraining is not None:
@@ -314,7 +321,7 @@ def _check_ends(model: "keras.Model", entry: Any) -> None:
         for given in entry.inputs
     }
     assert len(model.outputs) == 1
-    end, shape = tasks.of(model).output
+    end, shape = tasks.task_of(model).output
     assert model.layers[-1].name == end
     assert model.outputs[0].dtype == "float32"
     assert model.output_shape == (None, *shape)
@@ -327,20 +334,21 @@ def _check_ends(model: "keras.Model", entry: Any) -> None:
 
 
 def _check_pretraining(room: Any, model: "keras.Model") -> None:
-    from keras_fm import models
-    from keras_fm.identity import Identity
+    from keras_fm.models.spec import ModelSpec
 
     assert room.pretraining_recipe.dataset == room.recipe.dataset
     assert room.pretraining_recipe.validation_examples == room.recipe.validation_examples
-    first = models.build(room, Identity.of_pretraining(room.entry))
-    models.start_from(first, model)
+    first = building.build(room, ModelSpec.of_pretraining(room.entry))
+    transfer.transfer_weights(first, model)
     learned = {layer.name for layer in first.layers if layer.weights}
-    body = {layer.name for layer in model.layers if layer.weights} - models.head_of(model)
+    body = {layer.name for layer in model.layers if layer.weights} - backbone.head_layers(model)
     assert body <= learned, f"{room.name}: {body - learned} begin at random"
 
 
 def _check_weights(room: Any, tag: str) -> None:
-    from keras_fm import models, recipe, store
+    from keras_fm import store
+    from keras_fm.models import loading
+    from keras_fm.registry import recipe
 
     record = room.entry.weights[tag]
     file = room.path / record.file
@@ -351,7 +359,7 @@ def _check_weights(room: Any, tag: str) -> None:
         assert recipe.fingerprint(room.path / "pretraining.toml") == record.pretraining_sha256
     if record.start_sha256 is not None:
         assert registry.weights_of(room.entry.start).sha256 == record.start_sha256
-    model = models.get(f"{room.name}.{tag}")
+    model = loading.get(f"{room.name}.{tag}")
     assert model.count_params() == record.parameters
     lengths = {len(values) for values in record.seeds.metrics.values()}
     lengths |= {len(record.seeds.seeds), len(record.seeds.minutes), len(record.hardware)}

@@ -224,7 +224,7 @@ def scrambled(good: bytes, seed: int) -> bytes:
 
 def main() -> None:
     how, *files = sys.argv[1:]
-    import keras_fm.hdf5
+    import keras_fm.models.hdf5
     from keras_fm.errors import KerasFmError
 
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -238,7 +238,7 @@ def main() -> None:
     for name in files:
         try:
             if how == "check":
-                answers[name] = len(keras_fm.hdf5.shapes_in(Path(name)))
+                answers[name] = len(keras_fm.models.hdf5.array_shapes(Path(name)))
             else:
                 with h5py.File(name) as file:
                     answers[name] = file[VICTIM][()].shape

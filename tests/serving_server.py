@@ -26,7 +26,7 @@ from tensorflow_serving.apis import (
 )
 
 from keras_fm.errors import ExportError
-from keras_fm.serving.c_api import Session
+from keras_fm.exporting.session import Session
 
 HTTP = {"INVALID_ARGUMENT": 400, "FAILED_PRECONDITION": 400, "NOT_FOUND": 404, "UNIMPLEMENTED": 501}
 CODES = {code.value[0]: code.name for code in grpc.StatusCode}

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from keras_fm import registry
-from keras_fm.entry import Anchor
+from keras_fm.registry.entry import Baseline
 
 PRETRAINED = registry.list_models(pretrained=True)
 
@@ -81,7 +81,7 @@ def test_what_other_seeds_were_trained_on_has_a_row(tools):
 def test_an_anchor_of_another_metric_says_of_which(tools):
     entry = registry.info("cifar_cnn_basic")
     anchors = [
-        Anchor(method="a", metric=metric, value=0.5, source="b") for metric in ("fid", "accuracy")
+        Baseline(method="a", metric=metric, value=0.5, source="b") for metric in ("fid", "accuracy")
     ]
     entry = msgspec.structs.replace(entry, anchors=anchors)
     assert tools("write_cards")._beside(entry) == "a FID 0.5; a 50.00%"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import helpers
 
-from keras_fm import registry
+from keras_fm.registry import packages
 
 MODEL = '''"""A tiny pair."""
 
@@ -91,5 +91,5 @@ def install(offer: Callable[..., Path]) -> Path:
         (room / name).write_text(text)
     helpers.write_room(site / "tiny_net")
     helpers.write_weights(site / "tiny_net")
-    registry.rooms.cache_clear()
+    packages.cache_clear()
     return room

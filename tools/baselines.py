@@ -14,10 +14,12 @@ from importlib.util import find_spec
 import keras
 import numpy as np
 
-from keras_fm import data, models, registry, tasks
-from keras_fm.data import Examples, texts
+from keras_fm import registry, tasks
+from keras_fm.data import character_texts, examples
+from keras_fm.data.examples import Examples
 from keras_fm.errors import suggest
-from keras_fm.judging import Judge
+from keras_fm.evaluation.generator_evaluation import GeneratorEvaluator
+from keras_fm.models import loading, spec
 
 
 def least_squares() -> None:
@@ -25,8 +27,8 @@ def least_squares() -> None:
 
     In the model's a size of 0 is a missing one, as it should be.
     """
-    model = models.get("linear_regression")
-    task = tasks.of(model)
+    model = loading.get("linear_regression")
+    task = tasks.task_of(model)
     train, test = _splits("linear_regression")
     body = keras.Model(model.inputs, model.get_layer("embedding").output)
 
@@ -60,9 +62,9 @@ def least_squares() -> None:
 
 def real_lessons() -> None:
     """What a classifier knows that learned from real images as gan's learns from generated ones."""
-    task = tasks.of(models.get("gan", weights=None))
+    task = tasks.task_of(loading.get("gan", weights=None))
     train, test = task.load("train"), task.load("test")
-    answers = Judge(task.judge).answers_of_a_pupil(train, test.inputs)
+    answers = GeneratorEvaluator(task.judge).answers_of_a_pupil(train, test.inputs)
     print(f"learned from {train.origin}: {(answers == test.targets).mean():.2%} of {test.origin}")
 
 
@@ -71,7 +73,7 @@ def gradient_boosting() -> None:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     train, test = _splits("mlp")
-    task = tasks.of(models.identity_of(registry.find("mlp")[0]))
+    task = tasks.task_of(spec.default_spec(registry.find("mlp")[0]))
 
     def table(examples: Examples) -> np.ndarray:
         return np.stack([*task.encode(examples).inputs.values()], axis=-1)
@@ -110,7 +112,7 @@ def n_grams(name: str) -> None:
     """A model of characters: how often each followed the last ones, longer ones first."""
     known = registry.info(name).inputs[0].values
     train, test = (
-        texts.encode(known, examples.inputs).astype("int64")
+        character_texts.encode_characters(known, examples.inputs).astype("int64")
         for examples in _splits(name, validation=True)
     )
     likely = np.full(len(test), 1 / (len(known) + 1))
@@ -149,10 +151,10 @@ def _discounted(train, test, length, base, shorter, discount=0.9):
 def _splits(name: str, validation: bool = False) -> tuple[Examples, Examples]:
     """The examples that a model of the zoo trained on (and validated on), and the test split."""
     room, _ = registry.find(name)
-    task = tasks.of(models.identity_of(room))
+    task = tasks.task_of(spec.default_spec(room))
     train = task.load("train")
     if not validation:
-        train, _ = data.cut_validation(train, room.recipe.validation_examples)
+        train, _ = examples.split_validation(train, room.recipe.validation_examples)
     return train, task.load("test")
 
 

@@ -86,10 +86,11 @@ def build(name: str) -> Any:
     """The model, on the same random weights each time where there are no others."""
     import keras
 
-    from keras_fm import models, registry
+    from keras_fm import registry
+    from keras_fm.models import loading
 
     keras.utils.set_random_seed(0)
-    return models.get(name, weights="default" if registry.info(name).pretrained else None)
+    return loading.get(name, weights="default" if registry.info(name).pretrained else None)
 
 
 def draw(model: Any, size: int, length: int) -> np.ndarray:
@@ -101,7 +102,7 @@ def draw(model: Any, size: int, length: int) -> np.ndarray:
 
 def prepare(model: Any, folder: Path, only: str) -> list[Runtime]:
     """The runtimes, each with the model written for it."""
-    from keras_fm import exporting
+    from keras_fm.exporting import saved_model
 
     def write(kind: str, ending: str = "") -> Path:
         path = folder / f"plain{ending}"
@@ -113,7 +114,7 @@ def prepare(model: Any, folder: Path, only: str) -> list[Runtime]:
     ways: dict[str, tuple[Load, Callable[[], Path]]] = {
         PLAIN: (load_saved_model, saved),
         **{
-            name: (load_saved_model, partial(exporting.export, model, folder / name, **options))
+            name: (load_saved_model, partial(saved_model.export, model, folder / name, **options))
             for name, options in OURS.items()
         },
         "ONNX Runtime": (load_onnx, partial(convert_to_onnx, folder)),
@@ -152,7 +153,7 @@ def leave_out(name: str, error: Exception) -> None:
 
 
 def load_saved_model(path: Path, threads: int) -> Answer:
-    from keras_fm.serving.c_api import Session
+    from keras_fm.exporting.session import Session
 
     session = Session(path)
     known = session.signatures

@@ -32,12 +32,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_fm import data, fine_tuning, runs, tasks
-from keras_fm.data import Examples
-from keras_fm.data.own import Source
+from keras_fm import tasks
+from keras_fm.data import datasets
+from keras_fm.data.examples import Examples
+from keras_fm.data.user_data import UserData
 from keras_fm.errors import DataWarning
-from keras_fm.learning import own_lessons
-from keras_fm.recipe import parse_setting
+from keras_fm.registry.recipe import parse_setting
+from keras_fm.training import fine_tuning, fine_tuning_jobs, runs
 
 RANDOM, WORDS = "random", "words"
 GENRES = {
@@ -123,15 +124,17 @@ class Kept(dict[tuple[object, ...], float]):
 
 def tfds(name: str) -> tuple[Examples, Examples]:
     """The splits of a TFDS data set, with the classes' names as targets."""
-    names = np.array(data.builder(name).info.features["label"].names)
-    splits = [data.load(name, split) for split in ("train", "test")]
+    names = np.array(datasets.builder(name).info.features["label"].names)
+    splits = [datasets.load(name, split) for split in ("train", "test")]
     train, test = (Examples(x.inputs, names[x.targets], x.origin) for x in splits)
     return train, test
 
 
 def of_reviews(label: Callable[[str], tuple[str, str] | None]) -> tuple[Examples, Examples]:
     """Those reviews of the unlabelled and of the test split that `label` finds a class in."""
-    train, test = (_labelled(data.load("imdb_reviews", x), label) for x in ("unsupervised", "test"))
+    train, test = (
+        _labelled(datasets.load("imdb_reviews", x), label) for x in ("unsupervised", "test")
+    )
     return train, test
 
 
@@ -179,7 +182,7 @@ def learn(
 ) -> dict[str, float]:
     """The accuracy on the test split of what was learned from some examples, by way."""
     found = {WORDS: linear(some, test)} if WORDS in ways else {}
-    for strategy in own_lessons.STRATEGIES:
+    for strategy in fine_tuning_jobs.STRATEGIES:
         compare = strategy == "gradual" and RANDOM in ways
         if strategy not in ways and not compare:
             continue
@@ -198,14 +201,14 @@ def learn(
             )
             found[strategy] = accuracy(run, test)
             if compare:
-                found[RANDOM] = accuracy(runs.open_run(path / fine_tuning.SCRATCH), test)
+                found[RANDOM] = accuracy(runs.load_run(path / fine_tuning.SCRATCH_STAGE), test)
     return {way: found[way] for way in ways}
 
 
 def accuracy(run: runs.Run, test: Examples) -> float:
     """On the test split."""
-    task = tasks.of(run.model)
-    return task.measure(run.model, task.read(Source(test)))["accuracy"]
+    task = tasks.task_of(run.model)
+    return task.measure(run.model, task.read(UserData(test)))["accuracy"]
 
 
 def linear(some: Examples, test: Examples) -> float:

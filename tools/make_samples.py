@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_fm import data, registry
+from keras_fm import registry
+from keras_fm.data import datasets
 
 SAMPLES = Path(__file__).parents[1] / "keras_fm" / "samples"
 EXAMPLES = 256
@@ -31,7 +32,7 @@ def choose(labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
 def main() -> None:
     entries = {entry.dataset: entry for entry in map(registry.info, registry.list_models())}
     for dataset, entry in entries.items():
-        test = data.load(dataset, entry.split("test"))
+        test = datasets.load(dataset, entry.split("test"))
         if entry.task == "text-generation":
             chosen = np.arange(CHARACTERS)  # what comes next is asked, so they stand together
         else:

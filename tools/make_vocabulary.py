@@ -14,8 +14,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from keras_fm import data, registry
-from keras_fm.data import tokenizing, wordpiece
+from keras_fm import registry
+from keras_fm.data import datasets
+from keras_fm.preprocessing import tokenizers, wordpiece
 
 AT_ONCE = 5000
 WORDS, PIECES = 20_000, 8_192  # an embedding of multiples of 64 is quick
@@ -29,7 +30,7 @@ def main() -> None:
     parser.add_argument("model")
     options = parser.parse_args()
     room, _ = registry.find(options.model)
-    texts = data.load(room.entry.dataset, room.entry.split("vocabulary")).inputs
+    texts = datasets.load(room.entry.dataset, room.entry.split("vocabulary")).inputs
     file = room.path / str(room.entry.vocabulary)
     (write_pieces if room.entry.tokenizer == "wordpiece" else write_words)(file, texts)
 
@@ -39,7 +40,7 @@ def write_words(file: Path, texts: Sequence[bytes]) -> None:
     counts: Counter[bytes] = Counter()
     for first in range(0, len(texts), AT_ONCE):
         counts.update(
-            tokenizing.split(tf.constant(texts[first : first + AT_ONCE])).flat_values.numpy()
+            tokenizers.split_words(tf.constant(texts[first : first + AT_ONCE])).flat_values.numpy()
         )
     # By count, then by the word itself: a second run writes the same file.
     ranked = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:WORDS]
@@ -52,13 +53,13 @@ def write_pieces(file: Path, texts: Sequence[bytes]) -> None:
     """Pieces, and how many of them a word has."""
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-    tokenizer = Tokenizer(models.WordPiece(unk_token=wordpiece.UNKNOWN))
+    tokenizer = Tokenizer(models.WordPiece(unk_token=wordpiece.UNK_TOKEN))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     trainer = trainers.WordPieceTrainer(
         vocab_size=PIECES,
-        special_tokens=list(wordpiece.SPECIAL),
+        special_tokens=list(wordpiece.SPECIAL_TOKENS),
         limit_alphabet=ALPHABET,
-        continuing_subword_prefix=wordpiece.GOES_ON,
+        continuing_subword_prefix=wordpiece.CONTINUATION_PREFIX,
     )
     tokenizer.train_from_iterator((" ".join(wordpiece.split(text)) for text in texts), trainer)
     pieces = tokenizer.get_vocab()

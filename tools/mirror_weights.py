@@ -43,16 +43,16 @@ def lay_out(directory: Path, names: Sequence[str] = ()) -> list[Path]:
     directory.mkdir(parents=True, exist_ok=True)
     index = _read_index(directory)
     copied = []
-    for name in dict.fromkeys(item.name for item in inventory.known(names)):
+    for name in dict.fromkeys(item.name for item in inventory.list_weights(names)):
         room, tag = registry.find(name)
-        source = store.of_record(room, tag)
+        source = store.find_weights(room, tag)
         record = room.entry.weights_of(tag)
-        path = directory / cache.name_of(record.sha256)
+        path = directory / cache.file_name(record.sha256)
         if not path.exists():
-            draft = cache.draft_of(path)
+            draft = cache.partial_path(path)
             shutil.copyfile(source.path, draft)
             draft.replace(path)
-        store.check(store.Source(path, record.sha256))
+        store.check_sha256(store.WeightsFile(path, record.sha256))
         about = {"model": room.name, "tag": tag, "bytes": record.bytes, "licence": record.licence}
         index[path.name] = {**about, "sha256": record.sha256, "metrics": record.metrics}
         copied.append(path)

@@ -11,9 +11,9 @@ import argparse
 import keras_fm
 from keras_fm import tasks
 from keras_fm.errors import InvalidInputError
-from keras_fm.identity import identify
-from keras_fm.metrics import METRICS
-from keras_fm.serving import inference
+from keras_fm.exporting import inference_graph
+from keras_fm.models.spec import spec_of
+from keras_fm.registry.metrics import METRICS
 
 
 def main() -> None:
@@ -24,23 +24,23 @@ def main() -> None:
     parser.add_argument("models", nargs="+", metavar="MODEL")
     parser.add_argument("--split", default="test", help="test, train or sample (default: test)")
     options = parser.parse_args()
-    print("| model | metric |", *(f"{precision} |" for precision in inference.PRECISIONS))
-    print("|---" * (2 + len(inference.PRECISIONS)) + "|")
+    print("| model | metric |", *(f"{precision} |" for precision in inference_graph.PRECISIONS))
+    print("|---" * (2 + len(inference_graph.PRECISIONS)) + "|")
     for name in options.models:
         model = keras_fm.get(name)
-        entry = identify(model).entry
+        entry = spec_of(model).entry
         metric = next(iter(entry.weights[entry.default_weights].metrics))
-        examples = tasks.of(model).load(options.split)
-        found = [_measure(model, metric, examples, one) for one in inference.PRECISIONS]
+        examples = tasks.task_of(model).load(options.split)
+        found = [_measure(model, metric, examples, one) for one in inference_graph.PRECISIONS]
         print(f"| {name} | {METRICS[metric].title} |", *(f"{one} |" for one in found), flush=True)
 
 
 def _measure(model, metric, examples, precision) -> str:
     try:
-        prepared = inference.prepare(model, precision)
+        prepared = inference_graph.inference_model(model, precision)
     except InvalidInputError:
         return "–"
-    return METRICS[metric].write(tasks.of(model).measure(prepared, examples)[metric])
+    return METRICS[metric].write(tasks.task_of(model).measure(prepared, examples)[metric])
 
 
 if __name__ == "__main__":

@@ -31,24 +31,18 @@ import mirror_weights
 import tomlkit
 from PIL import Image
 
-from keras_fm import (
-    data,
-    evaluating,
-    models,
-    recipe,
-    registry,
-    runs,
-    saved,
-    store,
-    tasks,
-    verifying,
-)
-from keras_fm import weights as weights_files
-from keras_fm.entry import load_entry
+from keras_fm import registry, store, tasks
+from keras_fm.data import datasets
 from keras_fm.errors import KerasFmError, RunError
-from keras_fm.identity import identify
-from keras_fm.metrics import METRICS
+from keras_fm.evaluation import evaluation, flops
+from keras_fm.models import building, run_files
+from keras_fm.models import weights as weights_files
+from keras_fm.models.spec import spec_of
+from keras_fm.registry import packages, recipe
+from keras_fm.registry.entry import load_entry
+from keras_fm.registry.metrics import METRICS
 from keras_fm.store import cache
+from keras_fm.training import runs
 
 LICENCE = "Apache-2.0"
 Storage = Literal["float16", "float32"]
@@ -56,12 +50,12 @@ Storage = Literal["float16", "float32"]
 
 def main() -> None:
     options = _options()
-    finished = [runs.open_run(path) for path in options.runs]
-    room, _ = registry.find(identify(finished[0].model).entry.name)
+    finished = [runs.load_run(path) for path in options.runs]
+    room, _ = registry.find(spec_of(finished[0].model).entry.name)
     _check_same_recipes(finished, room)
     _check_logs(finished[0])
 
-    scores = [evaluating.evaluate(run.model) for run in finished]
+    scores = [evaluation.evaluate(run.model) for run in finished]
     for run, score in zip(finished, scores, strict=True):
         print(f"{run.path}: {_claimed(score)}")
     if options.more_seeds:
@@ -71,12 +65,14 @@ def main() -> None:
     (room.path / "weights").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=room.path / "weights", prefix=".draft-") as folder:
         file = _store(finished[0], Path(folder), f"{room.name}.{options.tag}", options.storage)
-        model = models.build(room, identify(finished[0].model))
-        weights_files.load(model, store.Source(file))
+        model = building.build(room, spec_of(finished[0].model))
+        weights_files.load_weights(model, store.WeightsFile(file))
         record = _measure(model, file, room, finished[0], options.storage)
         _check_storage(record, scores[0])
         record["seeds"] = _seeds(finished, scores, record["metrics"])
-        record["urls"] = [f"{options.url}/{cache.name_of(record['sha256'])}"] if options.url else []
+        record["urls"] = (
+            [f"{options.url}/{cache.file_name(record['sha256'])}"] if options.url else []
+        )
         entry = _with_record(room, options.tag, record, options.replace)
         _draw(model, file, options.tag)
         _put_in_place(Path(folder), room, entry)
@@ -112,15 +108,15 @@ def _claimed(scores: dict[str, Any]) -> dict[str, float]:
     return {name: float(f"{scores[name]:.6g}") for name in METRICS if name in scores}
 
 
-def _recipes(run: runs.Run, room: registry.Room) -> dict[Path, str]:
+def _recipes(run: runs.Run, room: registry.ModelPackage) -> dict[Path, str]:
     """The recipe files that made a run, each with the name of the room's own."""
-    about = runs.read(run.path)
+    about = run_files.read_run(run.path)
     if about["task"] == room.entry.pretraining:
         return {run.path / "recipe.toml": registry.PRETRAINING}
     found = {run.path / "recipe.toml": registry.RECIPE}
     if about["start"] == "pretraining":
         found[run.path / "pretraining" / "recipe.toml"] = registry.PRETRAINING
-    elif saved.is_model(about["start"]):
+    elif run_files.is_model_path(about["start"]):
         found[Path(about["start"]) / "recipe.toml"] = registry.PRETRAINING
     elif about["start"] not in ("random", room.entry.start):
         # Released weights; `verify` compares their recipe.
@@ -128,9 +124,9 @@ def _recipes(run: runs.Run, room: registry.Room) -> dict[Path, str]:
     return found
 
 
-def _check_same_recipes(finished: list[runs.Run], room: registry.Room) -> None:
+def _check_same_recipes(finished: list[runs.Run], room: registry.ModelPackage) -> None:
     for run in finished:
-        start = runs.read(run.path)["start"]
+        start = run_files.read_run(run.path)["start"]
         if room.entry.start is not None and start != room.entry.start:
             raise RunError(f"{run.path} started from {start}, not from {room.entry.start}")
         for file, name in _recipes(run, room).items():
@@ -150,7 +146,7 @@ def _check_logs(run: runs.Run) -> None:
 
 def _store(run: runs.Run, folder: Path, name: str, storage: Storage) -> Path:
     file = folder / f"{name}{store.SUFFIX}"
-    weights_files.save(run.model, file, storage)
+    weights_files.save_weights(run.model, file, storage)
     shutil.copy(run.path / "history.csv", folder / f"{name}.history.csv")
     shutil.copytree(run.path / "logs", folder / f"{name}.logs")
     return file
@@ -170,7 +166,7 @@ def _check_storage(record: dict[str, Any], trained: dict[str, Any]) -> None:
 def _seeds(
     finished: list[runs.Run], scores: list[dict[str, Any]], metrics: dict[str, float]
 ) -> dict[str, Any]:
-    about = [runs.read(run.path) for run in finished]
+    about = [run_files.read_run(run.path) for run in finished]
     return {
         "seeds": [each["seed"] for each in about],
         "minutes": [round(run.minutes, 1) for run in finished],
@@ -180,7 +176,7 @@ def _seeds(
 
 
 def _with_seeds(
-    room: registry.Room, tag: str, finished: list[runs.Run], scores: list[dict[str, Any]]
+    room: registry.ModelPackage, tag: str, finished: list[runs.Run], scores: list[dict[str, Any]]
 ) -> str:
     """The text of the room's entry with further seeds of released weights.
 
@@ -208,26 +204,26 @@ def _with_seeds(
 
 def _draw(model: keras.Model, file: Path, tag: str) -> None:
     """Writes the card's pictures beside the weights, where the task has some."""
-    for name, picture in tasks.of(model).draw_card(model).items():
+    for name, picture in tasks.task_of(model).draw_card(model).items():
         image = Image.fromarray(picture.squeeze())
         image.save(file.with_name(f"{model.name}.{tag}.{name}.png"), optimize=True)
 
 
 def _measure(
-    model: keras.Model, file: Path, room: registry.Room, run: runs.Run, storage: Storage
+    model: keras.Model, file: Path, room: registry.ModelPackage, run: runs.Run, storage: Storage
 ) -> dict[str, Any]:
-    score = evaluating.evaluate(model)
-    sample = evaluating.evaluate(model, split=data.SAMPLE)
+    score = evaluation.evaluate(model)
+    sample = evaluation.evaluate(model, split=datasets.SAMPLE)
     own, *first = _recipes(run, room).values()
     start = room.entry.start
-    environment = runs.read(run.path)["environment"]
+    environment = run_files.read_run(run.path)["environment"]
     return {
         "file": f"weights/{file.name}",
         "bytes": file.stat().st_size,
         "sha256": store.sha256_of(file),
         "storage": storage,
         "parameters": model.count_params(),
-        "flops": verifying.flops(model),
+        "flops": flops.count_flops(model),
         "dataset": room.entry.dataset,
         "split": "test",
         "examples": score["examples"],
@@ -236,7 +232,7 @@ def _measure(
         "licence": LICENCE,
         "recipe": own,
         "recipe_sha256": recipe.fingerprint(room.path / own),
-        **({"task": identify(model).task} if own == registry.PRETRAINING else {}),
+        **({"task": spec_of(model).task} if own == registry.PRETRAINING else {}),
         **({"pretraining_sha256": recipe.fingerprint(room.path / first[0])} if first else {}),
         **({"start_sha256": registry.weights_of(start).sha256} if start else {}),
         "maker": {
@@ -249,7 +245,9 @@ def _measure(
     }
 
 
-def _with_record(room: registry.Room, tag: str, record: dict[str, Any], reason: str | None) -> str:
+def _with_record(
+    room: registry.ModelPackage, tag: str, record: dict[str, Any], reason: str | None
+) -> str:
     """The text of the room's entry with the record in it.
 
     Raises:
@@ -277,7 +275,7 @@ def _with_record(room: registry.Room, tag: str, record: dict[str, Any], reason: 
     return tomlkit.dumps(document)
 
 
-def _put_in_place(folder: Path, room: registry.Room, entry: str) -> None:
+def _put_in_place(folder: Path, room: registry.ModelPackage, entry: str) -> None:
     def put() -> None:
         for path in folder.iterdir():
             target = room.path / "weights" / path.name
@@ -288,7 +286,9 @@ def _put_in_place(folder: Path, room: registry.Room, entry: str) -> None:
     _write_entry(room, entry, put)
 
 
-def _write_entry(room: registry.Room, entry: str, before: Callable[[], None] | None = None) -> None:
+def _write_entry(
+    room: registry.ModelPackage, entry: str, before: Callable[[], None] | None = None
+) -> None:
     """Writes the room's entry, once it is checked, and `before` is done."""
     draft = room.path / ".entry.toml.draft"
     try:
@@ -301,11 +301,11 @@ def _write_entry(room: registry.Room, entry: str, before: Callable[[], None] | N
         draft.unlink(missing_ok=True)
 
 
-def _publish(room: registry.Room, options: argparse.Namespace) -> None:
+def _publish(room: registry.ModelPackage, options: argparse.Namespace) -> None:
     """Checks what lies in the room now, and lays it out in the mirror."""
-    registry.rooms.cache_clear()
+    packages.cache_clear()
     fresh, _ = registry.find(room.name)
-    shipped = store.of_record(fresh, options.tag).path
+    shipped = store.find_weights(fresh, options.tag).path
     if options.mirror:
         mirror_weights.lay_out(options.mirror, [f"{room.name}.{options.tag}"])
     if options.apart:

@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from keras_fm import registry
-from keras_fm.entry import Anchor, Entry, Weights
-from keras_fm.metrics import METRICS, Metric
+from keras_fm.registry.entry import Baseline, Entry, Weights
+from keras_fm.registry.metrics import METRICS, Metric
 
 ROOT = Path(__file__).parents[1]
 MILLION = 1e6
@@ -163,7 +163,7 @@ def _beside(entry: Entry) -> str:
     return "; ".join(f"{anchor.method} {_reached(entry, anchor)}" for anchor in entry.anchors)
 
 
-def _reached(entry: Entry, anchor: Anchor) -> str:
+def _reached(entry: Entry, anchor: Baseline) -> str:
     """The anchor's figure, as the claim that it stands beside; of another metric with its name."""
     record = entry.weights_of() if entry.pretrained else None
     if record is None or anchor.metric not in record.metrics:
@@ -172,7 +172,7 @@ def _reached(entry: Entry, anchor: Anchor) -> str:
     return _metric(anchor.metric, record).write(anchor.value)
 
 
-def _source(anchor: Anchor) -> str:
+def _source(anchor: Baseline) -> str:
     return anchor.source if anchor.source.startswith("http") else f"`{anchor.source}`"
 
 

@@ -8,17 +8,19 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
-from keras_fm import data, models, registry, tasks
-from keras_fm.data import Examples
-from keras_fm.recipe import Recipe
+from keras_fm import registry, tasks
+from keras_fm.data import datasets
+from keras_fm.data.examples import Examples
+from keras_fm.models import building, spec
+from keras_fm.registry.recipe import Recipe
 
 
 def train(examples: Examples, recipe: Recipe, *, seed: int = 0) -> Iterator[float]:
     """The loss of each batch, before the step that it causes; the same as `keras_fm.train`'s."""
     room, _ = registry.find("cifar_cnn_basic")
     keras.utils.set_random_seed(seed)
-    model = models.build(room, models.identity_of(room))
-    batches = tasks.of(model).batches(examples, recipe, seed)
+    model = building.build(room, spec.default_spec(room))
+    batches = tasks.task_of(model).batches(examples, recipe, seed)
 
     loss_of = keras.losses.CategoricalCrossentropy(from_logits=True)
     optimizer = keras.optimizers.Adam(recipe.learning_rate)
@@ -40,5 +42,5 @@ def train(examples: Examples, recipe: Recipe, *, seed: int = 0) -> Iterator[floa
 
 if __name__ == "__main__":
     recipe = registry.find("cifar_cnn_basic")[0].recipe.override(epochs=2)
-    for number, loss in enumerate(train(data.sample("cifar10"), recipe)):
+    for number, loss in enumerate(train(datasets.sample("cifar10"), recipe)):
         print(f"step {number}: loss {loss:.4f}")

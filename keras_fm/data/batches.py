@@ -10,11 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fm import data
-from keras_fm.recipe import Recipe
+from keras_fm.data import examples
+from keras_fm.registry.recipe import Recipe
 
 # Independent random streams of one seed. A weights file can be trained again as long as they stay.
-SHUFFLE, FLIP, BATCH = range(3)
+SHUFFLE_STREAM, FLIP_STREAM, BATCH_STREAM = range(3)
 
 
 class Batches:
@@ -27,7 +27,7 @@ class Batches:
     """
 
     def __init__(
-        self, inputs: data.Inputs, targets: np.ndarray, *, recipe: Recipe, seed: int
+        self, inputs: examples.Inputs, targets: np.ndarray, *, recipe: Recipe, seed: int
     ) -> None:
         self.inputs = inputs
         self.targets = targets
@@ -42,9 +42,9 @@ class Batches:
 
     def __getitem__(self, step: int) -> tuple[Any, np.ndarray]:
         visit, part = divmod(self.epoch, self.recipe.parts)
-        order = self.order(np.random.default_rng((self.seed, SHUFFLE, visit)))
+        order = self.order(np.random.default_rng((self.seed, SHUFFLE_STREAM, visit)))
         first = (part * len(self) + step) * self.batch_size
-        random = np.random.default_rng((self.seed, BATCH, self.epoch, step))
+        random = np.random.default_rng((self.seed, BATCH_STREAM, self.epoch, step))
         return self.pair(order[first : first + self.batch_size], random)
 
     def order(self, random: np.random.Generator) -> np.ndarray:
@@ -57,7 +57,7 @@ class Batches:
 
     def make(self, chosen: np.ndarray, random: np.random.Generator) -> Any:
         """The inputs of the examples `chosen`; a subclass augments them."""
-        return data.take(self.inputs, chosen)
+        return examples.take_rows(self.inputs, chosen)
 
     def signature(self) -> Any:
         """The `tf.TensorSpec` of one batch of inputs."""
@@ -73,10 +73,12 @@ class Batches:
         A `PyDataset` would not do: Keras takes the shapes of its first batches for those of all.
         """
         signature = self.signature(), self.targets_signature()
-        return made_in_turn(self.__getitem__, len(self), signature).prefetch(4)
+        return dataset_from_function(self.__getitem__, len(self), signature).prefetch(4)
 
 
-def made_in_turn(make: Callable[[int], Any], count: int, signature: Any) -> tf.data.Dataset:
+def dataset_from_function(
+    make: Callable[[int], Any], count: int, signature: Any
+) -> tf.data.Dataset:
     """So many batches, `make(0)` first, of shapes that need not be alike.
 
     Args:
@@ -88,10 +90,32 @@ def made_in_turn(make: Callable[[int], Any], count: int, signature: Any) -> tf.d
     return batches.apply(tf.data.experimental.assert_cardinality(count))
 
 
-def in_turn(*arrays: Any, size: int) -> tf.data.Dataset:
+def dataset_from_arrays(*arrays: Any, size: int) -> tf.data.Dataset:
     """Batches of so many examples in their order: inputs, targets, and a weight where given."""
     return tf.data.Dataset.from_tensor_slices(arrays).batch(size)
 
 
 def _any_batch(array: np.ndarray) -> tf.TensorSpec:
     return tf.TensorSpec((None, *array.shape[1:]), array.dtype)
+
+
+# Random numbers that a layer can draw in an epoch before it would meet those of the next.
+RNG_STEPS_PER_EPOCH = 2**20
+
+
+class SetEpoch(keras.callbacks.Callback):
+    """Tells the batches which epoch begins, also when `fit` goes on from a checkpoint.
+
+    And the layers that draw, such as dropout: Keras' checkpoint does not hold how far they are.
+    """
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.batches.epoch = epoch
+        for variable in self.model.non_trainable_variables:
+            if variable.path.endswith("seed_generator_state"):
+                seed, _ = keras.ops.convert_to_numpy(variable)
+                variable.assign(np.array([seed, epoch * RNG_STEPS_PER_EPOCH]))

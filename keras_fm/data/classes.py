@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from keras_fm.data.own import Given
+from keras_fm.data.user_data import RawExamples
 from keras_fm.errors import DataError, InvalidInputError, suggest
-from keras_fm.identity import check_labels
+from keras_fm.registry.entry import check_class_names
 
-IMBALANCED = 3  # times as many of the most common class as of the rarest are worth a sentence
-MOST = 1000  # more different values than this are no classes
-MOST_FRACTIONS = 20  # of numbers that are not whole, such as half stars
+IMBALANCE_RATIO = 3  # times as many of the most common class as of the rarest are worth a sentence
+MAX_CLASSES = 1000  # more different values than this are no classes
+MAX_FRACTIONAL_CLASSES = 20  # of numbers that are not whole, such as half stars
 
 
 @dataclass(frozen=True)
-class Classes:
+class ClassTargets:
     """labels: the classes' names. targets: int64, the number of each example's class.
 
     kept: which of the examples that were given have one; `targets` are of those alone.
@@ -28,7 +28,9 @@ class Classes:
     kept: np.ndarray
 
 
-def find(given: Given, *, asked: Sequence[str] | None, known: Sequence[str]) -> Classes:
+def infer_classes(
+    given: RawExamples, *, asked: Sequence[str] | None, known: Sequence[str]
+) -> ClassTargets:
     """Finds out the classes of examples that a model is to learn.
 
     Args:
@@ -43,11 +45,11 @@ def find(given: Given, *, asked: Sequence[str] | None, known: Sequence[str]) -> 
         raise DataError(
             f"{given.origin}: nothing can be learned from so few examples: {len(given.targets)}"
         )
-    names = check_labels(asked) if asked is not None else given.names
+    names = check_class_names(asked) if asked is not None else given.names
     values, kept = _values(given)
     numbered = not any(isinstance(value, str) for value in values)
     if numbered and names is not None:
-        values = _named(values, names, given.origin)
+        values = _names_of_indices(values, names, given.origin)
     found = dict.fromkeys(sorted(set(values)) if numbered else sorted(set(map(str, values))))
     labels = tuple(names) if names is not None else tuple(map(str, found))
     if asked is None and set(labels) == set(known):
@@ -58,16 +60,16 @@ def find(given: Given, *, asked: Sequence[str] | None, known: Sequence[str]) -> 
             "two are needed"
         )
     try:
-        labels = check_labels(labels)
+        labels = check_class_names(labels)
     except InvalidInputError as error:
         raise DataError(f"{given.origin}: {error}") from None
-    targets = _places(values, labels, given.origin)
-    _refuse_single(targets, values, given.origin)
-    _tell(given, labels, targets)
-    return Classes(labels, targets, kept)
+    targets = _class_indices(values, labels, given.origin)
+    _check_not_unique(targets, values, given.origin)
+    _note_classes(given, labels, targets)
+    return ClassTargets(labels, targets, kept)
 
 
-def _refuse_single(targets: np.ndarray, values: Sequence[Any], origin: str) -> None:
+def _check_not_unique(targets: np.ndarray, values: Sequence[Any], origin: str) -> None:
     """Nothing can be learned where nearly every example has a class of its own."""
     alone = int((np.bincount(targets) == 1).sum())
     if alone > len(targets) / 2:
@@ -77,7 +79,7 @@ def _refuse_single(targets: np.ndarray, values: Sequence[Any], origin: str) -> N
         )
 
 
-def place(given: Given, known: Sequence[str]) -> Classes:
+def encode_targets(given: RawExamples, known: Sequence[str]) -> ClassTargets:
     """The classes of examples that a model is measured on: all of them it must know.
 
     Raises:
@@ -87,14 +89,13 @@ def place(given: Given, known: Sequence[str]) -> Classes:
     names = given.names or known
     if set(map(str, values)) - {*known} and set(values) <= {*range(len(names))}:
         values = [names[value] for value in values]
-    return Classes(tuple(known), _places(values, known, given.origin), kept)
+    return ClassTargets(tuple(known), _class_indices(values, known, given.origin), kept)
 
 
-def tell_gone(given: Given, rest: Given) -> None:
+def warn_missing_classes(given: RawExamples, rest: RawExamples) -> None:
     """Tells of classes that no example of the `rest` has: none of theirs could be read."""
     before, after = (
-        {str(value) for value in _plain_targets(each) if value is not None}
-        for each in (given, rest)
+        {str(value) for value in _to_labels(each) if value is not None} for each in (given, rest)
     )
     gone = sorted(before - after)
     if gone:
@@ -104,11 +105,11 @@ def tell_gone(given: Given, rest: Given) -> None:
         )
 
 
-def imbalance(labels: Sequence[str], targets: np.ndarray) -> str:
+def describe_imbalance(labels: Sequence[str], targets: np.ndarray) -> str:
     """The sentence on classes that are far from equally common, or nothing."""
     counts = np.bincount(targets, minlength=len(labels))
     most, least = int(counts.argmax()), int(np.where(counts, counts, counts.max()).argmin())
-    if counts[most] < IMBALANCED * counts[least]:
+    if counts[most] < IMBALANCE_RATIO * counts[least]:
         return ""
     return (
         f"imbalanced: {counts[most]:,} of {labels[most]!r}, {counts[least]:,} of "
@@ -116,16 +117,16 @@ def imbalance(labels: Sequence[str], targets: np.ndarray) -> str:
     )
 
 
-def balanced(labels: Sequence[str], targets: np.ndarray) -> dict[int, float]:
+def balanced_class_weights(labels: Sequence[str], targets: np.ndarray) -> dict[int, float]:
     """For each class the weight with which all count the same, 1 on the average."""
     counts = np.bincount(targets, minlength=len(labels))
     some = counts.nonzero()[0]
     return {int(place): len(targets) / (len(some) * int(counts[place])) for place in some}
 
 
-def _values(given: Given) -> tuple[list[Any], np.ndarray]:
+def _values(given: RawExamples) -> tuple[list[Any], np.ndarray]:
     """The targets as names or whole numbers, without those that are missing."""
-    plain = _plain_targets(given)
+    plain = _to_labels(given)
     kept = np.array([value is not None for value in plain])
     missing = len(plain) - int(kept.sum())
     if missing == len(plain):
@@ -134,28 +135,28 @@ def _values(given: Given) -> tuple[list[Any], np.ndarray]:
         given.notes.warn(f"{missing:,} of {len(plain):,} examples have no label and are left out")
     values = [value for value in plain if value is not None]
     fractions = any(isinstance(value, float) for value in values)
-    if len(set(values)) > (MOST_FRACTIONS if fractions else MOST):
+    if len(set(values)) > (MAX_FRACTIONAL_CLASSES if fractions else MAX_CLASSES):
         raise DataError(
             f"{given.origin}: expected classes; received {len(set(values)):,} different values, "
             f"such as {values[0]!r}"
         )
-    _tell_mixed(values, given)
+    _warn_mixed_labels(values, given)
     return values, kept
 
 
-def _plain_targets(given: Given) -> list[Any]:
+def _to_labels(given: RawExamples) -> list[Any]:
     """For each example its target as a name or a number, None where it is missing."""
     import pandas as pd
 
-    raw = _one_each(given)
+    raw = _flatten_targets(given)
     missing = pd.isna(pd.Series(list(raw), dtype=object))  # also of pandas' own kinds
     return [
-        None if no_value else _plain(value, given.origin)
+        None if no_value else _to_label(value, given.origin)
         for value, no_value in zip(raw, missing, strict=True)
     ]
 
 
-def _one_each(given: Given) -> Any:
+def _flatten_targets(given: RawExamples) -> Any:
     """One target for each example; some have it in a row of its own, or as zeros and a one."""
     raw = given.targets
     shapes = {np.shape(value) for value in raw}
@@ -170,7 +171,7 @@ def _one_each(given: Given) -> Any:
     return rows.argmax(axis=1)
 
 
-def _plain(value: Any, origin: str) -> Any:
+def _to_label(value: Any, origin: str) -> Any:
     """A name, a whole number, another number (which is no class), or None where it is missing."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
@@ -186,7 +187,7 @@ def _plain(value: Any, origin: str) -> Any:
     return int(number) if number.is_integer() else number
 
 
-def _tell_mixed(values: list[Any], given: Given) -> None:
+def _warn_mixed_labels(values: list[Any], given: RawExamples) -> None:
     """Words and numbers among the labels are mostly a slip, such as "unknown" among stars."""
     words = Counter(str(v) for v in values if isinstance(v, str) and not _is_number(v))
     numbers = len(values) - words.total()
@@ -206,7 +207,7 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _named(values: list[Any], names: Sequence[str], origin: str) -> list[str]:
+def _names_of_indices(values: list[Any], names: Sequence[str], origin: str) -> list[str]:
     if min(values) < 0 or max(values) >= len(names) or any(x != int(x) for x in values):
         raise DataError(
             f"{origin}: expected labels from 0 to {len(names) - 1}; received "
@@ -215,7 +216,7 @@ def _named(values: list[Any], names: Sequence[str], origin: str) -> list[str]:
     return [names[value] for value in values]
 
 
-def _places(values: list[Any], labels: Sequence[str], origin: str) -> np.ndarray:
+def _class_indices(values: list[Any], labels: Sequence[str], origin: str) -> np.ndarray:
     place_of = {label: place for place, label in enumerate(labels)}
     unknown = Counter(str(value) for value in values if str(value) not in place_of)
     if unknown:
@@ -227,7 +228,7 @@ def _places(values: list[Any], labels: Sequence[str], origin: str) -> np.ndarray
     return np.array([place_of[str(value)] for value in values], "int64")
 
 
-def _tell(given: Given, labels: Sequence[str], targets: np.ndarray) -> None:
+def _note_classes(given: RawExamples, labels: Sequence[str], targets: np.ndarray) -> None:
     counts = np.bincount(targets, minlength=len(labels))
     shown = [f"{label} {count:,}" for label, count in zip(labels, counts, strict=True)]
     given.notes.append(f"{len(labels)} classes: {', '.join(shown[:20])}{', …' * (len(shown) > 20)}")
@@ -237,4 +238,4 @@ def _tell(given: Given, labels: Sequence[str], targets: np.ndarray) -> None:
             f"{len(rare):,} of {len(labels):,} classes have fewer than 2 examples and can't be "
             f"validated, such as {rare[0]!r}"
         )
-    given.notes.extend(filter(None, [imbalance(labels, targets)]))
+    given.notes.extend(filter(None, [describe_imbalance(labels, targets)]))

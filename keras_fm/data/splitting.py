@@ -5,15 +5,15 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from keras_fm.data import Examples, Inputs
-from keras_fm.data.own import Notes
+from keras_fm.data.examples import Examples, Inputs
+from keras_fm.data.user_data import DataNotes
 from keras_fm.errors import DataError
 
-PARTS = 10  # a quantity is cut into as many ranges, each validated by its share
+NUM_BINS = 10  # a quantity is cut into as many ranges, each validated by its share
 
 
-def cut(
-    whole: Examples, count: int, seed: int, *, quantity: bool, notes: Notes
+def train_validation_split(
+    whole: Examples, count: int, seed: int, *, quantity: bool, notes: DataNotes
 ) -> tuple[Examples, Examples | None]:
     """The examples to train on, and `count` to validate on; None where that is 0.
 
@@ -34,22 +34,24 @@ def cut(
         )
     if count == 0:
         return whole, None
-    strata = _ranges(whole.targets) if quantity else np.asarray(whole.targets)
-    groups = np.arange(len(whole)) if isinstance(whole.inputs, dict) else _copies(whole, notes)
-    held_out = _choose(strata, groups, count, np.random.default_rng(seed))
+    strata = _quantile_bins(whole.targets) if quantity else np.asarray(whole.targets)
+    groups = (
+        np.arange(len(whole)) if isinstance(whole.inputs, dict) else _duplicate_groups(whole, notes)
+    )
+    held_out = _stratified_group_split(strata, groups, count, np.random.default_rng(seed))
     learned, asked = (np.flatnonzero(mask) for mask in (~held_out, held_out))
     examples = whole.take(learned, f"{whole.origin}, {len(learned):,} to train on")
     validation = whole.take(asked, f"{whole.origin}, {len(asked):,} held out")
     if not len(asked):
         return whole, None
-    tell_shared(examples, validation, notes)
+    warn_leakage(examples, validation, notes)
     return examples, validation
 
 
-def tell_shared(examples: Examples, validation: Examples, notes: Notes) -> None:
+def warn_leakage(examples: Examples, validation: Examples, notes: DataNotes) -> None:
     """Says how many of the validation examples are learned too: they are answered by heart."""
-    learned = set(_keys(examples.inputs))
-    shared = sum(key in learned for key in _keys(validation.inputs))
+    learned = set(_example_keys(examples.inputs))
+    shared = sum(key in learned for key in _example_keys(validation.inputs))
     if shared:
         notes.warn(
             f"duplicates across the split: {shared:,} of {len(validation):,} validation examples "
@@ -57,10 +59,12 @@ def tell_shared(examples: Examples, validation: Examples, notes: Notes) -> None:
         )
 
 
-def _copies(whole: Examples, notes: Notes) -> np.ndarray:
+def _duplicate_groups(whole: Examples, notes: DataNotes) -> np.ndarray:
     """For each example a number, the same for the same inputs."""
     number_of: dict[Hashable, int] = {}
-    groups = np.array([number_of.setdefault(k, len(number_of)) for k in _keys(whole.inputs)])
+    groups = np.array(
+        [number_of.setdefault(k, len(number_of)) for k in _example_keys(whole.inputs)]
+    )
     copies = len(groups) - len(number_of)
     if copies:
         notes.append(
@@ -73,13 +77,13 @@ def _copies(whole: Examples, notes: Notes) -> np.ndarray:
     return groups
 
 
-def _choose(
+def _stratified_group_split(
     strata: np.ndarray, groups: np.ndarray, count: int, random: np.random.Generator
 ) -> np.ndarray:
     """Which examples are held out: of each stratum its share, of each group all or none."""
     _, first, sizes = np.unique(groups, return_index=True, return_counts=True)
     _, stratum = np.unique(strata[first], return_inverse=True)
-    wanted = _shares(np.bincount(stratum, sizes).astype(int), count)
+    wanted = _proportional_counts(np.bincount(stratum, sizes).astype(int), count)
     taken = np.zeros(len(sizes), bool)
     for place, share in enumerate(wanted):
         own = random.permutation(np.flatnonzero(stratum == place))[1:]  # one is left to learn
@@ -88,7 +92,7 @@ def _choose(
     return taken[np.unique(groups, return_inverse=True)[1]]
 
 
-def _shares(sizes: np.ndarray, count: int) -> np.ndarray:
+def _proportional_counts(sizes: np.ndarray, count: int) -> np.ndarray:
     """`count` spread over parts of these sizes, as evenly as whole numbers allow."""
     exact = count * sizes / sizes.sum()
     shares = np.floor(exact).astype(int)
@@ -97,13 +101,13 @@ def _shares(sizes: np.ndarray, count: int) -> np.ndarray:
     return np.minimum(shares, np.maximum(sizes - 1, 0))
 
 
-def _ranges(targets: np.ndarray) -> np.ndarray:
+def _quantile_bins(targets: np.ndarray) -> np.ndarray:
     """For each quantity the number of its range, all about equally full."""
     ranks = np.argsort(np.argsort(targets, kind="stable"), kind="stable")
-    return ranks * min(PARTS, len(targets)) // len(targets)
+    return ranks * min(NUM_BINS, len(targets)) // len(targets)
 
 
-def _keys(inputs: Inputs) -> Sequence[Hashable]:
+def _example_keys(inputs: Inputs) -> Sequence[Hashable]:
     """What is the same for the same inputs."""
     if isinstance(inputs, dict):
         return list(zip(*(column.tolist() for column in inputs.values()), strict=True))

@@ -8,17 +8,17 @@ import numpy as np
 import tensorflow as tf
 from numpy.lib.stride_tricks import sliding_window_view
 
-from keras_fm.data import wordpiece
-from keras_fm.data.batches import BATCH, Batches
-from keras_fm.data.tokenizing import PADDING, UNKNOWN
-from keras_fm.recipe import Recipe
+from keras_fm.data.batches import BATCH_STREAM, Batches
+from keras_fm.preprocessing import wordpiece
+from keras_fm.preprocessing.tokenizers import PAD_ID, UNK_ID
+from keras_fm.registry.recipe import Recipe
 
-POOL = 50  # batches whose texts are sorted by length together
+BUCKET_BATCHES = 50  # batches whose texts are sorted by length together
 # Lengths are rounded up to it: fewer different shapes. JAX compiles a step anew for each of them.
-STEP = 128 if keras.backend.backend() == "jax" else 16
+PAD_MULTIPLE = 128 if keras.backend.backend() == "jax" else 16
 
 
-class TextBatches(Batches):
+class BucketedTexts(Batches):
     """Batches of (numbers of words `[batch, length]`, int32, targets).
 
     Each visit draws the texts in a new order and then puts those of like length together, so that
@@ -33,7 +33,7 @@ class TextBatches(Batches):
         *,
         recipe: Recipe,
         seed: int,
-        mask: int = UNKNOWN,
+        mask: int = UNK_ID,
     ) -> None:
         super().__init__(rows, targets, recipe=recipe, seed=seed)
         self.mask = mask
@@ -43,17 +43,20 @@ class TextBatches(Batches):
         """The texts of this visit: sorted by length in pools, the batches of all pools mixed."""
         full = self.recipe.parts * len(self) * self.batch_size
         drawn = random.permutation(self.count)[:full]
-        pools = np.split(drawn, range(POOL * self.batch_size, len(drawn), POOL * self.batch_size))
+        pools = np.split(
+            drawn,
+            range(BUCKET_BATCHES * self.batch_size, len(drawn), BUCKET_BATCHES * self.batch_size),
+        )
         inside = [pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools]
         batches = np.concatenate(inside).reshape(-1, self.batch_size)
         return random.permutation(batches).ravel()
 
     def make(self, chosen: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """The texts `chosen`, padded to the longest of them."""
-        numbers = pad(self.inputs[chosen])
+        numbers = pad_sequences(self.inputs[chosen])
         if self.recipe.hide_words:
             hidden = random.random(numbers.shape) < self.recipe.hide_words
-            numbers[hidden & (numbers != PADDING)] = self.mask
+            numbers[hidden & (numbers != PAD_ID)] = self.mask
         return numbers
 
     def signature(self) -> tf.TensorSpec:
@@ -61,7 +64,7 @@ class TextBatches(Batches):
         return tf.TensorSpec((None, None), tf.int32)
 
 
-class TextWindows(Batches):
+class SequenceWindows(Batches):
     """Batches of (numbers of characters, numbers of the next ones), `[batch, window]` both.
 
     Each epoch cuts the text into windows side by side, from an offset of its own, and visits them
@@ -72,7 +75,7 @@ class TextWindows(Batches):
         self, numbers: np.ndarray, following: np.ndarray, *, recipe: Recipe, seed: int
     ) -> None:
         self.window = min(recipe.window or len(numbers), len(numbers))
-        inputs, targets = (windows(array, self.window) for array in (numbers, following))
+        inputs, targets = (sliding_windows(array, self.window) for array in (numbers, following))
         super().__init__(inputs, targets, recipe=recipe, seed=seed)
         # One less than fit side by side, so that the offset has room.
         self.count = max(1, len(numbers) // self.window - 1)
@@ -84,7 +87,7 @@ class TextWindows(Batches):
         return random.integers(self.slack) + random.permutation(self.count) * self.window
 
 
-class MaskedTexts(Batches):
+class MaskedLMBatches(Batches):
     """Batches of ({`text_ids` `[batch, window]`, `places` `[batch, asked]`}, what stood there).
 
     Texts as `tokenizing.Pieces` cuts them stand one behind the other and are cut into windows. In
@@ -92,16 +95,18 @@ class MaskedTexts(Batches):
     (Devlin et al. 2018). From the recipe's `long_from` on the windows are long, and fewer a batch.
     """
 
-    def __init__(self, rows: np.ndarray, hiding: "Hiding", *, recipe: Recipe, seed: int) -> None:
+    def __init__(
+        self, rows: np.ndarray, hiding: "MaskGenerator", *, recipe: Recipe, seed: int
+    ) -> None:
         stream = np.concatenate(rows)
         super().__init__(stream, stream, recipe=recipe, seed=seed)
         self.hiding = hiding
-        self.short = TextWindows(stream, stream, recipe=recipe, seed=seed)
+        self.short = SequenceWindows(stream, stream, recipe=recipe, seed=seed)
         self.long = self.short
         if recipe.long_window:
             fewer = max(1, recipe.batch_size * recipe.window // recipe.long_window)
             long = recipe.override(window=recipe.long_window, batch_size=fewer)
-            self.long = TextWindows(stream, stream, recipe=long, seed=seed)
+            self.long = SequenceWindows(stream, stream, recipe=long, seed=seed)
 
     def __len__(self) -> int:
         return min(len(self.short), len(self.long))  # as many in each epoch
@@ -111,7 +116,7 @@ class MaskedTexts(Batches):
         late = done >= self.recipe.long_from
         windows = self.long if late else self.short
         windows.epoch = self.epoch
-        random = np.random.default_rng((self.seed, BATCH, self.epoch, step))
+        random = np.random.default_rng((self.seed, BATCH_STREAM, self.epoch, step))
         return self.hiding(windows[step][1], random)
 
     def signature(self) -> dict[str, tf.TensorSpec]:
@@ -125,7 +130,7 @@ class MaskedTexts(Batches):
 
 
 @dataclass(frozen=True)
-class Hiding:
+class MaskGenerator:
     """Hides a `share` of each window, behind the piece `mask` or any of the `vocabulary`."""
 
     share: float
@@ -138,10 +143,10 @@ class Hiding:
         """Windows `[batch, length]` -> inputs of a masked language model, and its targets."""
         asked = max(1, round(self.share * numbers.shape[1]))
         # Never a special piece: the beginning of a text is no question.
-        chances = random.random(numbers.shape) + (numbers < len(wordpiece.SPECIAL))
+        chances = random.random(numbers.shape) + (numbers < len(wordpiece.SPECIAL_TOKENS))
         places = np.sort(np.argpartition(chances, asked - 1, axis=1)[:, :asked], axis=1)
         targets = np.take_along_axis(numbers, places, axis=1)
-        others = random.integers(len(wordpiece.SPECIAL), self.vocabulary, targets.shape)
+        others = random.integers(len(wordpiece.SPECIAL_TOKENS), self.vocabulary, targets.shape)
         fate = random.random(targets.shape)
         shown = np.where(fate < 0.8, self.mask, np.where(fate < 0.9, others, targets))
         text_ids = numbers.copy()
@@ -149,21 +154,21 @@ class Hiding:
         return {"text_ids": text_ids, "places": places.astype("int32")}, targets
 
 
-def windows(numbers: np.ndarray, length: int) -> np.ndarray:
+def sliding_windows(numbers: np.ndarray, length: int) -> np.ndarray:
     """Every window of so many numbers, `[windows, length]`: one begins at each, and none copies."""
     return sliding_window_view(numbers, length)
 
 
-def by_length(rows: np.ndarray, size: int) -> list[np.ndarray]:
+def bucket_by_length(rows: np.ndarray, size: int) -> list[np.ndarray]:
     """The places of all rows, of the shortest ones first, in groups of so many."""
     order = np.argsort([len(row) for row in rows], kind="stable")
     return [order[first : first + size] for first in range(0, len(rows), size)]
 
 
-def pad(rows: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+def pad_sequences(rows: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     """Arrays of numbers as one, int32 `[rows, length]`, `PADDING` behind the shorter ones."""
     longest = max(len(row) for row in rows)
-    padded = np.full((len(rows), -(-longest // STEP) * STEP), PADDING, "int32")
+    padded = np.full((len(rows), -(-longest // PAD_MULTIPLE) * PAD_MULTIPLE), PAD_ID, "int32")
     for place, row in zip(padded, rows, strict=True):
         place[: len(row)] = row
     return padded

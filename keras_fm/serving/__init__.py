@@ -1,1 +1,4 @@
-"""What stands around a SavedModel for TF Serving."""
+"""The protocols of a running TF Serving: REST, gRPC, and signatures; no TensorFlow over REST.
+
+May import registry and errors.
+"""

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from keras_fm.serving.signatures import Tensor
+from keras_fm.serving.signatures import TensorInfo
 
 
-def write(signature: str, inputs: Mapping[str, np.ndarray]) -> str:
+def encode_request(signature: str, inputs: Mapping[str, np.ndarray]) -> str:
     """The body of a request, one instance a row."""
     rows = zip(*inputs.values(), strict=True)
     instances = [
@@ -22,12 +22,12 @@ def write(signature: str, inputs: Mapping[str, np.ndarray]) -> str:
     return json.dumps({"signature_name": signature, "instances": instances})
 
 
-def read(body: str, about: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+def decode_request(body: str, about: Mapping[str, TensorInfo]) -> dict[str, np.ndarray]:
     """The inputs that a body means; `about` says what they are."""
-    return columns(json.loads(body)["instances"], about)
+    return to_arrays(json.loads(body)["instances"], about)
 
 
-def columns(rows: list[Any], about: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+def to_arrays(rows: list[Any], about: Mapping[str, TensorInfo]) -> dict[str, np.ndarray]:
     """Rows as one array for each name; `about` says what they are.
 
     Raises:

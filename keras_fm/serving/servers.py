@@ -21,14 +21,16 @@ import numpy as np
 from keras_fm import registry
 from keras_fm.errors import InvalidInputError, ServerError, UnknownNameError, suggest
 from keras_fm.serving import rest, signatures
-from keras_fm.serving.signatures import Signature, Tensor
+from keras_fm.serving.signatures import Signature, TensorInfo
 
-PATIENCE = 30.0  # seconds for one request
+DEFAULT_TIMEOUT = 30.0  # seconds for one request
 SHOWN = 1000  # characters of what a server says; some repeat the whole request
 NOT_FOUND = (404, "NOT_FOUND")
 
 
-def of(url: str, model: str, *, version: int | None = None, timeout: float = PATIENCE) -> "Server":
+def connect(
+    url: str, model: str, *, version: int | None = None, timeout: float = DEFAULT_TIMEOUT
+) -> "Server":
     """The server of an address, which is not asked anything yet.
 
     Args:
@@ -145,7 +147,7 @@ class RestServer(Server):
         address = f"{self.address}/metadata"
         answer = self._request(address, None)
         try:
-            return signatures.read(answer["metadata"]["signature_def"]["signature_def"])
+            return signatures.parse_signatures(answer["metadata"]["signature_def"]["signature_def"])
         except (KeyError, TypeError, ValueError, AttributeError):
             raise _strange(address, answer) from None
 
@@ -155,9 +157,9 @@ class RestServer(Server):
         if not all(shapes.values()) or len({shape[0] for shape in shapes.values()}) > 1:
             raise InvalidInputError(f"expected as many rows in each input; received {shapes}")
         address = f"{self.address}:predict"
-        answer = self._request(address, rest.write(signature, inputs))
+        answer = self._request(address, rest.encode_request(signature, inputs))
         try:
-            return rest.columns(answer["predictions"], self.signatures[signature].outputs)
+            return rest.to_arrays(answer["predictions"], self.signatures[signature].outputs)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             raise _strange(address, answer) from None
 
@@ -211,7 +213,7 @@ class GrpcServer(Server):
         answer = self._call("GetModelMetadata", request)
         found = get_model_metadata_pb2.SignatureDefMap()
         answer.metadata["signature_def"].Unpack(found)
-        return signatures.read_protos(found.signature_def)
+        return signatures.parse_protos(found.signature_def)
 
     def ask(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """In tensors."""
@@ -250,7 +252,7 @@ class GrpcServer(Server):
             raise ServerError(f"{self.url} answered {status}: {said}", status) from None
 
 
-def _array(name: str, value: Any, about: Tensor) -> np.ndarray:
+def _array(name: str, value: Any, about: TensorInfo) -> np.ndarray:
     """An array as it is, anything else in the signature's dtype; texts as bytes."""
     try:
         array = value if isinstance(value, np.ndarray) else np.array(value, about.numpy)

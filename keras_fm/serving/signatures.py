@@ -10,7 +10,7 @@ _NUMPY = {"float": "float32", "double": "float64", "half": "float16"}  # TensorF
 
 
 @dataclass(frozen=True)
-class Tensor:
+class TensorInfo:
     """One input or output: `"string"` or the name of numpy's dtype; in the shape None is any."""
 
     dtype: str
@@ -26,11 +26,11 @@ class Tensor:
 class Signature:
     """The inputs and outputs of a signature by name."""
 
-    inputs: dict[str, Tensor]
-    outputs: dict[str, Tensor]
+    inputs: dict[str, TensorInfo]
+    outputs: dict[str, TensorInfo]
 
 
-def read(described: Mapping[str, Any]) -> dict[str, Signature]:
+def parse_signatures(described: Mapping[str, Any]) -> dict[str, Signature]:
     """Signatures by name.
 
     Args:
@@ -46,11 +46,11 @@ def read(described: Mapping[str, Any]) -> dict[str, Signature]:
     }
 
 
-def read_protos(protos: Mapping[str, Any]) -> dict[str, Signature]:
+def parse_protos(protos: Mapping[str, Any]) -> dict[str, Signature]:
     """The same of each `SignatureDef` itself."""
     from google.protobuf import json_format
 
-    return read(
+    return parse_signatures(
         {
             name: json_format.MessageToDict(
                 one,
@@ -62,12 +62,12 @@ def read_protos(protos: Mapping[str, Any]) -> dict[str, Signature]:
     )
 
 
-def _tensors(described: Mapping[str, Any]) -> dict[str, Tensor]:
+def _tensors(described: Mapping[str, Any]) -> dict[str, TensorInfo]:
     return {name: _tensor(one) for name, one in sorted(described.items())}
 
 
-def _tensor(described: Mapping[str, Any]) -> Tensor:
+def _tensor(described: Mapping[str, Any]) -> TensorInfo:
     dtype = described["dtype"].removeprefix("DT_").lower()
     sizes = [int(one["size"]) for one in described["tensor_shape"]["dim"]]
     shape = tuple(None if size < 0 else size for size in sizes)
-    return Tensor(_NUMPY.get(dtype, dtype), shape)
+    return TensorInfo(_NUMPY.get(dtype, dtype), shape)

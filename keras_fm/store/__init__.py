@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_fm.errors import InvalidInputError, WeightsError
-from keras_fm.store import downloading
-from keras_fm.store.downloading import Wanted, fetch
-from keras_fm.store.files import SUFFIX, Source, check, is_whole, sha256_of
+from keras_fm.store import downloads
+from keras_fm.store.downloads import RemoteFile, fetch
+from keras_fm.store.files import SUFFIX, WeightsFile, check_sha256, is_valid, sha256_of
 
 if TYPE_CHECKING:
-    from keras_fm.registry import Room
+    from keras_fm.registry import ModelPackage
 
 __all__ = [
     "SUFFIX",
@@ -35,7 +35,7 @@ _HASH = re.compile(r"sha256=([0-9a-f]{64})", re.IGNORECASE)
 _log = logging.getLogger(__name__)
 
 
-def resolve(room: "Room", weights: str | os.PathLike[str], tag: str | None) -> Source:
+def resolve(room: "ModelPackage", weights: str | os.PathLike[str], tag: str | None) -> WeightsFile:
     """Finds the file that `weights` means: "default", a tag, a path, or a URL with its hash.
 
     Args:
@@ -54,10 +54,10 @@ def resolve(room: "Room", weights: str | os.PathLike[str], tag: str | None) -> S
         return _of_url(match["url"], match["hash"])
     if isinstance(weights, os.PathLike) or "/" in weights or weights.endswith(SUFFIX):
         return _of_path(Path(weights))
-    return of_record(room, tag if weights == "default" else weights)
+    return find_weights(room, tag if weights == "default" else weights)
 
 
-def of_record(room: "Room", tag: str | None = None) -> Source:
+def find_weights(room: "ModelPackage", tag: str | None = None) -> WeightsFile:
     """The file of a tag (None: the default one): of the package, the cache, or a mirror.
 
     Raises:
@@ -65,27 +65,27 @@ def of_record(room: "Room", tag: str | None = None) -> Source:
         UnknownNameError: no such tag.
     """
     record = room.entry.weights_of(tag)
-    shipped = Source(room.path / record.file, record.sha256)
-    if is_whole(shipped.path, record.sha256):
+    shipped = WeightsFile(room.path / record.file, record.sha256)
+    if is_valid(shipped.path, record.sha256):
         return shipped
     name = f"{room.name}.{tag or room.entry.default_weights}"
-    wanted = Wanted(name, record.sha256, record.bytes, tuple(record.urls))
+    wanted = RemoteFile(name, record.sha256, record.bytes, tuple(record.urls))
     if shipped.path.is_file():
-        if not downloading.can_fetch(wanted):
-            check(shipped)
+        if not downloads.can_fetch(wanted):
+            check_sha256(shipped)
         _log.warning("%s was cut or altered: taking another copy of it", shipped.path)
-    return Source(fetch(wanted), record.sha256)
+    return WeightsFile(fetch(wanted), record.sha256)
 
 
-def _of_path(path: Path) -> Source:
+def _of_path(path: Path) -> WeightsFile:
     if not path.is_file():
         raise WeightsError(f"no weights file {path}")
     if not path.name.endswith(SUFFIX):
         raise InvalidInputError(f"a weights file's name ends in {SUFFIX}; received {path}")
-    return Source(path)
+    return WeightsFile(path)
 
 
-def _of_url(url: str, fragment: str | None) -> Source:
+def _of_url(url: str, fragment: str | None) -> WeightsFile:
     match = _HASH.fullmatch(fragment or "")
     if match is None:
         raise WeightsError(
@@ -93,4 +93,4 @@ def _of_url(url: str, fragment: str | None) -> Source:
             f"{'no hash' if fragment is None else '#' + fragment}"
         )
     sha256 = match[1].lower()
-    return Source(fetch(Wanted(url, sha256, urls=(url,))), sha256)
+    return WeightsFile(fetch(RemoteFile(url, sha256, urls=(url,))), sha256)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Container
 from pathlib import Path
 
-from keras_fm.store.files import SUFFIX, is_whole
+from keras_fm.store.files import SUFFIX, is_valid
 
 _NAME = re.compile(rf"([0-9a-f]{{64}}){re.escape(SUFFIX)}")
 
@@ -18,22 +18,22 @@ def folder() -> Path:
     return Path(home).expanduser().absolute() / "weights"
 
 
-def name_of(sha256: str) -> str:
+def file_name(sha256: str) -> str:
     """The name of a file in the cache, and in a mirror's folder."""
     return f"{sha256.lower()}{SUFFIX}"
 
 
-def path_of(sha256: str) -> Path:
+def file_path(sha256: str) -> Path:
     """Where the file with this hash lies once it is downloaded."""
-    return folder() / name_of(sha256)
+    return folder() / file_name(sha256)
 
 
-def draft_of(path: Path) -> Path:
+def partial_path(path: Path) -> Path:
     """Where a file's bytes go as long as they are unchecked."""
     return path.with_name(f".{path.name}.draft")
 
 
-def lock_of(path: Path) -> Path:
+def lock_path(path: Path) -> Path:
     """What a process holds that downloads the file; it stays, and is empty."""
     return path.with_name(f".{path.name}.lock")
 
@@ -48,7 +48,7 @@ def files() -> dict[str, Path]:
 
 def damaged() -> list[Path]:
     """The downloaded files that are not what their names promise."""
-    return [path for sha256, path in files().items() if not is_whole(path, sha256)]
+    return [path for sha256, path in files().items() if not is_valid(path, sha256)]
 
 
 def clear(only: Container[str] | None = None) -> list[Path]:
@@ -72,7 +72,7 @@ def clear(only: Container[str] | None = None) -> list[Path]:
 def _is_being_written(draft: Path) -> bool:
     from filelock import FileLock, Timeout
 
-    lock = FileLock(lock_of(draft.with_name(draft.name[1:].removesuffix(".draft"))))
+    lock = FileLock(lock_path(draft.with_name(draft.name[1:].removesuffix(".draft"))))
     try:
         with lock.acquire(timeout=0):
             return False

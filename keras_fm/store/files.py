@@ -11,7 +11,7 @@ SUFFIX = ".weights.h5"
 
 
 @dataclass(frozen=True)
-class Source:
+class WeightsFile:
     """A weights file on this machine, and the sha256 it must have (None: nobody said)."""
 
     path: Path
@@ -24,7 +24,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def is_whole(path: Path, sha256: str) -> bool:
+def is_valid(path: Path, sha256: str) -> bool:
     """Whether the file can be read and has this hash; unchanged, it is read but once."""
     try:
         return path.is_file() and _remembered(path) == sha256.lower()
@@ -32,7 +32,7 @@ def is_whole(path: Path, sha256: str) -> bool:
         return False
 
 
-def check(source: Source) -> None:
+def check_sha256(source: WeightsFile) -> None:
     """Compares the file's hash with the one it must have.
 
     Raises:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from keras_fm import registry
 from keras_fm.store import cache
-from keras_fm.store.files import is_whole
+from keras_fm.store.files import is_valid
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Item:
     @property
     def whole(self) -> bool:
         """Whether it is what its hash says; it is read for that."""
-        return self.path is not None and is_whole(self.path, self.sha256)
+        return self.path is not None and is_valid(self.path, self.sha256)
 
 
-def known(names: Sequence[str] = ()) -> list[Item]:
+def list_weights(names: Sequence[str] = ()) -> list[Item]:
     """The weights of models: an item for each place where they are, or one for none.
 
     Args:
@@ -36,7 +36,7 @@ def known(names: Sequence[str] = ()) -> list[Item]:
         room, tag = registry.find(given)
         for each in [tag] if tag else room.entry.weights:
             record = room.entry.weights_of(each)
-            shipped, cached = room.path / record.file, cache.path_of(record.sha256)
+            shipped, cached = room.path / record.file, cache.file_path(record.sha256)
             name = f"{room.name}.{each}"
             here = [
                 Item(name, record.sha256, record.bytes, path, place)
@@ -47,9 +47,9 @@ def known(names: Sequence[str] = ()) -> list[Item]:
     return items
 
 
-def strangers() -> list[Item]:
+def orphaned() -> list[Item]:
     """Files in the cache that belong to no model that is installed."""
-    ours = {item.sha256 for item in known()}
+    ours = {item.sha256 for item in list_weights()}
     return [
         Item("of no model here", sha256, path.stat().st_size, path, "cache")
         for sha256, path in cache.files().items()

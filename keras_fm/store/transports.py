@@ -15,9 +15,9 @@ from urllib.request import url2pathname
 if TYPE_CHECKING:
     import requests
 
-CONNECT_SECONDS, READ_SECONDS = 10.0, 30.0
-REDIRECTS = 10
-CHUNK = 1 << 16
+CONNECT_TIMEOUT, READ_TIMEOUT = 10.0, 30.0
+MAX_REDIRECTS = 10
+CHUNK_BYTES = 1 << 16
 # Besides the server's own errors: a time-out, too early, too many requests.
 _TEMPORARY = {408, 425, 429}
 
@@ -54,7 +54,7 @@ def chunks(url: str, most: int) -> Generator[bytes, None, None]:
     # What requests raises is an OSError, and an address that is none a ValueError.
     except (OSError, ValueError, urllib3.exceptions.HTTPError, HTTPException) as error:
         temporary = scheme != "file" and not isinstance(error, ValueError)
-        raise TransferError(_in_words(error), temporary=temporary) from None
+        raise TransferError(_reason(error), temporary=temporary) from None
 
 
 def scheme_of(url: str) -> str:
@@ -71,9 +71,9 @@ def _http(url: str, most: int, headers: dict[str, str] | None = None) -> Iterato
         session.get_redirect_target = lambda answer: None
         # Packed bytes would have another length than the record says.
         session.headers.update({"Accept-Encoding": "identity", **(headers or {})})
-        for _ in range(REDIRECTS):
+        for _ in range(MAX_REDIRECTS):
             with session.get(
-                url, stream=True, allow_redirects=False, timeout=(CONNECT_SECONDS, READ_SECONDS)
+                url, stream=True, allow_redirects=False, timeout=(CONNECT_TIMEOUT, READ_TIMEOUT)
             ) as answer:
                 if not answer.is_redirect:
                     yield from _body(answer, most)
@@ -81,7 +81,7 @@ def _http(url: str, most: int, headers: dict[str, str] | None = None) -> Iterato
             before, url = url, urljoin(url, answer.headers["Location"])
             if session.should_strip_auth(before, url):
                 session.headers.pop("Authorization", None)
-    raise TransferError(f"redirects more than {REDIRECTS} times", temporary=False)
+    raise TransferError(f"redirects more than {MAX_REDIRECTS} times", temporary=False)
 
 
 def _body(answer: "requests.Response", most: int) -> Iterator[bytes]:
@@ -97,7 +97,7 @@ def _body(answer: "requests.Response", most: int) -> Iterator[bytes]:
     if length.isdecimal() and int(length) > most:
         raise TransferError(f"sends {int(length):,} bytes, expected {most:,}", temporary=False)
     # Unlike `iter_content`, which waits for a whole chunk, however slowly its bytes come.
-    while chunk := answer.raw.read1(CHUNK, decode_content=True):
+    while chunk := answer.raw.read1(CHUNK_BYTES, decode_content=True):
         yield chunk
 
 
@@ -118,7 +118,7 @@ def _file(url: str, most: int) -> Iterator[bytes]:
     if (size := path.stat().st_size) > most:
         raise TransferError(f"has {size:,} bytes, expected {most:,}", temporary=False)
     with path.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
+        while chunk := stream.read(CHUNK_BYTES):
             yield chunk
 
 
@@ -138,7 +138,7 @@ def _hf(url: str, most: int) -> Iterator[bytes]:
     yield from _http(address, most, {"Authorization": f"Bearer {token}"} if token else None)
 
 
-def _in_words(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """The innermost reason of an error that was wrapped some times, in one line."""
     import requests
     import urllib3
@@ -149,7 +149,7 @@ def _in_words(error: Exception) -> str:
         return "does not answer in time"
     inner = getattr(error, "reason", None) or next(iter(error.args), None)
     if isinstance(inner, Exception):
-        return _in_words(inner)
+        return _reason(inner)
     reason = inner if isinstance(inner, str) else str(error)
     return " ".join(reason.split())[:200] or type(error).__name__
 

@@ -9,16 +9,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fm import pictures
-from keras_fm.data import Examples, classes
-from keras_fm.data.own import Given, Source
-from keras_fm.identity import Identity
-from keras_fm.recipe import Recipe
-from keras_fm.tasks import label_tables
+from keras_fm.data import classes
+from keras_fm.data.examples import Examples
+from keras_fm.data.user_data import RawExamples, UserData
+from keras_fm.models.spec import ModelSpec
+from keras_fm.registry.recipe import Recipe
+from keras_fm.tasks import label_tables, pictures
 from keras_fm.tasks.task import Task
 
 # From inputs of any kind to those that a model takes, and which of them could be read.
-Fit = Callable[[Given], tuple[np.ndarray, np.ndarray]]
+Fit = Callable[[RawExamples], tuple[np.ndarray, np.ndarray]]
 
 
 class Classification(Task):
@@ -50,20 +50,20 @@ class Classification(Task):
         }
 
     def adopt(
-        self, given: Given, fit: Fit, source: Source, seed: int
-    ) -> tuple[Identity, Examples, list[str]]:
+        self, given: RawExamples, fit: Fit, source: UserData, seed: int
+    ) -> tuple[ModelSpec, Examples, list[str]]:
         """A user's examples in an order by `seed`, and the identity of a model of their classes."""
         inputs, rest = _fitting(given, fit)
-        found = classes.find(rest, asked=source.labels, known=self.identity.labels)
+        found = classes.infer_classes(rest, asked=source.labels, known=self.identity.labels)
         order = np.random.default_rng(seed).permutation(np.flatnonzero(found.kept))
         place_of = found.kept.cumsum() - 1
         examples = Examples(inputs[order], found.targets[place_of[order]], given.origin)
         return self.identity.with_labels(found.labels), examples, given.notes
 
-    def place(self, given: Given, fit: Fit) -> Examples:
+    def place(self, given: RawExamples, fit: Fit) -> Examples:
         """A user's examples, whose classes are the model's own."""
         inputs, rest = _fitting(given, fit)
-        found = classes.place(rest, self.identity.labels)
+        found = classes.encode_targets(rest, self.identity.labels)
         return Examples(inputs[found.kept], found.targets, given.origin)
 
     def targets(self, examples: Examples) -> np.ndarray:
@@ -74,7 +74,7 @@ class Classification(Task):
         """All the same, or each so that its class counts as much as any other."""
         if recipe.class_weights == "equal":
             return None
-        return classes.balanced(self.identity.labels, examples.targets)
+        return classes.balanced_class_weights(self.identity.labels, examples.targets)
 
     def score(
         self, logits: np.ndarray, examples: Examples, slices: str | None = None
@@ -115,7 +115,7 @@ class Classification(Task):
         labels = self.identity.labels
         counts = np.zeros((len(labels), len(labels)), int)
         np.add.at(counts, (examples.targets, logits.argmax(-1)), 1)
-        return pictures.confusion_matrix(counts, labels)
+        return pictures.plot_confusion_matrix(counts, labels)
 
     def label_table(self, folder: Path) -> tf.lookup.StaticHashTable:
         """Label by class index, read from `labels.txt`, which becomes an asset of the export."""
@@ -132,13 +132,13 @@ class Classification(Task):
         }
 
 
-def _fitting(given: Given, fit: Fit) -> tuple[np.ndarray, Given]:
+def _fitting(given: RawExamples, fit: Fit) -> tuple[np.ndarray, RawExamples]:
     """The inputs that fit the model, and with their targets as they were given."""
     inputs, kept = fit(given)
     targets = [target for target, fits in zip(given.targets, kept, strict=True) if fits]
     rest = replace(given, inputs=inputs, targets=targets)
     if not all(kept):
-        classes.tell_gone(given, rest)
+        classes.warn_missing_classes(given, rest)
     return inputs, rest
 
 

@@ -7,17 +7,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fm import attribution, data, pictures
-from keras_fm.attribution import Attribution
-from keras_fm.data import Examples, images, own, own_images
-from keras_fm.data.augmenting import AugmentedImages
+from keras_fm.data import datasets, user_data, user_images
+from keras_fm.data.augmentation import AugmentedImages
 from keras_fm.data.batches import Batches
-from keras_fm.data.own import Given, Source
+from keras_fm.data.examples import Examples
+from keras_fm.data.user_data import RawExamples, UserData
 from keras_fm.errors import InvalidInputError, UnknownNameError
-from keras_fm.identity import Identity
-from keras_fm.recipe import Recipe
+from keras_fm.explanation import attribution
+from keras_fm.explanation.attribution import Attribution
+from keras_fm.models.spec import ModelSpec
+from keras_fm.preprocessing import images
+from keras_fm.registry.recipe import Recipe
+from keras_fm.tasks import pictures
 from keras_fm.tasks.classification import Classification
-from keras_fm.tasks.task import Endpoint, Endpoints
+from keras_fm.tasks.task import Signature, Signatures
 
 
 class ImageClassification(Classification):
@@ -38,23 +41,25 @@ class ImageClassification(Classification):
         self.check_labels(examples)
 
     def learn_from(
-        self, source: Source, seed: int, *, going_on: bool = False
-    ) -> tuple[Identity, Examples, list[str]]:
+        self, source: UserData, seed: int, *, going_on: bool = False
+    ) -> tuple[ModelSpec, Examples, list[str]]:
         """Images of any size, and the classes that they have."""
         return self.adopt(self._given(source), self._fit, source, seed)
 
-    def read(self, source: Source) -> Examples:
+    def read(self, source: UserData) -> Examples:
         """Images of any size, of the model's own classes."""
         return self.place(self._given(source), self._fit)
 
-    def _given(self, source: Source) -> Given:
+    def _given(self, source: UserData) -> RawExamples:
         if source.text is not None or source.target is not None or source.kind is not None:
             raise InvalidInputError("text, target and kind are for a CSV file; images have none")
         path = source.path
-        return own.arrays(source, rank=3) if path is None else own_images.of_folder(path)
+        return (
+            user_data.read_arrays(source, rank=3) if path is None else user_images.read_folder(path)
+        )
 
-    def _fit(self, given: Given) -> tuple[np.ndarray, np.ndarray]:
-        return own_images.fit(given, self.shape)
+    def _fit(self, given: RawExamples) -> tuple[np.ndarray, np.ndarray]:
+        return user_images.fit_images(given, self.shape)
 
     def batches(self, examples: Examples, recipe: Recipe, seed: int) -> Batches:
         """Batches of (uint8 images, one-hot labels), augmented by the recipe."""
@@ -74,11 +79,11 @@ class ImageClassification(Classification):
 
     def answer(self, model: keras.Model, inputs: Any) -> list[dict[str, Any]]:
         """Labels and probabilities of paths, the bytes of files, or arrays 0..255 of any size."""
-        return self.name(self.predict(model, images.read_batch(inputs, *self.shape)))
+        return self.name(self.predict(model, images.load_images(inputs, *self.shape)))
 
     def explain(self, model: keras.Model, inputs: Any, method: str) -> list[Attribution]:
         """Where in each image; see `keras_fm.explain`."""
-        batch = images.read_batch(inputs, *self.shape)
+        batch = images.load_images(inputs, *self.shape)
         logits = self.predict(model, batch)
         if method == "grad_cam":
             scores = attribution.grad_cam(model, batch)
@@ -94,9 +99,9 @@ class ImageClassification(Classification):
         places, images = zip(*attribution.occluded_squares(image), strict=True)
         logits = self.predict(model, np.stack([image, *images]))
         judged = attribution.log_odds(logits, int(logits[0].argmax()))
-        return attribution.spread(places, judged[0] - judged[1:], image.shape)
+        return attribution.upsample_scores(places, judged[0] - judged[1:], image.shape)
 
-    def endpoints(self, model: keras.Model, folder: Path) -> Endpoints:
+    def endpoints(self, model: keras.Model, folder: Path) -> Signatures:
         """Every output is float32 but `label`, a string.
 
         serving_default: `image`, uint8 `[batch, rows, columns, channels]`, any size ->
@@ -113,15 +118,15 @@ class ImageClassification(Classification):
         ends = keras.Model(model.inputs, [model.output, body.output])
 
         def serving_default(image: tf.Tensor) -> dict[str, tf.Tensor]:
-            logits = self.serve_any(model, images.fit(image, rows, columns))
+            logits = self.serve_any(model, images.crop_and_resize(image, rows, columns))
             return self.serve(logits, table)
 
         def serve_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-            batch = images.read_files(image_bytes, rows, columns, channels)
+            batch = images.decode_files(image_bytes, rows, columns, channels)
             return self.serve(self.serve_any(model, batch), table)
 
         def features(image: tf.Tensor) -> dict[str, tf.Tensor]:
-            embedding = self.serve_any(body, images.fit(image, rows, columns))
+            embedding = self.serve_any(body, images.crop_and_resize(image, rows, columns))
             return {"embedding": tf.cast(embedding, tf.float32)}
 
         def pixels(image: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -134,12 +139,12 @@ class ImageClassification(Classification):
         example = self._some_images()[:1]
         file = {"image_bytes": np.array([tf.io.encode_png(example[0]).numpy()], object)}
         by_name = {
-            "serving_default": Endpoint(serving_default, [any_image], {"image": example}),
-            "serve_bytes": Endpoint(serve_bytes, [any_file], file),
-            "features": Endpoint(features, [any_image], {"image": example}),
-            "pixels": Endpoint(pixels, [fitting], {"image": example.astype("float32")}),
+            "serving_default": Signature(serving_default, [any_image], {"image": example}),
+            "serve_bytes": Signature(serve_bytes, [any_file], file),
+            "features": Signature(features, [any_image], {"image": example}),
+            "pixels": Signature(pixels, [fitting], {"image": example.astype("float32")}),
         }
-        return Endpoints(by_name, [table])
+        return Signatures(by_name, [table])
 
     def parity(self, model: keras.Model, served: Any) -> dict[str, Any]:
         """The largest difference of a logit."""
@@ -150,7 +155,7 @@ class ImageClassification(Classification):
 
     def _some_images(self) -> np.ndarray:
         try:
-            return data.sample(self.identity.entry.dataset).inputs
+            return datasets.sample(self.identity.entry.dataset).inputs
         except UnknownNameError:  # another package's data set: noise shows a difference as well
             random = np.random.default_rng(0)
             return random.integers(0, 256, (64, *self.shape), dtype=np.uint8)
@@ -158,7 +163,7 @@ class ImageClassification(Classification):
     def draw_inputs(self, batches: Batches) -> dict[str, np.ndarray]:
         """A grid of the first augmented images."""
         first, _ = batches[0]
-        return {"augmented_inputs": pictures.grid(first[:64], columns=8)}
+        return {"augmented_inputs": pictures.image_grid(first[:64], columns=8)}
 
     def draw_answers(self, model: keras.Model, examples: Examples) -> dict[str, np.ndarray]:
         """The confusion matrix."""

@@ -8,23 +8,30 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fm import data, pictures, precision, refusing, registry
-from keras_fm.data import Examples
-from keras_fm.data.augmenting import AugmentedImages
+from keras_fm import registry
+from keras_fm.data import datasets
+from keras_fm.data.augmentation import AugmentedImages
 from keras_fm.data.batches import Batches
+from keras_fm.data.examples import Examples
 from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
-from keras_fm.judging import Judge, frechet_distance, total_variance
-from keras_fm.learning import optimizers
-from keras_fm.learning.adversarial import Adversaries
-from keras_fm.recipe import Recipe
-from keras_fm.tasks import label_tables
-from keras_fm.tasks.task import Endpoint, Endpoints, Task
+from keras_fm.evaluation.generator_evaluation import (
+    GeneratorEvaluator,
+    frechet_distance,
+    total_variance,
+)
+from keras_fm.models import precision
+from keras_fm.optimizers import optimizers
+from keras_fm.preprocessing import graph_checks
+from keras_fm.registry.recipe import Recipe
+from keras_fm.tasks import label_tables, pictures
+from keras_fm.tasks.task import Signature, Signatures, Task
+from keras_fm.trainers.gan import GANTrainer
 
-GENERATED = 60_000  # for a classifier to learn from: as many as Fashion-MNIST has
-COMPARED = 10_000  # for distances, which depend on how many there are
-FARTHEST = 100  # of a latent's numbers from 0; a standard normal one is seldom as far as 5
+NUM_GENERATED = 60_000  # for a classifier to learn from: as many as Fashion-MNIST has
+NUM_COMPARED = 10_000  # for distances, which depend on how many there are
+MAX_LATENT = 100  # of a latent's numbers from 0; a standard normal one is seldom as far as 5
 # On fewer, a classifier's accuracy is only known to some points, and not worth its training.
-ENOUGH = 1000
+MIN_EXAMPLES = 1000
 
 
 class ImageGeneration(Task):
@@ -93,7 +100,7 @@ class ImageGeneration(Task):
     def batches(self, examples: Examples, recipe: Recipe, seed: int) -> Batches:
         """Batches of ({`image`, `latent`}, labels), augmented by the recipe."""
         labels = np.asarray(examples.targets, "int32")
-        return ImagesAndLatents(examples.inputs, labels, recipe=recipe, seed=seed, width=self.width)
+        return GANBatches(examples.inputs, labels, recipe=recipe, seed=seed, width=self.width)
 
     def held_out(self, examples: Examples) -> None:
         """Nothing: a loss on other images does not say how good the drawn ones are."""
@@ -108,11 +115,11 @@ class ImageGeneration(Task):
     def learner(self, model: keras.Model, recipe: Recipe, steps: int) -> keras.Model:
         """The generator with its discriminator, in the same precision."""
         room, _ = registry.find(self.identity.entry.name)
-        with precision.policy(precision.of(model)):
-            learner = Adversaries(model, room.module("model").discriminator(**self.build_arguments))
+        with precision.dtype_policy(precision.precision_of(model)):
+            learner = GANTrainer(model, room.module("model").discriminator(**self.build_arguments))
         learner.compile(
-            optimizers.make(recipe, steps),
-            optimizers.make(recipe, steps, recipe.discriminator_rate),
+            optimizers.make_optimizer(recipe, steps),
+            optimizers.make_optimizer(recipe, steps, recipe.discriminator_rate),
             **self.objective(recipe),
         )
         return learner
@@ -138,11 +145,11 @@ class ImageGeneration(Task):
 
         Two examples are the fewest that have a variance. Slices are of the first one.
         """
-        judge, enough = Judge(self.judge), len(examples) >= ENOUGH
-        labels = np.arange(GENERATED if enough else COMPARED) % len(self.identity.labels)
+        judge, enough = GeneratorEvaluator(self.judge), len(examples) >= MIN_EXAMPLES
+        labels = np.arange(NUM_GENERATED if enough else NUM_COMPARED) % len(self.identity.labels)
         images = self.draw(model, labels)
-        of = labels[:COMPARED]
-        answers, features = judge.look(images[:COMPARED])
+        of = labels[:NUM_COMPARED]
+        answers, features = judge.look(images[:NUM_COMPARED])
         right = answers == of
         scores: dict[str, Any] = {"judge_accuracy": float(right.mean())}
         scores |= self._compare(judge, features, of, examples)
@@ -159,15 +166,15 @@ class ImageGeneration(Task):
         return scores
 
     def _compare(
-        self, judge: Judge, drawn: np.ndarray, labels: np.ndarray, examples: Examples
+        self, judge: GeneratorEvaluator, drawn: np.ndarray, labels: np.ndarray, examples: Examples
     ) -> dict[str, float]:
         """The features `drawn` of generated images of `labels`, beside those of the examples."""
         _, real = judge.look(examples.inputs)
         variance = total_variance(real)
         scores = {"feature_distance": frechet_distance(drawn, real) / variance}
         entry = self.identity.entry
-        if len(examples) >= ENOUGH and data.is_prepared(entry.dataset):
-            training = data.load(entry.dataset, entry.split("train")).inputs[:COMPARED]
+        if len(examples) >= MIN_EXAMPLES and datasets.is_prepared(entry.dataset):
+            training = datasets.load(entry.dataset, entry.split("train")).inputs[:NUM_COMPARED]
             _, others = judge.look(training)
             scores["feature_distance_floor"] = frechet_distance(others, real) / variance
         spreads = {
@@ -212,7 +219,7 @@ class ImageGeneration(Task):
             for label, number, image in zip(given, seeds, images, strict=True)
         ]
 
-    def endpoints(self, model: keras.Model, folder: Path) -> Endpoints:
+    def endpoints(self, model: keras.Model, folder: Path) -> Signatures:
         """`label`, string `[batch]`, is one of `assets/labels.txt`; another one is an error.
 
         serving_default: `latent`, float32 `[batch, width]`, standard normal, and `label` ->
@@ -225,22 +232,22 @@ class ImageGeneration(Task):
 
         def serving_default(latent: tf.Tensor, label: tf.Tensor) -> dict[str, tf.Tensor]:
             index = table.lookup(label)
-            index = refusing.require_rows(
+            index = graph_checks.assert_rows(
                 index, index >= 0, "label", f"one of {', '.join(labels)}", lambda: label
             )
-            usual = tf.reduce_all(tf.abs(latent) <= FARTHEST, axis=1)  # NaN is not
-            latent = refusing.require_rows(
+            usual = tf.reduce_all(tf.abs(latent) <= MAX_LATENT, axis=1)  # NaN is not
+            latent = graph_checks.assert_rows(
                 latent,
                 usual,
                 "latent",
-                f"numbers from {-FARTHEST} to {FARTHEST}",
-                lambda: tf.strings.reduce_join(refusing.as_text(latent), axis=1, separator=" "),
+                f"numbers from {-MAX_LATENT} to {MAX_LATENT}",
+                lambda: tf.strings.reduce_join(graph_checks.as_text(latent), axis=1, separator=" "),
             )
             given = {"latent": latent, "label": tf.cast(index, tf.int32)}
             return {"image": to_uint8(self.serve_any(model, given))}
 
         def sample(label: tf.Tensor, seed: tf.Tensor) -> dict[str, tf.Tensor]:
-            seed = refusing.require_rows(seed, seed >= 0, "seed", "0 or above", lambda: seed)
+            seed = graph_checks.assert_rows(seed, seed >= 0, "seed", "0 or above", lambda: seed)
             images = serving_default(latents(seed, self.width), label)["image"]
             files = tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)
             return {"image_bytes": files}
@@ -251,10 +258,10 @@ class ImageGeneration(Task):
         first, number = np.array([labels[0].encode()], object), np.zeros(1, "int64")
         drawn = {"latent": latents(number, self.width).numpy(), "label": first}
         by_name = {
-            "serving_default": Endpoint(serving_default, [latent, label], drawn),
-            "sample": Endpoint(sample, [label, seed], {"label": first, "seed": number}),
+            "serving_default": Signature(serving_default, [latent, label], drawn),
+            "sample": Signature(sample, [label, seed], {"label": first, "seed": number}),
         }
-        return Endpoints(by_name, [table])
+        return Signatures(by_name, [table])
 
     def parity(self, model: keras.Model, served: Any) -> dict[str, Any]:
         """The largest difference of a pixel, in 255ths; and whether PNG files hold the answers."""
@@ -272,11 +279,11 @@ class ImageGeneration(Task):
     def draw_inputs(self, batches: Batches) -> dict[str, np.ndarray]:
         """A grid of the first real images."""
         first, _ = batches[0]
-        return {"augmented_inputs": pictures.grid(first["image"][:64], columns=8)}
+        return {"augmented_inputs": pictures.image_grid(first["image"][:64], columns=8)}
 
     def draw_progress(self, model: keras.Model) -> dict[str, np.ndarray]:
         """The same latents after each epoch: a row a label, a column a latent."""
-        return {"generated": pictures.grid(self._sheet(model), columns=10)}
+        return {"generated": pictures.image_grid(self._sheet(model), columns=10)}
 
     def draw_card(self, model: keras.Model) -> dict[str, np.ndarray]:
         """The grid, and beside the first images of each label their nearest training images."""
@@ -284,7 +291,7 @@ class ImageGeneration(Task):
         training = self.load("train").inputs
         rows = [[image, *training[nearest(image, training, 5)]] for image in images]
         neighbours = np.stack(rows).reshape(-1, *self.shape)
-        return {**self.draw_progress(model), "nearest": pictures.grid(neighbours, columns=6)}
+        return {**self.draw_progress(model), "nearest": pictures.image_grid(neighbours, columns=6)}
 
     def _sheet(self, model: keras.Model) -> np.ndarray:
         """Ten images of each label, from the same ten latents."""
@@ -294,7 +301,7 @@ class ImageGeneration(Task):
         return to_uint8(self.predict(model, {"latent": latent, "label": label})).numpy()
 
 
-class ImagesAndLatents(AugmentedImages):
+class GANBatches(AugmentedImages):
     """Batches of ({`image`: uint8 images, `latent`: `[batch, width]`}, labels)."""
 
     def __init__(self, *arrays: np.ndarray, width: int, **options: Any) -> None:

@@ -10,22 +10,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fm import data, refusing
-from keras_fm.attribution import Attribution
 from keras_fm.backend import compiles_steps
-from keras_fm.data import Examples
-from keras_fm.data.batches import Batches, in_turn
-from keras_fm.data.own import Source
+from keras_fm.data import datasets
+from keras_fm.data.batches import Batches, dataset_from_arrays
+from keras_fm.data.examples import Examples
+from keras_fm.data.user_data import UserData
 from keras_fm.errors import DataError, InvalidInputError
-from keras_fm.identity import Identity
-from keras_fm.learning import optimizers
-from keras_fm.recipe import Recipe
+from keras_fm.explanation.attribution import Attribution
+from keras_fm.models.spec import ModelSpec
+from keras_fm.optimizers import optimizers
+from keras_fm.preprocessing import graph_checks
+from keras_fm.registry.recipe import Recipe
 
-BATCH = 500
+PREDICT_BATCH_SIZE = 500
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class Signature:
     """One serving signature: a function of named tensors, and the `tf.TensorSpec` of each.
 
     The function refuses inputs of other shapes, which a server lets through.
@@ -40,7 +41,7 @@ class Endpoint:
     shared: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        answer = refusing.other_shapes(self.answer, self.inputs, self.shared)
+        answer = graph_checks.with_shape_checks(self.answer, self.inputs, self.shared)
         object.__setattr__(self, "answer", answer)
 
     @property
@@ -59,10 +60,10 @@ class Embeddings:
 
 
 @dataclass(frozen=True)
-class Endpoints:
+class Signatures:
     """What an export serves. `resources`: the tables that the endpoints look things up in."""
 
-    by_name: dict[str, Endpoint]
+    by_name: dict[str, Signature]
     resources: list[Any] = field(default_factory=list)
 
 
@@ -71,11 +72,11 @@ class Task(ABC):
 
     unit = "examples"  # what a training counts by the second
     builder = "build"  # the function in the room's `model.py`
-    at_once = BATCH  # examples that are validated at once
+    at_once = PREDICT_BATCH_SIZE  # examples that are validated at once
     recipes: str | None = None  # the folder of the recipes that it is fine-tuned by
     explains: tuple[str, ...] = ()  # the methods of `explain`, the usual one first
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: ModelSpec) -> None:
         self.identity = identity
 
     @property
@@ -96,12 +97,12 @@ class Task(ABC):
     def load(self, split: str) -> Examples:
         """A split of the data set that the model is for; `"sample"` is the bundled one."""
         entry = self.identity.entry
-        if self.identity not in (Identity.of(entry), Identity.of_pretraining(entry)):
+        if self.identity not in (ModelSpec.of(entry), ModelSpec.of_pretraining(entry)):
             raise DataError(
                 f"this {entry.name} learned from other data than {entry.dataset}: say what to "
                 "measure it on (data=, or --data)"
             )
-        examples = self.arrange(data.load(entry.dataset, entry.split(split)))
+        examples = self.arrange(datasets.load(entry.dataset, entry.split(split)))
         if split not in entry.splits:
             return examples
         return replace(examples, origin=f"{entry.dataset} {split} ({entry.split(split)})")
@@ -128,8 +129,8 @@ class Task(ABC):
         self.check_arrays(examples)
 
     def learn_from(
-        self, source: Source, seed: int, *, going_on: bool = False
-    ) -> tuple[Identity, Examples, list[str]]:
+        self, source: UserData, seed: int, *, going_on: bool = False
+    ) -> tuple[ModelSpec, Examples, list[str]]:
         """What there is to learn in a user's own data, in an order by `seed`; and notes on it.
 
         Args:
@@ -137,7 +138,7 @@ class Task(ABC):
         """
         raise self._no_own_data(source)
 
-    def read(self, source: Source) -> Examples:
+    def read(self, source: UserData) -> Examples:
         """Examples of the user's own, to measure the model on."""
         raise self._no_own_data(source)
 
@@ -157,10 +158,10 @@ class Task(ABC):
             fields["learning_rate"] = recipe.learning_rate * batch_size / recipe.batch_size
         return fields
 
-    def _no_own_data(self, source: Source) -> DataError:
+    def _no_own_data(self, source: UserData) -> DataError:
         given = source.data if source.path is None else str(source.path)
         return DataError(
-            f"data is None (the model's own data set), {data.SAMPLE!r} or Examples, for "
+            f"data is None (the model's own data set), {datasets.SAMPLE!r} or Examples, for "
             f"{self.identity.entry.name!r} does not learn from files; received {given!r}"
         )
 
@@ -212,7 +213,9 @@ class Task(ABC):
         And where not every answer counts, the weight of each. None where there is nothing that an
         epoch could be measured on quickly.
         """
-        return in_turn(self.encode(examples).inputs, self.targets(examples), size=self.at_once)
+        return dataset_from_arrays(
+            self.encode(examples).inputs, self.targets(examples), size=self.at_once
+        )
 
     @abstractmethod
     def objective(self, recipe: Recipe) -> dict[str, Any]:
@@ -225,7 +228,7 @@ class Task(ABC):
             steps: the length of the whole training.
         """
         model.compile(
-            optimizers.make(recipe, steps),
+            optimizers.make_optimizer(recipe, steps),
             **self.objective(recipe),
             jit_compile=compiles_steps(),
         )
@@ -272,7 +275,7 @@ class Task(ABC):
         raise NotImplementedError
 
     @abstractmethod
-    def endpoints(self, model: keras.Model, folder: Path) -> Endpoints:
+    def endpoints(self, model: keras.Model, folder: Path) -> Signatures:
         """The serving signatures; files written into `folder` become assets of the SavedModel."""
 
     @abstractmethod
@@ -282,7 +285,9 @@ class Task(ABC):
     @staticmethod
     def predict(model: keras.Model, inputs: Any) -> np.ndarray:
         """What the model answers to inputs as it takes them, `[examples, ...]`, float32."""
-        return np.asarray(model.predict(inputs, batch_size=BATCH, verbose=0), np.float32)
+        return np.asarray(
+            model.predict(inputs, batch_size=PREDICT_BATCH_SIZE, verbose=0), np.float32
+        )
 
     @staticmethod
     def serve_any(model: keras.Model, inputs: Any) -> Any:
@@ -320,8 +325,3 @@ class Task(ABC):
     def draw_answers(self, model: keras.Model, examples: Examples) -> dict[str, np.ndarray]:
         """Pictures of what the trained model answers, by name."""
         return {}
-
-
-def body_of(model: keras.Model) -> keras.Model:
-    """The model up to its embedding."""
-    return keras.Model(model.input, model.get_layer("embedding").output)

@@ -7,19 +7,22 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fm import attribution, data
-from keras_fm.attribution import Attribution
-from keras_fm.data import Examples, own_texts, raw_texts, tokenizing
-from keras_fm.data.batches import Batches, made_in_turn
-from keras_fm.data.own import Given, Source
-from keras_fm.data.text_batches import TextBatches, by_length, pad
+from keras_fm.data import datasets, user_texts
+from keras_fm.data.batches import Batches, dataset_from_function
+from keras_fm.data.examples import Examples
+from keras_fm.data.text_batches import BucketedTexts, bucket_by_length, pad_sequences
+from keras_fm.data.user_data import RawExamples, UserData
 from keras_fm.errors import InvalidInputError, UnknownNameError
-from keras_fm.identity import Identity
-from keras_fm.learning.shifting import ShiftedTexts
-from keras_fm.recipe import Recipe
-from keras_fm.tasks import words
+from keras_fm.explanation import attribution
+from keras_fm.explanation.attribution import Attribution
+from keras_fm.models.backbone import backbone
+from keras_fm.models.spec import ModelSpec
+from keras_fm.preprocessing import text_inputs, tokenizers
+from keras_fm.registry.recipe import Recipe
+from keras_fm.tasks import vocabulary
 from keras_fm.tasks.classification import Classification
-from keras_fm.tasks.task import Embeddings, Endpoint, Endpoints, body_of
+from keras_fm.tasks.task import Embeddings, Signature, Signatures
+from keras_fm.trainers.adversarial_text import AdversarialTextTrainer
 
 SHOWN = 1000  # texts in TensorBoard's projector
 
@@ -40,66 +43,66 @@ class TextClassification(Classification):
     @property
     def build_arguments(self) -> dict[str, Any]:
         """One output a label; the numbers of words, and those of padding and of the unknown."""
-        return {**super().build_arguments, "vocabulary": words.count(self.identity)}
+        return {**super().build_arguments, "vocabulary": vocabulary.vocabulary_size(self.identity)}
 
     def check_arrays(self, examples: Examples) -> None:
         """Raises a `DataError` where the examples are not texts with labels."""
-        words.check_texts(examples)
+        vocabulary.check_texts(examples)
         self.check_labels(examples)
 
     def learn_from(
-        self, source: Source, seed: int, *, going_on: bool = False
-    ) -> tuple[Identity, Examples, list[str]]:
+        self, source: UserData, seed: int, *, going_on: bool = False
+    ) -> tuple[ModelSpec, Examples, list[str]]:
         """Texts, and the classes that they have."""
-        return self.adopt(self._given(source), own_texts.fit, source, seed)
+        return self.adopt(self._given(source), user_texts.fit_texts, source, seed)
 
-    def read(self, source: Source) -> Examples:
+    def read(self, source: UserData) -> Examples:
         """Texts of the model's own classes."""
-        return self.place(self._given(source), own_texts.fit)
+        return self.place(self._given(source), user_texts.fit_texts)
 
     @staticmethod
-    def _given(source: Source) -> Given:
+    def _given(source: UserData) -> RawExamples:
         if source.kind is not None:
             raise InvalidInputError("kind is for a table; texts have classes")
-        return own_texts.read(source)
+        return user_texts.read_user_texts(source)
 
     def encode(self, examples: Examples) -> Examples:
         """Padded numbers of words, int32 `[examples, length]`."""
-        return Examples(pad(self.rows(examples)), examples.targets, examples.origin)
+        return Examples(pad_sequences(self.rows(examples)), examples.targets, examples.origin)
 
     def rows(self, examples: Examples) -> np.ndarray:
         """Each text as an array of its words' numbers, int32, of its own length."""
-        return words.rows(self.identity, examples, self.longest)
+        return vocabulary.token_id_rows(self.identity, examples, self.longest)
 
     def batches(self, examples: Examples, recipe: Recipe, seed: int) -> Batches:
         """Batches of texts about as long as each other, padded, and one-hot labels."""
         rows = self.rows(examples)
         # A model that learned to fill gaps knows what a hidden piece is.
-        mask = words.tokenizer(self.identity).mask
-        return TextBatches(rows, self.targets(examples), recipe=recipe, seed=seed, mask=mask)
+        mask = vocabulary.tokenizer(self.identity).mask
+        return BucketedTexts(rows, self.targets(examples), recipe=recipe, seed=seed, mask=mask)
 
     def held_out(self, examples: Examples) -> tf.data.Dataset:
         """Texts of like length together, so that little is padding, and one-hot labels."""
         rows, targets = self.rows(examples), self.targets(examples)
-        groups = by_length(rows, self.at_once)
+        groups = bucket_by_length(rows, self.at_once)
         signature = (
             tf.TensorSpec((None, None), tf.int32),
             tf.TensorSpec((None, *targets.shape[1:]), targets.dtype),
         )
 
         def make(group: int) -> tuple[np.ndarray, np.ndarray]:
-            return pad(rows[groups[group]]), targets[groups[group]]
+            return pad_sequences(rows[groups[group]]), targets[groups[group]]
 
-        return made_in_turn(make, len(groups), signature)
+        return dataset_from_function(make, len(groups), signature)
 
     def check_recipe(self, model: keras.Model, recipe: Recipe) -> None:
         """Raises a `KerasFmError` where the words of the model can't be moved against it."""
         if recipe.adversarial:
-            ShiftedTexts(model, recipe.adversarial)
+            AdversarialTextTrainer(model, recipe.adversarial)
 
     def learner(self, model: keras.Model, recipe: Recipe, steps: int) -> keras.Model:
         """The model, or what moves its words against it."""
-        learns = ShiftedTexts(model, recipe.adversarial) if recipe.adversarial else model
+        learns = AdversarialTextTrainer(model, recipe.adversarial) if recipe.adversarial else model
         return super().learner(learns, recipe, steps)
 
     def read_rows(self, model: keras.Model, rows: np.ndarray) -> np.ndarray:
@@ -109,8 +112,8 @@ class TextClassification(Classification):
             rows: arrays of numbers, as `rows` makes them.
         """
         answers = np.empty((len(rows), model.output_shape[-1]), np.float32)
-        for some in by_length(rows, self.at_once):
-            answers[some] = self.predict(model, pad(rows[some]))
+        for some in bucket_by_length(rows, self.at_once):
+            answers[some] = self.predict(model, pad_sequences(rows[some]))
         return answers
 
     def features(self, body: keras.Model, examples: Examples) -> np.ndarray:
@@ -129,7 +132,10 @@ class TextClassification(Classification):
 
     def explain(self, model: keras.Model, inputs: Any, method: str) -> list[Attribution]:
         """Which words or pieces of each text; see `keras_fm.explain`."""
-        names, mask = words.names(self.identity), words.tokenizer(self.identity).mask
+        names, mask = (
+            vocabulary.token_names(self.identity),
+            vocabulary.tokenizer(self.identity).mask,
+        )
         found = []
         for row in self._given_rows(inputs):
             logits = self.read_rows(model, np.array([row, None], object)[:1])
@@ -149,10 +155,10 @@ class TextClassification(Classification):
 
     def _given_rows(self, inputs: Any) -> np.ndarray:
         """Rows of numbers of what a user gave: one text or several."""
-        raw = raw_texts.read(inputs)
+        raw = text_inputs.read_texts(inputs)
         return self.rows(Examples(raw, np.zeros(len(raw), int), "texts"))
 
-    def endpoints(self, model: keras.Model, folder: Path) -> Endpoints:
+    def endpoints(self, model: keras.Model, folder: Path) -> Signatures:
         """Texts are UTF-8. The longest of a batch decides how long it takes.
 
         serving_default: `text`, string `[batch]` -> `probabilities`, `logits` `[batch, classes]`,
@@ -161,7 +167,7 @@ class TextClassification(Classification):
             first numbers of a text that is longer than the model reads.
         features: `text` -> `embedding` alone.
         """
-        tokenize = words.tokenizer(self.identity)
+        tokenize = vocabulary.tokenizer(self.identity)
         table = self.label_table(folder)
         ends = keras.Model(model.inputs, [model.output, model.get_layer("embedding").output])
 
@@ -173,10 +179,10 @@ class TextClassification(Classification):
             return {**self.serve(logits, table), "embedding": embedding}
 
         def serving_default(text: tf.Tensor) -> dict[str, tf.Tensor]:
-            return answer(tokenize(text, self.longest).to_tensor(tokenizing.PADDING))
+            return answer(tokenize(text, self.longest).to_tensor(tokenizers.PAD_ID))
 
         def token_ids(text_ids: tf.Tensor) -> dict[str, tf.Tensor]:
-            return answer(words.check_numbers(text_ids, self.identity)[:, : self.longest])
+            return answer(vocabulary.check_token_ids(text_ids, self.identity)[:, : self.longest])
 
         def features(text: tf.Tensor) -> dict[str, tf.Tensor]:
             return {"embedding": serving_default(text)["embedding"]}
@@ -187,11 +193,11 @@ class TextClassification(Classification):
         example = {"text": texts}
         some = {"text_ids": self.encode(Examples(texts, np.zeros(1, int), "a text")).inputs}
         by_name = {
-            "serving_default": Endpoint(serving_default, [text], example),
-            "token_ids": Endpoint(token_ids, [numbers], some),
-            "features": Endpoint(features, [text], example),
+            "serving_default": Signature(serving_default, [text], example),
+            "token_ids": Signature(token_ids, [numbers], some),
+            "features": Signature(features, [text], example),
         }
-        return Endpoints(by_name, [tokenize.table, table])
+        return Signatures(by_name, [tokenize.table, table])
 
     def parity(self, model: keras.Model, served: Any) -> dict[str, Any]:
         """The largest difference of a logit."""
@@ -203,9 +209,9 @@ class TextClassification(Classification):
 
     def _some_texts(self) -> np.ndarray:
         try:
-            return data.sample(self.identity.entry.dataset).inputs[:64]
+            return datasets.sample(self.identity.entry.dataset).inputs[:64]
         except UnknownNameError:  # another package's data set
-            known = words.vocabulary(self.identity).read_text("utf-8").split("\n")[:500]
+            known = vocabulary.vocabulary_file(self.identity).read_text("utf-8").split("\n")[:500]
             random = np.random.default_rng(0)
             return np.array([" ".join(random.choice(known, 50)) for _ in range(16)], object)
 
@@ -214,7 +220,7 @@ class TextClassification(Classification):
         some = examples.take(slice(SHOWN), "some")
         texts = [" ".join(bytes(text).decode("utf-8", "replace").split()) for text in some.inputs]
         return Embeddings(
-            self.features(body_of(model), some),
+            self.features(backbone(model), some),
             {
                 "label": [self.identity.labels[target] for target in some.targets],
                 "text": [text[:80] for text in texts],

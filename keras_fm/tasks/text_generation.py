@@ -11,22 +11,24 @@ import msgspec
 import numpy as np
 import tensorflow as tf
 
-from keras_fm import data, generating, tasks
+from keras_fm import tasks
 from keras_fm.backend import need_tensorflow
-from keras_fm.data import Examples, texts
-from keras_fm.data.batches import in_turn
-from keras_fm.data.own import Source
-from keras_fm.data.text_batches import TextWindows
-from keras_fm.data.texts import Measuring
+from keras_fm.data import character_texts, datasets
+from keras_fm.data.batches import dataset_from_arrays
+from keras_fm.data.character_texts import EvalWindows
+from keras_fm.data.examples import Examples
+from keras_fm.data.text_batches import SequenceWindows
+from keras_fm.data.user_data import UserData
 from keras_fm.errors import DataError, InvalidInputError, UnknownNameError
-from keras_fm.generating import CharacterTables
-from keras_fm.identity import Identity
-from keras_fm.recipe import Recipe
-from keras_fm.tasks.task import Endpoint, Endpoints, Task
+from keras_fm.models.spec import ModelSpec
+from keras_fm.registry.recipe import Recipe
+from keras_fm.tasks import generation
+from keras_fm.tasks.generation import CharacterTables
+from keras_fm.tasks.task import Signature, Signatures, Task
 
 CONTEXT = 512  # characters that a measured one has before it
-AT_ONCE = 64  # windows in memory: 64 x 1024 x 66 logits are 17 MB
-LARGEST_SEED = 2**31 - 1  # the served graph takes an int32
+WINDOWS_PER_BATCH = 64  # windows in memory: 64 x 1024 x 66 logits are 17 MB
+MAX_SEED = 2**31 - 1  # the served graph takes an int32
 SHOWN = 300  # characters that TensorBoard shows after each epoch
 _WRITE = [
     tf.TensorSpec((None,), tf.string, name="prompt"),
@@ -44,7 +46,7 @@ class TextGeneration(Task):
 
     unit = "windows"
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: ModelSpec) -> None:
         super().__init__(identity)
         self._writer: tuple[keras.Model, Any] | None = None
 
@@ -66,15 +68,17 @@ class TextGeneration(Task):
     def arrange(self, examples: Examples) -> Examples:
         """The characters of one text; many texts are read one after the other."""
         is_one = np.asarray(examples.inputs).dtype.kind in "iu"
-        return examples if is_one else texts.joined(examples)
+        return examples if is_one else character_texts.concatenate_texts(examples)
 
     def translated(self, source: keras.Model, model: keras.Model) -> dict[str, list[np.ndarray]]:
         """The rows and logits of the characters that both know; the others stay as they are."""
-        theirs = tasks.of(source)
+        theirs = tasks.task_of(source)
         if not isinstance(theirs, TextGeneration) or theirs.known == self.known:
             return {}
         number = {character: place for place, character in enumerate(theirs.known, 1)}
-        places = np.array([texts.UNKNOWN, *(number.get(character, -1) for character in self.known)])
+        places = np.array(
+            [character_texts.UNKNOWN_ID, *(number.get(character, -1) for character in self.known)]
+        )
         both = places >= 0
         found = {}
         for name, axis in (("embedding", 0), ("logits", -1)):
@@ -99,26 +103,31 @@ class TextGeneration(Task):
             )
 
     def learn_from(
-        self, source: Source, seed: int, *, going_on: bool = False
-    ) -> tuple[Identity, Examples, list[str]]:
+        self, source: UserData, seed: int, *, going_on: bool = False
+    ) -> tuple[ModelSpec, Examples, list[str]]:
         """A text file, and the identity of a model that knows its characters."""
         if source.target is not None or source.kind is not None:
             raise InvalidInputError("target and kind are for a CSV file; a text has no columns")
         examples, path = self.read(source), source.path
-        known = texts.vocabulary(examples)
+        known = character_texts.character_vocabulary(examples)
         if len(known) < 2:
             raise DataError(f"{path}: nothing to learn; fewer than 2 characters come twice")
-        missing = int((texts.encode(known, examples.targets) == texts.UNKNOWN).sum())
+        missing = int(
+            (
+                character_texts.encode_characters(known, examples.targets)
+                == character_texts.UNKNOWN_ID
+            ).sum()
+        )
         notes = [f"{len(known)} different characters, {missing} others count as unknown"]
         (given,) = self.identity.inputs
         given = msgspec.structs.replace(given, values=known)
         return replace(self.identity, inputs=(given,)), examples, notes
 
-    def read(self, source: Source) -> Examples:
+    def read(self, source: UserData) -> Examples:
         """The characters of a text file."""
         if source.path is None:
             raise self._no_own_data(source)
-        return texts.read(source.path)
+        return character_texts.read_text_file(source.path)
 
     def fit_to(self, count: int, recipe: Recipe) -> dict[str, Any]:
         """A tenth to validate; 32 steps an epoch or more."""
@@ -133,14 +142,14 @@ class TextGeneration(Task):
         cut = self._cut(examples)
         return Examples(cut.inputs, cut.targets, examples.origin)
 
-    def batches(self, examples: Examples, recipe: Recipe, seed: int) -> TextWindows:
+    def batches(self, examples: Examples, recipe: Recipe, seed: int) -> SequenceWindows:
         """Windows of the recipe's size, from another offset in each epoch."""
-        return TextWindows(*self._numbers(examples), recipe=recipe, seed=seed)
+        return SequenceWindows(*self._numbers(examples), recipe=recipe, seed=seed)
 
     def held_out(self, examples: Examples) -> tf.data.Dataset:
         """The windows that `measure` takes, and which of their characters count."""
         cut = self._cut(examples)
-        return in_turn(cut.inputs, cut.targets, cut.scored, size=self.at_once)
+        return dataset_from_arrays(cut.inputs, cut.targets, cut.scored, size=self.at_once)
 
     def objective(self, recipe: Recipe) -> dict[str, Any]:
         """Cross-entropy of the next character (nats)."""
@@ -164,8 +173,8 @@ class TextGeneration(Task):
         """
         cut = self._cut(examples)
         total, right = 0.0, 0.0
-        for first in range(0, len(cut.inputs), AT_ONCE):
-            some = slice(first, first + AT_ONCE)
+        for first in range(0, len(cut.inputs), WINDOWS_PER_BATCH):
+            some = slice(first, first + WINDOWS_PER_BATCH)
             logits = self.predict(model, cut.inputs[some])
             targets, scored = cut.targets[some], cut.scored[some]
             total += (_bits(logits, targets) * scored).sum(dtype="float64")
@@ -204,7 +213,7 @@ class TextGeneration(Task):
         prompts = [inputs] if isinstance(inputs, str) else list(inputs)
         _check_options(prompts, length, temperature, seed)
         need_tensorflow("text is written by")
-        seeds = [(seed + row) % (LARGEST_SEED + 1) for row in range(len(prompts))]
+        seeds = [(seed + row) % (MAX_SEED + 1) for row in range(len(prompts))]
         written = self.writer(model)(
             # A lone surrogate has no UTF-8: it becomes bytes that count as unknown.
             tf.constant([prompt.encode("utf-8", "surrogatepass") for prompt in prompts], tf.string),
@@ -222,12 +231,12 @@ class TextGeneration(Task):
 
             @tf.function(input_signature=_WRITE)
             def write(*given: tf.Tensor) -> tf.Tensor:
-                return generating.write(model, tables, *given)
+                return generation.generate_text(model, tables, *given)
 
             self._writer = model, write
         return self._writer[1]
 
-    def endpoints(self, model: keras.Model, folder: Path) -> Endpoints:
+    def endpoints(self, model: keras.Model, folder: Path) -> Signatures:
         """Text is UTF-8; every input is one value a row, so a server can put requests together.
 
         serving_default: `text`, string `[batch]` -> `probabilities` of the next character, float32
@@ -241,10 +250,10 @@ class TextGeneration(Task):
         tables = CharacterTables(self.known, folder)
 
         def serving_default(text: tf.Tensor) -> dict[str, tf.Tensor]:
-            return generating.read(model, tables, text)
+            return generation.score_text(model, tables, text)
 
         def generate(*given: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {"text": generating.write(model, tables, *given)}
+            return {"text": generation.generate_text(model, tables, *given)}
 
         text = tf.TensorSpec((None,), tf.string, name="text")
         start = np.array(["".join(self.known[number - 1] for number in self._some_numbers()[0])])
@@ -255,17 +264,19 @@ class TextGeneration(Task):
             "seed": np.array([0], "int32"),
         }
         by_name = {
-            "serving_default": Endpoint(serving_default, [text], {"text": start}),
-            "generate": Endpoint(generate, _WRITE, prompt, ("length", "temperature", "seed")),
+            "serving_default": Signature(serving_default, [text], {"text": start}),
+            "generate": Signature(generate, _WRITE, prompt, ("length", "temperature", "seed")),
         }
-        return Endpoints(by_name, [tables.numbers, tables.codes])
+        return Signatures(by_name, [tables.numbers, tables.codes])
 
     def parity(self, model: keras.Model, served: Any) -> dict[str, Any]:
         """The largest difference of a next character's probability."""
         numbers = self._some_numbers()
         asked = ["".join(self.known[number - 1] for number in row) for row in numbers]
         answers = served.signatures["serving_default"](text=tf.constant(asked))
-        start = texts.encode(self.known, np.full((len(numbers), 1), ord(generating.START)))
+        start = character_texts.encode_characters(
+            self.known, np.full((len(numbers), 1), ord(generation.START))
+        )
         logits = self.predict(model, np.concatenate([start, numbers], 1))[:, -1, 1:]
         expected = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
         difference = np.abs(answers["probabilities"] - expected).max()
@@ -279,46 +290,47 @@ class TextGeneration(Task):
 
     def _numbers(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
         inputs, targets = (
-            texts.encode(self.known, codes) for codes in (examples.inputs, examples.targets)
+            character_texts.encode_characters(self.known, codes)
+            for codes in (examples.inputs, examples.targets)
         )
         return inputs, targets
 
-    def _cut(self, examples: Examples) -> Measuring:
-        return Measuring.of(*self._numbers(examples), context=CONTEXT)
+    def _cut(self, examples: Examples) -> EvalWindows:
+        return EvalWindows.of(*self._numbers(examples), context=CONTEXT)
 
     def _some_numbers(self) -> np.ndarray:
         """Eight pieces of text without an unknown character."""
         try:
-            numbers, _ = self._numbers(self.arrange(data.sample(self.identity.entry.dataset)))
+            numbers, _ = self._numbers(self.arrange(datasets.sample(self.identity.entry.dataset)))
             pieces = numbers[: 8 * 64].reshape(8, 64)
         except UnknownNameError:  # another package's data set
             pieces = np.zeros((8, 64), "int32")
         random = np.random.default_rng(0).integers(1, len(self.known) + 1, pieces.shape)
-        return np.where(pieces == texts.UNKNOWN, random, pieces)
+        return np.where(pieces == character_texts.UNKNOWN_ID, random, pieces)
 
 
 def bits(targets: Any, logits: Any) -> Any:
     """Of each character, `[batch, length]`: minus the binary logarithm of its probability."""
     nats = keras.ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
-    return nats / generating.LOG_2
+    return nats / generation.LOG_2
 
 
 def _bits(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
     logits = logits - logits.max(axis=-1, keepdims=True)
     log_sum = np.log(np.exp(logits).sum(axis=-1))
     own = np.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
-    return (log_sum - own) / generating.LOG_2
+    return (log_sum - own) / generation.LOG_2
 
 
 def _check_options(prompts: list[Any], length: Any, temperature: Any, seed: Any) -> None:
     for prompt in prompts:
         if not isinstance(prompt, str):
             raise InvalidInputError(f"a prompt is a string; received {type(prompt).__name__}")
-        if len(prompt) > generating.LONGEST:
+        if len(prompt) > generation.MAX_LENGTH:
             raise InvalidInputError(
-                f"a prompt has at most {generating.LONGEST:,} characters; received {len(prompt):,}"
+                f"a prompt has at most {generation.MAX_LENGTH:,} characters; received {len(prompt):,}"
             )
-    wholes = {"length": (length, generating.LONGEST), "seed": (seed, LARGEST_SEED)}
+    wholes = {"length": (length, generation.MAX_LENGTH), "seed": (seed, MAX_SEED)}
     for name, (value, largest) in wholes.items():
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= largest:
             raise InvalidInputError(

@@ -10,7 +10,9 @@ import helpers
 import pytest
 from serving_server import ServingServer
 
-from keras_fm import data, exporting, models
+from keras_fm.data import datasets
+from keras_fm.exporting import saved_model
+from keras_fm.models import loading
 
 # A model of each task, and what is changed of one that would take long.
 MODELS = {
@@ -37,14 +39,14 @@ def protocol(request):
 @pytest.fixture(scope="session")
 def asked():
     """The models that are served."""
-    return {name: models.get(name, **changes) for name, changes in MODELS.items()}
+    return {name: loading.get(name, **changes) for name, changes in MODELS.items()}
 
 
 @pytest.fixture(scope="session")
 def exports(asked, tmp_path_factory):
     base = tmp_path_factory.mktemp("exports")
     return {
-        name: exporting.export(model, base / name, warmup=False) for name, model in asked.items()
+        name: saved_model.export(model, base / name, warmup=False) for name, model in asked.items()
     }
 
 
@@ -93,7 +95,7 @@ def folder(diamonds, tmp_path_factory):
 @pytest.fixture(scope="session")
 def diamonds():
     """Rows of the bundled table."""
-    columns = data.sample("diamonds").inputs
+    columns = datasets.sample("diamonds").inputs
     return [{name: column[i].item() for name, column in columns.items()} for i in range(70)]
 
 

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 import keras_fm
-from keras_fm import cli, client, exporting, models, pipelines, registry
-from keras_fm.entry import Input
+from keras_fm import cli, client, pipelines, registry
 from keras_fm.errors import InvalidInputError
-from keras_fm.identity import Identity
-from keras_fm.serving import rest, signatures, warmup
-from keras_fm.serving.signatures import Tensor
+from keras_fm.exporting import saved_model, warmup
+from keras_fm.models import building
+from keras_fm.models.spec import ModelSpec
+from keras_fm.registry.entry import Input
+from keras_fm.serving import rest, signatures
+from keras_fm.serving.signatures import TensorInfo
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +82,10 @@ def test_every_signature_answers_as_the_export_does(name, protocol, exports, ser
     about = json.loads((exports[name] / "keras_fm.json").read_text("utf-8"))
     assert set(ask.signatures) == set(about["signatures"])
     session = server.models[name][1]
-    assert ask.signatures == signatures.read_protos(session.signatures)
+    assert ask.signatures == signatures.parse_protos(session.signatures)
     for signature, described in ask.signatures.items():
         body = (exports[name].parent / "requests" / f"{signature}.json").read_text("utf-8")
-        inputs = rest.read(body, described.inputs)
+        inputs = rest.decode_request(body, described.inputs)
         answered = ask.predict(inputs, signature)
         assert set(answered) == set(described.outputs)
         for output, values in session.run(signature, inputs).items():
@@ -92,8 +94,8 @@ def test_every_signature_answers_as_the_export_does(name, protocol, exports, ser
 
 def test_gaps_are_filled(tiny_reader, serve, tmp_path, capsys):
     room, _ = registry.find("tiny_filler")
-    model = models.build(room, Identity.of_pretraining(room.entry))
-    server = serve({"filler": exporting.export(model, tmp_path / "filler", warmup=False)})
+    model = building.build(room, ModelSpec.of_pretraining(room.entry))
+    server = serve({"filler": saved_model.export(model, tmp_path / "filler", warmup=False)})
     texts = ["a [MASK] film", "[MASK] and [MASK]"]
     here = pipelines.pipeline(model)(texts)
     for url in (server.rest, server.grpc):
@@ -117,7 +119,9 @@ def two_kinds():
     )
     room, _ = registry.find("linear_regression")
     labels = ("boot", "clog")
-    model = models.build(room, Identity(room.entry, "table-classification", labels, columns, None))
+    model = building.build(
+        room, ModelSpec(room.entry, "table-classification", labels, columns, None)
+    )
     random = np.random.default_rng(0)
     for weights in model.get_layer("logits").weights:
         weights.assign(random.normal(size=weights.shape))
@@ -128,7 +132,7 @@ def two_kinds():
 def shoes(tmp_path_factory):
     """A classifier of a table, and its export."""
     model = two_kinds()
-    return model, exporting.export(model, tmp_path_factory.mktemp("shoes"), warmup=False)
+    return model, saved_model.export(model, tmp_path_factory.mktemp("shoes"), warmup=False)
 
 
 def test_a_table_has_columns_of_any_name_and_classes(protocol, shoes, serve):
@@ -174,8 +178,8 @@ def test_arrays_are_asked_as_they_are(protocol, asked, server):
     [embedding] = ask.predict({"image": images}, "features").values()
     assert embedding.shape == (3, asked["cifar_cnn_basic"].get_layer("embedding").output.shape[1])
     about = ask.signatures["serving_default"]
-    assert about.inputs == {"image": Tensor("uint8", (None, None, None, 3))}
-    assert about.outputs["label"] == Tensor("string", (None,))
+    assert about.inputs == {"image": TensorInfo("uint8", (None, None, None, 3))}
+    assert about.outputs["label"] == TensorInfo("string", (None,))
     drawn = keras_fm.Client(getattr(server, protocol), "gan").predict(
         {"latent": np.zeros((2, 64), "float32"), "label": ["Bag", "Coat"]}
     )
@@ -183,7 +187,7 @@ def test_arrays_are_asked_as_they_are(protocol, asked, server):
 
 
 def test_a_request_is_no_larger_than_a_server_takes(server, diamonds):
-    assert warmup.BATCH_SIZES[-1] == client.AT_ONCE
+    assert warmup.BATCH_SIZES[-1] == client.MAX_BATCH
     ask, rows = keras_fm.Client(server.rest, "linear_regression"), diamonds[:70]
     answers = ask(rows)
     assert server.seen == [64, 6]
@@ -191,10 +195,10 @@ def test_a_request_is_no_larger_than_a_server_takes(server, diamonds):
 
 
 def test_an_array_of_an_image_is_sent_pixel_by_pixel():
-    from keras_fm.data import images, raw_images
+    from keras_fm.preprocessing import image_inputs, images
 
     grey = np.arange(256, dtype="uint8").reshape(16, 16, 1)
     colour = helpers.image(7, 5)
     for image in (grey, colour):
-        [file] = raw_images.as_files(image)
-        np.testing.assert_array_equal(images.decode(file, image.shape[-1]), image)
+        [file] = image_inputs.to_image_files(image)
+        np.testing.assert_array_equal(images.decode_image(file, image.shape[-1]), image)

@@ -29,11 +29,11 @@ import loader
 from faulty_server import Fault, serving
 from machine import Machine, little_room
 
-from keras_fm import store
+from keras_fm.store import cache, downloads
 
 WEIGHTS = helpers.ROOT / "zoo/linear_regression/weights/linear_regression.v1.weights.h5"
 PATIENT = {"READ_SECONDS": 20.0, "GRACE_SECONDS": 60.0, "PAUSE_SECONDS": 0.01}
-TURNS = store.downloading.TURNS
+TURNS = downloads.MAX_ATTEMPTS
 MOST_MEGABYTES = 30
 
 
@@ -215,8 +215,8 @@ def damage(machine: Machine, rng: random.Random, trial: Trial) -> None:
     elif how == "dangling link":
         place.symlink_to("nowhere")
     elif how == "draft":
-        store.cache.draft_of(place).write_bytes(body[:at])
-        store.cache.lock_of(place).touch()
+        cache.partial_path(place).write_bytes(body[:at])
+        cache.lock_path(place).touch()
     else:
         place.write_bytes(contents[how])
     with serving(body) as server:

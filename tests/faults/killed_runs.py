@@ -18,7 +18,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from keras_fm import runs
+from keras_fm.models import run_files
+from keras_fm.training import runs
 
 # The recipe's sizes for a few dozen steps; every kind of state that a training has is among them.
 TRAININGS = {
@@ -91,7 +92,7 @@ def _kill_and_go_on(name: str, run: Path, seconds: float, dice: random.Random) -
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()
-        if runs.is_complete(run):
+        if run_files.is_complete(run):
             return moments
     _end(_start(name, run), run)
     return moments

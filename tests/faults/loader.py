@@ -12,10 +12,11 @@ from pathlib import Path
 
 import h5py
 
-from keras_fm import hdf5, store
+from keras_fm import store
 from keras_fm.errors import KerasFmError
-from keras_fm.registry import Room
-from keras_fm.store import downloading, transports
+from keras_fm.models import hdf5
+from keras_fm.registry import ModelPackage
+from keras_fm.store import downloads, transports
 
 # Small enough that a stall is noticed at once, on a server that answers at once.
 IMPATIENT = {
@@ -30,10 +31,10 @@ IMPATIENT = {
 
 def load(folder: Path) -> str:
     """The digest of all numbers in the weights of the room, wherever they come from."""
-    room = Room(folder.name, f"nowhere.{folder.name}", folder)
-    source = store.of_record(room)
-    store.check(source)
-    assert hdf5.shapes_in(source.path)
+    room = ModelPackage(folder.name, f"nowhere.{folder.name}", folder)
+    source = store.find_weights(room)
+    store.check_sha256(source)
+    assert hdf5.array_shapes(source.path)
     return digest(source.path)
 
 
@@ -57,7 +58,7 @@ def configure(settings: dict[str, float]) -> None:
     if size := settings.pop("FILE_SIZE", None):
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), int(size)))
     for name, value in settings.items():
-        module = transports if hasattr(transports, name) else downloading
+        module = transports if hasattr(transports, name) else downloads
         assert hasattr(module, name), name
         setattr(module, name, value)
 

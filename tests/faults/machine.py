@@ -14,8 +14,8 @@ from pathlib import Path
 import helpers
 import loader
 
-from keras_fm import store
 from keras_fm.errors import KerasFmError
+from keras_fm.store import downloads, transports
 
 LOADER = Path(__file__).with_name("loader.py")
 
@@ -94,7 +94,7 @@ class Machine:
 @contextlib.contextmanager
 def settings_of_the_store(settings: dict[str, float]) -> Iterator[None]:
     """Times and limits of the store, as long as the block runs."""
-    modules = (store.transports, store.downloading)
+    modules = (transports, downloads)
     old = {name: getattr(m, name) for m in modules for name in settings if hasattr(m, name)}
     loader.configure(settings)
     try:

@@ -6,7 +6,7 @@ import harness
 import pytest
 from faulty_server import Fault
 
-from keras_fm.store import downloading
+from keras_fm.store import downloads
 
 BODY = harness.WEIGHTS.read_bytes()
 
@@ -41,8 +41,8 @@ def test_the_same_seed_makes_the_same_faults():
 
 def test_the_harness_notices_a_store_that_takes_what_comes(monkeypatch):
     def receive(url, wanted, draft):
-        draft.write_bytes(b"".join(downloading.chunks(url, 1 << 30)))
+        draft.write_bytes(b"".join(downloads.chunks(url, 1 << 30)))
 
-    monkeypatch.setattr(downloading, "_receive", receive)
+    monkeypatch.setattr(downloads, "_transfer", receive)
     for kind in ("another file", "sign-in page"):
         assert harness.run_one(0, kind, seed=0, body=BODY).wrong

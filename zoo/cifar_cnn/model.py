@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_fm.data import Examples
+from keras_fm.data.examples import Examples
 from keras_fm.layers import FusedBatchNormalization, PackedConv2D
 from keras_fm.layers.initializers import PassThrough
 

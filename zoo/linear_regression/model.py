@@ -5,8 +5,10 @@ columns -> normalise, one-hot -> dense -> scale -> exp
 
 import keras
 
-from keras_fm.data import Examples, tables
-from keras_fm.entry import Target
+from keras_fm.data.examples import Examples
+from keras_fm.layers import tabular_blocks
+from keras_fm.preprocessing import tables
+from keras_fm.registry.entry import Target
 
 
 def build(
@@ -17,13 +19,15 @@ def build(
     Inputs: one for each column, `[batch]`, float32 or the int32 place of a category. Output: the
     quantity `value`, `[batch]`; or `logits`, `[batch, classes]`, float32.
     """
-    inputs = tables.model_inputs(columns)
-    features = tables.standard_numbers(inputs, columns)
-    features += tables.one_hot(inputs, columns)
-    x = tables.join(features, "embedding")
-    return keras.Model(inputs, tables.head(x, target, num_classes), name="linear_regression")
+    inputs = tabular_blocks.model_inputs(columns)
+    features = tabular_blocks.standardized_features(inputs, columns)
+    features += tabular_blocks.one_hot(inputs, columns)
+    x = tabular_blocks.concatenate(features, "embedding")
+    return keras.Model(
+        inputs, tabular_blocks.head(x, target, num_classes), name="linear_regression"
+    )
 
 
 def adapt(model: keras.Model, examples: Examples) -> None:
     """Sets mean and variance of the columns of numbers and of the targets."""
-    tables.standardise(model, examples)
+    tabular_blocks.adapt_features(model, examples)

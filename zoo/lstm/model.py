@@ -10,7 +10,8 @@ from typing import Any
 import keras
 from keras import layers
 
-from keras_fm.data import Examples, word_vectors
+from keras_fm.data import ppmi
+from keras_fm.data.examples import Examples
 from keras_fm.layers import MaxOverText, QuickLSTM, ReverseTexts
 
 
@@ -50,4 +51,4 @@ def adapt(model: keras.Model, examples: Examples) -> None:
     """Sets the words' vectors by which words stand near each other."""
     words = model.get_layer("words")
     count, width = words.embeddings.shape
-    words.set_weights([word_vectors.of_neighbours(examples.inputs, count, width)])
+    words.set_weights([ppmi.ppmi_embeddings(examples.inputs, count, width)])

@@ -15,7 +15,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from keras_fm.data import Examples, word_vectors
+from keras_fm.data import ppmi
+from keras_fm.data.examples import Examples
 from keras_fm.layers import MeanOverText, QuickLayerNormalization, RotaryAttention
 
 PADDING = 0
@@ -81,7 +82,7 @@ def adapt_masked_language_model(model: keras.Model, examples: Examples) -> None:
     """Sets the pieces' vectors by which pieces stand near each other; it goes on from there."""
     words = model.get_layer("words")
     count, width = words.embeddings.shape
-    vectors = word_vectors.of_neighbours(examples.inputs["text_ids"], count, width)
+    vectors = ppmi.ppmi_embeddings(examples.inputs["text_ids"], count, width)
     words.set_weights([vectors / 10])  # as small as random ones: they are the head's weights too
 
 

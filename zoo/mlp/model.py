@@ -6,10 +6,11 @@ columns -> bins or category -> embed -> join -> members -> 3 x [dense, relu] -> 
 import keras
 from keras import layers
 
-from keras_fm.data import Examples, tables
-from keras_fm.entry import Target
-from keras_fm.layers import PiecewiseLinear
+from keras_fm.data.examples import Examples
+from keras_fm.layers import PiecewiseLinear, tabular_blocks
 from keras_fm.layers.initializers import RandomSigns
+from keras_fm.preprocessing import tables
+from keras_fm.registry.entry import Target
 
 
 def build(
@@ -28,9 +29,9 @@ def build(
     Inputs: one for each column, `[batch]`, float32 or the int32 place of a category. Output: the
     quantity `value`, `[batch]`; or `logits`, `[batch, classes]`, float32.
     """
-    inputs = tables.model_inputs(columns)
+    inputs = tabular_blocks.model_inputs(columns)
     features = []
-    for numbers in tables.number_cells(inputs, columns):
+    for numbers in tabular_blocks.numeric_features(inputs, columns):
         x = PiecewiseLinear(bins, dtype="float32", name="bins")(numbers)
         x = layers.EinsumDense(
             "bcn,cnw->bcw",
@@ -41,12 +42,12 @@ def build(
         )(x)
         features.append(layers.Flatten(name="embedded_numbers")(x))
     taken = ["embed_numbers"] if features else []
-    plain, names = tables.plain_names(columns), tables.input_names(columns)
-    for column in tables.categories(columns):
-        name = tables.free_name(tables.EMBED.format(plain[column.name]), taken)
+    plain, names = tables.sanitized_names(columns), tables.input_names(columns)
+    for column in tables.categorical_columns(columns):
+        name = tables.free_name(tables.EMBEDDING_NAME.format(plain[column.name]), taken)
         embed = layers.Embedding(1 + len(column.values), embedding_width, name=name)
         features.append(embed(inputs[names[column.name]]))
-    x = tables.join(features, "features")
+    x = tabular_blocks.concatenate(features, "features")
     x = layers.EinsumDense(
         "bi,mi->bmi",
         (members, x.shape[-1]),
@@ -57,10 +58,10 @@ def build(
         # No dropout: without it at inference a regression answers too little on the average.
         x = layers.Dense(width, activation="relu", name=f"dense{number}")(x)
     x = layers.Flatten(name="embedding")(x)
-    outputs = tables.ensemble_head(x, target, num_classes, members)
+    outputs = tabular_blocks.ensemble_head(x, target, num_classes, members)
     return keras.Model(inputs, outputs, name="mlp")
 
 
 def adapt(model: keras.Model, examples: Examples) -> None:
     """Lays the bins at the quantiles of the columns; sets mean and variance of the targets."""
-    tables.standardise(model, examples)
+    tabular_blocks.adapt_features(model, examples)

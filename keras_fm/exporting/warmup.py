@@ -1,0 +1,56 @@
+"""Requests that TF Serving runs while it loads a version, so that the first client does not wait.
+
+Source: https://www.tensorflow.org/tfx/serving/saved_model_warmup
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from keras_fm.tasks.task import Signature
+
+FILE = Path("assets.extra", "tf_serving_warmup_requests")
+# The server's batcher fills up to the next of them; the last one is its largest batch.
+BATCH_SIZES = (1, 4, 16, 64)
+
+
+def read_warmup(version: Path) -> dict[str, list[dict[str, np.ndarray]]]:
+    """The inputs of each signature's requests; of none where the version has no such file."""
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    found: dict[str, list[dict[str, np.ndarray]]] = {}
+    if (version / FILE).exists():
+        for record in tf.data.TFRecordDataset(str(version / FILE)):
+            request = prediction_log_pb2.PredictionLog.FromString(
+                record.numpy()
+            ).predict_log.request
+            inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
+            found.setdefault(request.model_spec.signature_name, []).append(inputs)
+    return found
+
+
+def write_warmup(version: Path, name: str, endpoints: Mapping[str, Signature]) -> Path:
+    """Writes each endpoint's example into the version, at every batch size; answers the file.
+
+    A record that fails keeps the server from loading the model, and it takes 1,000 at most.
+    """
+    from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
+
+    file = version / FILE
+    file.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for signature, endpoint in endpoints.items():
+            for size in BATCH_SIZES:
+                request = predict_pb2.PredictRequest(
+                    model_spec=model_pb2.ModelSpec(name=name, signature_name=signature),
+                    inputs={
+                        given: tf.make_tensor_proto(np.resize(value, (size, *value.shape[1:])))
+                        for given, value in endpoint.example.items()
+                    },
+                )
+                log = prediction_log_pb2.PredictLog(request=request)
+                record = prediction_log_pb2.PredictionLog(predict_log=log)
+                writer.write(record.SerializeToString())
+    return file

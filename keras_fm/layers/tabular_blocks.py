@@ -1,0 +1,125 @@
+"""Blocks of models of tables: the inputs of their columns, encodings, and heads."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_fm.data.examples import Examples
+from keras_fm.layers import FillMissing, MeanOfMembers
+from keras_fm.preprocessing.table_inputs import Columns
+from keras_fm.preprocessing.tables import categorical_columns, input_names, numeric_columns
+from keras_fm.registry.entry import Target
+
+
+def model_inputs(columns: Columns) -> dict[str, Any]:
+    """A Keras input `[batch]` for each column: float32, or int32 for a category's place."""
+    names = input_names(columns)
+    return {
+        names[column.name]: keras.Input(
+            (), name=names[column.name], dtype="int32" if column.dtype == "string" else "float32"
+        )
+        for column in columns
+    }
+
+
+def numeric_features(inputs: dict[str, Any], columns: Columns) -> list[Any]:
+    """The columns of numbers as one tensor `[batch, columns]` in a list, empty without any."""
+    names = input_names(columns)
+    own = [names[column.name] for column in numeric_columns(columns)]
+    cells = [layers.Reshape((1,), name=f"{name}_cell")(inputs[name]) for name in own]
+    return [concatenate(cells, "numbers")] if cells else []
+
+
+def standardized_features(inputs: dict[str, Any], columns: Columns) -> list[Any]:
+    """The columns of numbers, standardised, missing ones told, as one tensor in a list.
+
+    `[batch, 2 * columns]`; an empty list where there are none. `standardise` sets `normalise`.
+    """
+    return [
+        FillMissing(name="fill_missing")(layers.Normalization(name="normalise")(cells))
+        for cells in numeric_features(inputs, columns)
+    ]
+
+
+def one_hot(inputs: dict[str, Any], columns: Columns) -> list[Any]:
+    """For each column of strings a tensor `[batch, 1 + values]`, 1 in its place."""
+    names = input_names(columns)
+    encoders = {
+        names[column.name]: layers.CategoryEncoding(
+            1 + len(column.values), output_mode="one_hot", name=f"{names[column.name]}_is"
+        )
+        for column in categorical_columns(columns)
+    }
+    return [encoder(inputs[name]) for name, encoder in encoders.items()]
+
+
+def concatenate(parts: list[Any], name: str) -> Any:
+    """The parts `[batch, width]` side by side; one alone passes."""
+    return (
+        layers.Concatenate(name=name)(parts)
+        if len(parts) > 1
+        else layers.Identity(name=name)(parts[0])
+    )
+
+
+def head(embedding: Any, target: Target | None, num_classes: int | None) -> Any:
+    """The end of a table's model: from `[batch, width]` to logits, or to the quantity `[batch]`.
+
+    It begins at zero: what a training never sees stays without a say. The layer `scale` of a
+    regression knows mean and variance of the (logarithm of the) training targets.
+    """
+    options = {"kernel_initializer": "zeros", "dtype": "float32"}
+    if num_classes is not None:
+        return layers.Dense(num_classes, name="logits", **options)(embedding)
+    x = layers.Dense(1, name="standard", **options)(embedding)
+    x = layers.Normalization(axis=None, invert=True, dtype="float32", name="scale")(x)
+    return _quantity(x, target)
+
+
+def ensemble_head(
+    embedding: Any, target: Target | None, num_classes: int | None, members: int
+) -> Any:
+    """The same for an ensemble, whose members' features lie side by side in `embedding`."""
+    x = layers.Reshape((members, -1), name="by_member")(embedding)
+    x = layers.EinsumDense(
+        "bmi,mio->bmo",
+        (members, num_classes or 1),
+        bias_axes="mo",
+        kernel_initializer="zeros",
+        dtype="float32",
+        name="members",
+    )(x)
+    if num_classes is not None:
+        return MeanOfMembers("cross_entropy", dtype="float32", name="logits")(x)
+    # Scaled first: a member's error counts in the unit of the loss.
+    x = layers.Normalization(axis=None, invert=True, dtype="float32", name="scale")(x)
+    return _quantity(MeanOfMembers("square", dtype="float32", name="mean")(x), target)
+
+
+def _quantity(x: Any, target: Target | None) -> Any:
+    assert target is not None, "a table's model answers a target or has classes"
+    if target.log:
+        x = layers.Activation("exponential", dtype="float32", name="exponential")(x)
+    return layers.Reshape((), dtype="float32", name="value")(x)
+
+
+def adapt_features(model: keras.Model, examples: Examples) -> None:
+    """Sets the layers that know the training data, from encoded examples.
+
+    They are `normalise` and `bins` for the columns of numbers, and `scale` for the targets.
+    """
+    names = {layer.name for layer in model.layers}
+    columns = [column for column in examples.inputs.values() if column.dtype.kind == "f"]
+    if columns:  # else there is no layer for them
+        table = np.stack(columns, axis=-1)
+        if "bins" in names:
+            model.get_layer("bins").adapt(table)
+        if "normalise" in names:
+            means = np.nan_to_num(np.nanmean(table, axis=0))
+            model.get_layer("normalise").adapt(np.where(np.isnan(table), means, table))
+    if "scale" in names:
+        scale = model.get_layer("scale")
+        targets = np.log(examples.targets) if "exponential" in names else examples.targets
+        scale.adapt(targets.reshape(-1, *[1] * (len(scale.output.shape) - 1)))

@@ -1,0 +1,52 @@
+"""What the layers compute in: float32, or bfloat16 where the machine is fast at it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import keras
+
+from keras_fm.backend import gpus
+
+Precision = Literal["float32", "bfloat16"]
+
+# Flags of /proc/cpuinfo: x86's bfloat16 instructions (Intel and AMD), and Arm's.
+_CPU_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
+
+
+def resolve_precision(precision: str) -> Precision:
+    """Decides what "auto" means on this machine: bfloat16 where the CPU or GPU has it."""
+    if precision == "auto":
+        return "bfloat16" if _gpu_has_bfloat16() or _cpu_has_bfloat16() else "float32"
+    return "bfloat16" if precision == "bfloat16" else "float32"
+
+
+def precision_of(model: keras.Model) -> Precision:
+    """What a model computes in."""
+    return "bfloat16" if model.compute_dtype == "bfloat16" else "float32"
+
+
+@contextmanager
+def dtype_policy(precision: Precision) -> Iterator[None]:
+    """Builds the layers inside with float32 weights and this computing precision."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _cpu_has_bfloat16() -> bool:
+    try:
+        cpuinfo = Path("/proc/cpuinfo").read_text("utf-8")
+    except OSError:
+        return False  # not Linux: no cheap way to know, and float32 is always right
+    flags = {word for line in cpuinfo.splitlines() if ":" in line for word in line.split()}
+    return bool(flags & _CPU_FLAGS)
+
+
+def _gpu_has_bfloat16() -> bool:
+    capabilities = [gpu.capability for gpu in gpus()]
+    return bool(capabilities) and min(capabilities) >= 8  # Ampere and later

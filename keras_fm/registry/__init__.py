@@ -1,0 +1,28 @@
+"""From a model's name to its folder: entries, recipes, their schemas, and TOML.
+
+May import errors alone. Starts fast: no Keras, TensorFlow or msgspec before a model is looked at.
+"""
+
+from keras_fm.registry.packages import (
+    ENTRY_POINTS,
+    PRETRAINING,
+    RECIPE,
+    ModelPackage,
+    find,
+    info,
+    list_models,
+    packages,
+    weights_of,
+)
+
+__all__ = [
+    "ENTRY_POINTS",
+    "PRETRAINING",
+    "RECIPE",
+    "ModelPackage",
+    "find",
+    "info",
+    "list_models",
+    "packages",
+    "weights_of",
+]

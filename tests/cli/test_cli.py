@@ -1,0 +1,255 @@
+import json
+import os
+import subprocess
+import sys
+
+import helpers
+import pytest
+
+from keras_fm import cli, registry
+from keras_fm.registry import packages
+
+VERBS = ["list", "info", "predict", "train", "fine-tune", "evaluate", "verify", "export", "demo"]
+SMALL = ["--data", "sample", "--set", "validation_examples=56", "--set", "epochs=1"]
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "picture.png"
+    path.write_bytes(helpers.encode(helpers.image(40, 50)))
+    return str(path)
+
+
+def run(capsys, *arguments):
+    code = cli.main([str(argument) for argument in arguments])
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err
+
+
+def refused(capsys, *arguments):
+    """The one line on stderr of a command that ends with 2."""
+    code, _, err = run(capsys, *arguments)
+    assert code == 2
+    assert err.startswith("keras-fm: ")
+    assert err.count("\n") == 1
+    return err
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_an_example(verb, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main([verb, "--help"])
+    assert caught.value.code == 0
+    assert f"example: keras-fm {verb}" in capsys.readouterr().out
+
+
+def test_help_shows_every_verb(capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["--help"])
+    shown = capsys.readouterr().out
+    assert caught.value.code == 0
+    assert [verb for verb in VERBS if f"    {verb} " not in shown] == []
+
+
+def test_list_shows_a_row_a_model(capsys):
+    code, out, _ = run(capsys, "list")
+    names = [line.split()[0] for line in out.splitlines()]
+    assert code == 0
+    assert names == ["model", *registry.list_models()]
+
+
+def test_list_can_be_narrowed(capsys, tiny_net):
+    helpers.write_record(tiny_net)
+    _, out, _ = run(capsys, "list", "tiny*", "--pretrained", "--task", "image-classification")
+    header, row = out.splitlines()
+    assert header.split() == ["model", "task", "data", "parameters", "on", "the", "test", "split"]
+    assert row.split() == [
+        "tiny_net",
+        "image-classification",
+        "cifar10",
+        "100",
+        "accuracy",
+        "10.00%",
+    ]
+    _, out, _ = run(capsys, "list", "nothing*")
+    assert len(out.splitlines()) == 1
+
+
+def test_info_shows_the_entry(capsys, tiny_net):
+    helpers.write_record(tiny_net)
+    code, out, _ = run(capsys, "info", "tiny_net.first")
+    assert code == 0
+    for part in ("tiny_net: A tiny network", "input image", "airplane", "accuracy 10.00%"):
+        assert part in out
+    _, out, _ = run(capsys, "info", "tiny_net", "--json")
+    assert json.loads(out)["weights"]["first"]["parameters"] == 100
+
+
+def test_predict_shows_labels(capsys, small_run, picture):
+    code, out, _ = run(capsys, "predict", small_run.path, picture, picture, "--top", "2")
+    assert code == 0
+    first, second = out.splitlines()
+    assert first == second
+    assert first.startswith(f"{picture}: ")
+    assert first.count("%") == 2
+
+
+def test_predict_answers_json(capsys, small_run, picture):
+    _, out, _ = run(capsys, "predict", small_run.path, picture, "--json")
+    (answer,) = json.loads(out)
+    assert answer["input"] == picture
+    assert answer["label"] in answer["probabilities"]
+
+
+def test_train_writes_a_run(capsys, tmp_path):
+    path = tmp_path / "run"
+    code, out, _ = run(capsys, "train", "cifar_cnn_basic", *SMALL, "--run-dir", path, "--seed", 3)
+    assert code == 0
+    assert (path / "result.json").is_file()
+    assert "seed 3" in out
+    assert f"tensorboard --logdir {path}/logs" in out
+    assert f"keras-fm evaluate {path}" in out
+
+
+def test_evaluate_shows_figures(capsys, small_run):
+    code, out, _ = run(capsys, "evaluate", small_run.path, "--split", "sample", "--slices", "label")
+    assert code == 0
+    shown = dict(line.rsplit("  ", 1) for line in out.splitlines() if "bundled" not in line)
+    shown = {name.strip(): float(value) for name, value in shown.items()}
+    assert shown["examples"] == 256
+    assert {"accuracy", "accuracy_mirror", "cross_entropy", "accuracy, ship"} <= set(shown)
+
+
+def test_export_writes_a_version(capsys, small_run, tmp_path):
+    code, out, _ = run(capsys, "export", small_run.path, tmp_path / "export", "--version", 5)
+    assert code == 0
+    assert out.splitlines()[0] == str(tmp_path / "export" / "5")
+    assert (tmp_path / "export" / "5" / "saved_model.pb").is_file()
+
+
+def test_verify_tells_drift_by_its_exit_code(capsys, tiny_net, no_tfds):
+    helpers.write_weights(tiny_net)
+    code, out, _ = run(capsys, "verify", "tiny_net")
+    assert (code, out.count("DRIFT")) == (0, 0)
+    entry = tiny_net / "entry.toml"
+    entry.write_text(entry.read_text().replace("\nflops = ", "\nflops = 1"))
+    packages.cache_clear()
+    code, out, _ = run(capsys, "verify", "tiny_net")
+    assert (code, out.count("DRIFT")) == (1, 1)
+
+
+def test_fine_tune_writes_a_run(capsys, small_run, tmp_path):
+    for label in ("cat", "dog"):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        for seed in range(5):
+            file = tmp_path / "photos" / label / f"{seed}.png"
+            file.write_bytes(helpers.encode(helpers.image(20, 30, seed)))
+    (tmp_path / "photos" / "cat" / "cut.png").write_bytes(b"cut")
+    path = tmp_path / "run"
+    code, out, err = run(
+        capsys, "fine-tune", small_run.path, tmp_path / "photos", "--strategy", "head",
+        "--set", "epochs=1", "--run-dir", path,
+    )  # fmt: skip
+    assert code == 0
+    for part in ("fine-tuned (head)", "2 classes: cat 5, dog 5", "without a look at the inputs",
+                 f"tensorboard --logdir {path}", f"keras-fm verify {path}"):  # fmt: skip
+        assert part in out, part
+    warned = [line for line in err.splitlines() if line.startswith("keras-fm: ")]
+    assert len(warned) == 2, "a file that is no image, and copies with another label"
+    assert "1 of 11 images can't be read" in warned[0]
+    code, out, _ = run(capsys, "verify", path)
+    assert (code, out.count("DRIFT")) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "received"),
+    [
+        (["info", "cifar_cnn_basik"], "'cifar_cnn_basik'. Did you mean 'cifar_cnn_basic'"),
+        (["info", "cifar_cnn_basic.best"], "'best'"),
+        (["list", "--task", "image"], "'image'"),
+        (["predict", "cifar_cnn_basik", "a.png"], "'cifar_cnn_basik'"),
+        (["train", "cifar_cnn_basik"], "'cifar_cnn_basik'"),
+        (["train", "cifar_cnn_basic", "--set", "epoch=2"], "'epoch'. Did you mean 'epochs'"),
+        (["train", "cifar_cnn_basic", "--set", "epochs=two"], "received 'two'"),
+        (["train", "cifar_cnn_basic", "--set", "epochs=1.5"], "received 1.5"),
+        (["train", "cifar_cnn_basic", "--set", "epochs"], "received 'epochs'"),
+        (["train", "cifar_cnn_basic", "--data", "simple"], "received 'simple'"),
+        (["train", "cifar_cnn_basic", *SMALL, "--seed", "-1"], "received -1"),
+        (["train", "cifar_cnn_basic", "--resume"], "run_dir"),
+        (["train", "cifar_cnn_basic", "--resume", "--run-dir", "gone"], "gone is no run directory"),
+        (["fine-tune", "cifar_cnn_basik", "photos"], "'cifar_cnn_basik'"),
+        (["fine-tune", "cifar_cnn_basic", "photos"], "received 'photos'"),
+        (["fine-tune", "cifar_cnn_basic", "my/photos"], "my/photos is not there"),
+        (["fine-tune", "cifar_cnn_basic", "x", "--strategy", "heads"], "'heads'"),
+        (["fine-tune", "lstm", "reviews.csv", "--text", "body"], "reviews.csv can't be read"),
+        (["evaluate", "gone"], "'gone'"),
+        (["verify", "cifar_cnn_basic.best"], "'best'"),
+        (["export", "gone", "exports"], "'gone'"),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_is_written(
+    capsys, tmp_path, monkeypatch, arguments, received
+):
+    monkeypatch.chdir(tmp_path)
+    assert received in refused(capsys, *arguments)
+    assert not any(tmp_path.iterdir())
+
+
+def test_bad_files_are_one_line(capsys, small_run, picture, tmp_path):
+    text = tmp_path / "text.png"
+    text.write_text("no image")
+    assert "text.png is not an image" in refused(capsys, "predict", small_run.path, picture, text)
+    assert "No such file" in refused(capsys, "predict", small_run.path, tmp_path / "gone.png")
+    assert "Is a directory" in refused(capsys, "predict", small_run.path, tmp_path)
+
+
+def test_bad_questions_to_a_run_are_one_line(capsys, small_run, tmp_path):
+    assert "'lable'" in refused(capsys, "evaluate", small_run.path, "--slices", "lable")
+    export = ["export", small_run.path, tmp_path / "export", "--version"]
+    assert "received 0" in refused(capsys, *export, 0)
+    (tmp_path / "export" / "1").mkdir(parents=True)
+    assert "1 exists" in refused(capsys, *export, 1)
+
+
+def test_a_run_directory_that_exists_is_one_line(capsys, small_run):
+    before = helpers.snapshot(small_run.path)
+    err = refused(capsys, "train", "cifar_cnn_basic", *SMALL, "--run-dir", small_run.path)
+    assert f"{small_run.path} exists" in err
+    assert helpers.snapshot(small_run.path) == before
+
+
+@pytest.mark.parametrize("verb", ["train", "export"])
+def test_a_path_below_a_file_is_one_line(capsys, small_run, picture, verb):
+    arguments = {
+        "train": ["cifar_cnn_basic", *SMALL, "--run-dir", f"{picture}/run"],
+        "export": [small_run.path, f"{picture}/export"],
+    }
+    assert picture in refused(capsys, verb, *arguments[verb])
+
+
+@pytest.mark.parametrize("arguments", [[], ["lst"], ["info"], ["train", "x", "--seed", "y"]])
+def test_a_wrong_command_line_is_2_too(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    assert "usage: keras-fm" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_130(capsys, monkeypatch):
+    def stop(*arguments, **options):
+        raise KeyboardInterrupt("stopped; go on with: ...")
+
+    monkeypatch.setattr(registry, "list_models", stop)
+    code, _, err = run(capsys, "list")
+    assert (code, err) == (130, "\nkeras-fm: stopped; go on with: ...\n")
+
+
+def test_a_reader_that_leaves_is_no_error():
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "keras_fm.cli.app", "list"],
+        stdout=writing, stderr=subprocess.PIPE, cwd=helpers.ROOT, check=False,
+    )  # fmt: skip
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")

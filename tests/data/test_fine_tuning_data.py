@@ -1,0 +1,202 @@
+"""What a fine-tuning is given: data and options that do, and those that do not."""
+
+import helpers
+import numpy as np
+import pandas as pd
+import pytest
+
+import keras_fm
+from keras_fm import pipelines
+from keras_fm.data import datasets
+from keras_fm.data.examples import Examples
+from keras_fm.errors import (
+    DataError,
+    DataWarning,
+    InvalidInputError,
+    RunError,
+    SchemaError,
+    UnknownNameError,
+)
+from keras_fm.evaluation import evaluation, verification
+from keras_fm.models.spec import spec_of
+from keras_fm.training import fine_tuning, runs, training
+
+LABELS = ["air", "land", "water"]
+
+
+def tune(model, path, *, given=None, labels=LABELS, **options):
+    given = helpers.noise(24) if given is None else given
+    return fine_tuning.fine_tune(model, given, labels=labels, run_dir=path, **options)
+
+
+def broken(**parts):
+    noise = helpers.noise(12)
+    return Examples(**({"inputs": noise.inputs, "targets": noise.targets, "origin": "x"} | parts))
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "received"),
+    [
+        (broken(inputs=np.zeros((12, 32, 32, 3), np.float32)), DataError, r"float32 \[12, 32"),
+        (broken(inputs=np.zeros((0, 32, 32, 3), np.uint8)), DataError, "received 0 and 12"),
+        (broken(targets=np.arange(12)), DataError, "from 0 to 2; received 0 to 11"),
+        (broken(targets=np.arange(12) % 3 - 1), DataError, "from 0 to 2; received -1 to 1"),
+        (broken(targets=np.zeros(5, int)), DataError, "received 5 and 12"),
+        (broken(targets=np.linspace(0, 2, 12)), DataError, "from 0 to 2"),
+        (helpers.noise(12).inputs, DataError, "ndarray"),
+        ("nowhere/photos", DataError, "nowhere/photos is not there"),
+    ],
+    ids=["range", "none", "too-large", "negative", "too-few", "fractions", "no-pair", "no-folder"],
+)
+def test_bad_data_is_named_and_leaves_nothing(small_run, tmp_path, given, error, received):
+    with pytest.raises(error, match=received):
+        tune(small_run.model, tmp_path / "run", given=given)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.filterwarnings("ignore::keras_fm.errors.DataWarning")
+@pytest.mark.parametrize(
+    ("options", "error", "sentence"),
+    [
+        ({"strategy": "heads"}, UnknownNameError, "no strategy 'heads'.*'head'"),
+        ({"epoch": 1}, UnknownNameError, "no field 'epoch'.*'epochs'"),
+        ({"head.epoch": 1}, UnknownNameError, "no field 'epoch'.*'epochs'"),
+        ({"strategy": "full", "head.epochs": 1}, UnknownNameError, "'full' has one stage"),
+        ({"epochs": 0}, SchemaError, "received 0"),
+        ({"lora_rank": 3}, SchemaError, "field 'lora_rank'"),
+        ({"validation_examples": 24}, DataError, "has only 24"),
+        ({"seed": -1}, InvalidInputError, "received -1"),
+        ({"labels": "abc"}, InvalidInputError, "labels is a list"),
+        ({"labels": ["one"]}, InvalidInputError, "labels is a list"),
+        ({"labels": ["a", "b", "c\nd"]}, InvalidInputError, "labels is a list"),
+        ({"text": "body"}, InvalidInputError, "for a CSV file"),
+        ({"augment_with": "fashion_cnn"}, InvalidInputError, "'fashion_cnn'"),
+        ({"generated": 2.0}, InvalidInputError, "name a generator"),
+        ({"augment_with": "gan", "generated": 0.0}, InvalidInputError, "draws no image"),
+        ({"compare": True, "validation_examples": 0}, InvalidInputError, "none validates"),
+        (
+            {"validation": helpers.noise(6), "validation_examples": 3},
+            InvalidInputError,
+            "leave out",
+        ),
+        ({"validation_split": "test"}, InvalidInputError, "of a TFDS data set in validation="),
+        ({"validation": "imdb_reviews"}, InvalidInputError, "which split of 'imdb_reviews'"),
+    ],
+)
+def test_bad_options_are_named(small_run, tmp_path, options, error, sentence):
+    with pytest.raises(error, match=sentence):
+        tune(small_run.model, tmp_path / "run", **options)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_generator_can_not_be_fine_tuned(tiny_gan, tmp_path):
+    model = keras_fm.get("tiny_gan", weights=None)
+    with pytest.raises(InvalidInputError, match="tiny_gan is no classifier and no regression"):
+        tune(model, tmp_path / "run")
+
+
+def test_texts_of_a_csv_file(tiny_reader, tmp_path):
+    words = {"good": "great film", "bad": "dull story"}
+    rows = [[f"{words[x]}, the {n} one", x] for n in range(20) for x in words]
+    file = tmp_path / "reviews.csv"
+    pd.DataFrame(rows, columns=["body", "verdict"]).to_csv(file, index=False)
+    model = keras_fm.get("tiny_reader", weights=None)
+    run = keras_fm.fine_tune(
+        model, file, text="body", target="verdict", strategy="lora", lora_rank=1, epochs=2,
+        run_dir=tmp_path / "run",
+    )  # fmt: skip
+    assert spec_of(run.model).labels == ("bad", "good")
+    assert verification.verify(run.path).holds
+    scores = evaluation.evaluate(run.model, data=file, text="body", target="verdict")
+    assert scores["examples"] == 40
+    (answer,) = pipelines.pipeline(run.path)("a great film")
+    assert set(answer["probabilities"]) == {"bad", "good"}
+
+
+def test_a_table_of_the_same_columns_goes_on(tmp_path):
+    sample = datasets.sample("diamonds")
+    frame = pd.DataFrame({**sample.inputs, "price": sample.targets * 2})
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    run = keras_fm.fine_tune(
+        "linear_regression", tmp_path / "mine.csv", target="price", strategy="head", epochs=40,
+        run_dir=tmp_path / "run",
+    )  # fmt: skip
+    assert spec_of(run.model) == spec_of(keras_fm.get("linear_regression"))
+    assert run.metrics["rmse_log"] < 0.4 * run.baseline["rmse_log"]
+    assert run.compared[fine_tuning.PROBE]["rmse_log"] < 0.4 * run.baseline["rmse_log"]
+    assert verification.verify(run.path).holds
+
+
+def sizes():
+    """A table of columns that no model of the zoo has seen."""
+    random = np.random.default_rng(0)
+    size = random.normal(size=60)
+    frame = pd.DataFrame({"size": size, "noise": random.normal(size=60)})
+    frame["verdict"] = np.where(size > 0, "large", "small")
+    return frame
+
+
+def test_a_table_of_other_columns_begins_anew(tmp_path, stop_at):
+    frame = sizes()
+    frame.to_csv(tmp_path / "my sizes.csv", index=False)
+    stop_at(2)
+    command = r"keras-fm fine-tune linear_regression '.*my sizes\.csv' --target verdict --run-dir"
+    options = {"target": "verdict", "run_dir": tmp_path / "stopped"}
+    with pytest.warns(DataWarning), pytest.raises(KeyboardInterrupt, match=command):
+        keras_fm.fine_tune("linear_regression", tmp_path / "my sizes.csv", epochs=3, **options)
+    stop_at(None)
+    keras_fm.fine_tune("linear_regression", tmp_path / "my sizes.csv", resume=True, **options)
+    with pytest.warns(DataWarning, match="linear_regression learned from other columns"):
+        run = keras_fm.fine_tune(
+            "linear_regression", frame, target="verdict", epochs=10, run_dir=tmp_path / "run"
+        )
+    assert not (run.path / "head").exists()
+    assert "begins anew" in run.report()
+    assert "linear_regression, trained anew on" in run.report()
+    assert "started from" not in run.report()
+    assert fine_tuning.PROBE not in run.compared
+    assert run.metrics["accuracy"] > 0.7
+
+
+@pytest.mark.filterwarnings("ignore::keras_fm.errors.DataWarning")
+@pytest.mark.parametrize(
+    ("options", "error", "sentence"),
+    [
+        ({"strategy": "lora"}, InvalidInputError, "strategy 'lora' goes on with what a model"),
+        ({"head.epochs": 3}, UnknownNameError, "no field 'head.epochs'"),
+        ({"compare": True}, InvalidInputError, "begins anew: there is none to compare"),
+        ({"text": "size"}, InvalidInputError, "text is the column of the texts"),
+    ],
+)
+def test_what_a_table_of_other_columns_can_not_have_is_named(tmp_path, options, error, sentence):
+    with pytest.raises(error, match=sentence):
+        keras_fm.fine_tune(
+            "linear_regression", sizes(), target="verdict", run_dir=tmp_path / "run", **options
+        )
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_quantity_has_no_class_weights(tmp_path):
+    with pytest.warns(DataWarning), pytest.raises(InvalidInputError, match="no classes to weigh"):
+        keras_fm.fine_tune(
+            "linear_regression", sizes(), target="size", class_weights="balanced",
+            run_dir=tmp_path / "run",
+        )  # fmt: skip
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_run_directory_that_can_not_be_made_is_named(small_run, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=r"file/run can't be made: Not a directory"):
+        tune(small_run.model, tmp_path / "file" / "run", epochs=1)
+
+
+def test_each_stage_has_its_own_numbers(small_run, tmp_path, capsys):
+    options = {"head.batch_size": 4, "head.epochs": 1, "epochs": 2, "seed": np.int64(3)}
+    run = tune(small_run.model, tmp_path / "run", **options)
+    head = runs.load_run(run.path / "head")
+    recipes = [training.load_recipe(each.path / "recipe.toml") for each in (head, run)]
+    assert [recipe.batch_size for recipe in recipes] == [4, 8]
+    shown = capsys.readouterr().out
+    assert "the head alone: 1 epochs at most" in shown
+    assert "the fine-tuning itself: 2 epochs at most" in shown

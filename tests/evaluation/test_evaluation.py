@@ -1,0 +1,76 @@
+import helpers
+import numpy as np
+import pytest
+
+from keras_fm.data import datasets
+from keras_fm.data.examples import Examples
+from keras_fm.errors import DataError, UnknownNameError
+from keras_fm.evaluation import evaluation
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return datasets.sample("cifar10")
+
+
+@pytest.fixture(scope="module")
+def scores(small_run):
+    return evaluation.evaluate(small_run.model, split="sample", slices="label")
+
+
+def test_accuracy_is_the_share_of_right_answers(scores, small_run, sample):
+    logits = np.asarray(small_run.model(sample.inputs))
+    mirrored = np.asarray(small_run.model(sample.inputs[:, :, ::-1]))
+    assert scores["accuracy"] == (logits.argmax(-1) == sample.targets).mean()
+    both = (logits + mirrored).argmax(-1)
+    assert scores["accuracy_mirror"] == (both == sample.targets).mean()
+
+
+def test_cross_entropy_is_in_nats(scores, small_run, sample):
+    logits = np.asarray(small_run.model(sample.inputs), np.float64)
+    chances = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    expected = -np.log(chances[np.arange(256), sample.targets]).mean()
+    assert scores["cross_entropy"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_scores_say_what_was_measured(scores):
+    assert scores["examples"] == 256
+    assert scores["data"] == "bundled sample of 256 cifar10 test examples"
+
+
+def test_slices_are_the_accuracy_of_each_label(scores, sample):
+    assert list(scores["slices"])[:2] == ["airplane", "automobile"]
+    weighted = np.dot(list(scores["slices"].values()), np.bincount(sample.targets)) / 256
+    assert weighted == pytest.approx(scores["accuracy"])
+
+
+def test_a_label_that_is_absent_has_no_slice(small_run, sample):
+    ships = sample.take(sample.targets == 8, "ships")
+    measured = evaluation.evaluate(small_run.path, data=ships, slices="label")
+    assert measured["slices"] == {"ship": measured["accuracy"]}
+    assert measured["data"] == "ships"
+
+
+def test_without_slices_there_are_none(small_run):
+    assert "slices" not in evaluation.evaluate(small_run.model, data=helpers.noise(3))
+
+
+def test_unknown_slices_are_named(small_run):
+    with pytest.raises(UnknownNameError, match=r"no slices by 'labels'\. Did you mean 'label'"):
+        evaluation.evaluate(small_run.model, slices="labels")
+
+
+def test_no_examples_are_an_error(small_run):
+    with pytest.raises(DataError, match=r"received uint8 \[0, 32, 32, 3\]"):
+        evaluation.evaluate(small_run.model, data=helpers.noise(3).take(slice(0), "none"))
+
+
+def test_labels_the_model_does_not_have_are_named(small_run):
+    with pytest.raises(DataError, match=r"30 images of noise.*from 0 to 9; received 0 to 10"):
+        evaluation.evaluate(small_run.model, data=helpers.noise(30, classes=11))
+
+
+def test_images_of_another_size_are_an_error(small_run):
+    small = Examples(np.zeros((3, 28, 28, 3), np.uint8), np.zeros(3, int), "small ones")
+    with pytest.raises(DataError, match=r"small ones.*\[3, 28, 28, 3\]"):
+        evaluation.evaluate(small_run.model, data=small)

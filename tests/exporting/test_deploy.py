@@ -1,0 +1,72 @@
+"""The manifests in `deploy/` follow their schemas and name what an export writes."""
+
+import importlib.resources
+import json
+
+import helpers
+import pytest
+from google.protobuf import text_format
+from tensorflow_serving.config import model_server_config_pb2
+
+from keras_fm.exporting import server_files
+
+DEPLOY = helpers.ROOT / "deploy"
+
+
+def documents(name):
+    yaml = pytest.importorskip("yaml")
+    return [*yaml.safe_load_all((DEPLOY / name).read_text("utf-8"))]
+
+
+def flags(arguments):
+    pairs = (argument.removeprefix("--").partition("=") for argument in arguments)
+    return {name: value for name, _, value in pairs}
+
+
+def test_compose_follows_its_specification():
+    jsonschema = pytest.importorskip("jsonschema")
+    check_jsonschema = pytest.importorskip("check_jsonschema")
+    file = importlib.resources.files(check_jsonschema) / "builtin_schemas/vendor/compose-spec.json"
+    schema = json.loads(file.read_text("utf-8"))
+    [compose] = documents("compose.yaml")
+    jsonschema.validate(compose, schema)
+    compose["services"]["serving"]["portz"] = []
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(compose, schema)
+
+
+def test_the_manifest_is_one_of_kubernetes():
+    validate = pytest.importorskip("kubernetes_validate")
+    version = validate.latest_version()
+    for document in documents("kubernetes.yaml"):
+        validate.validate(document, version, strict=True)
+    document["spec"]["portz"] = []
+    with pytest.raises(validate.ValidationError):
+        validate.validate(document, version, strict=True)
+
+
+def test_both_run_the_server_alike_on_files_that_an_export_has():
+    [compose] = documents("compose.yaml")
+    deployment = documents("kubernetes.yaml")[1]
+    command = flags(compose["services"]["serving"]["command"])
+    assert command == flags(deployment["spec"]["template"]["spec"]["containers"][0]["args"])
+    files = [command["batching_parameters_file"], command["monitoring_config_file"]]
+    assert files == [f"{server_files.MODELS}/cifar_cnn/{name}" for name in server_files.CONFIGS]
+
+
+def test_labels_name_versions_that_are_served():
+    text = (DEPLOY / "models.config").read_text("utf-8")
+    config = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
+    [model] = config.model_config_list.config
+    served = model.model_version_policy.specific.versions
+    assert set(model.version_labels) == {"stable", "canary"}
+    assert set(model.version_labels.values()) <= set(served)
+
+
+def test_prometheus_reads_where_the_server_writes():
+    [prometheus] = documents("prometheus.yml")
+    [job] = prometheus["scrape_configs"]
+    assert f'path: "{job["metrics_path"]}"' in server_files.CONFIGS["monitoring.config"]
+    deployment = documents("kubernetes.yaml")[1]
+    annotations = deployment["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["prometheus.io/path"] == job["metrics_path"]

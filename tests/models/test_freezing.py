@@ -1,0 +1,77 @@
+import helpers
+import keras
+import numpy as np
+import pytest
+
+import keras_fm
+from keras_fm import tasks
+from keras_fm.errors import InvalidInputError, UnknownNameError
+
+
+@pytest.fixture
+def model(tiny_net):
+    return keras_fm.get("tiny_net", weights=None)
+
+
+def learned(model):
+    """Which layers a step changes, and whether it moves the statistics of the batches."""
+    before = {layer.name: layer.get_weights() for layer in model.layers}
+    examples = helpers.noise(8, classes=10)
+    model.compile(keras.optimizers.SGD(0.1), keras.losses.CategoricalCrossentropy(from_logits=True))
+    model.train_on_batch(examples.inputs, tasks.task_of(model).targets(examples))
+    changed = {
+        layer.name: [
+            not np.array_equal(*pair)
+            for pair in zip(before[layer.name], layer.get_weights(), strict=True)
+        ]
+        for layer in model.layers
+    }
+    statistics = any(changed["norm"][2:])
+    return {name for name, arrays in changed.items() if any(arrays)}, statistics
+
+
+def test_a_frozen_body_stays_and_its_statistics_too(model):
+    keras_fm.freeze(model)
+    assert learned(model) == ({"logits"}, False)
+
+
+def test_the_last_frozen_layer_can_be_named(model):
+    keras_fm.freeze(model, until="conv")
+    assert learned(model) == ({"norm", "logits"}, True)
+
+
+def test_an_unfrozen_body_learns_but_not_its_statistics(model):
+    keras_fm.freeze(model)
+    keras_fm.unfreeze(model)
+    assert learned(model) == ({"conv", "logits"}, False)
+
+
+def test_batch_normalisation_learns_where_asked(model):
+    keras_fm.freeze(model)
+    keras_fm.unfreeze(model, batch_norm=True)
+    assert learned(model) == ({"conv", "norm", "logits"}, True)
+
+
+def test_the_first_free_layer_can_be_named(model):
+    keras_fm.freeze(model)
+    keras_fm.unfreeze(model, since="norm", batch_norm=True)
+    assert learned(model) == ({"norm", "logits"}, True)
+
+
+def test_what_is_built_frozen_stays_frozen():
+    model = keras_fm.get("cifar_cnn", weights=None)
+    keras_fm.freeze(model)
+    keras_fm.unfreeze(model, batch_norm=True)
+    assert [layer.name for layer in model.layers if not layer.trainable] == ["whiten"]
+
+
+def test_what_can_not_be_frozen_is_named(model):
+    for act in (keras_fm.freeze, keras_fm.unfreeze):
+        with pytest.raises(InvalidInputError, match="expected a model from keras_fm"):
+            act("tiny_net")
+        with pytest.raises(InvalidInputError, match="expected a model from keras_fm"):
+            act(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
+    with pytest.raises(UnknownNameError, match=r"tiny_net has no layer 'covn'.*'conv'"):
+        keras_fm.freeze(model, until="covn")
+    with pytest.raises(UnknownNameError, match=r"tiny_net has no layer 'nrom'.*'norm'"):
+        keras_fm.unfreeze(model, since="nrom")

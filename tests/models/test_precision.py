@@ -1,0 +1,96 @@
+import keras
+import pytest
+import tensorflow as tf
+
+from keras_fm import backend
+from keras_fm.backend import Gpu
+from keras_fm.models import precision
+from keras_fm.training import runs
+
+
+@pytest.mark.parametrize("given", ["float32", "bfloat16"])
+def test_what_is_asked_for_is_taken(given, monkeypatch):
+    for has in (True, False):
+        monkeypatch.setattr(precision, "_cpu_has_bfloat16", lambda has=has: has)
+        monkeypatch.setattr(precision, "_gpu_has_bfloat16", lambda has=has: has)
+        assert precision.resolve_precision(given) == given
+
+
+@pytest.mark.parametrize(
+    ("cpu", "gpu", "expected"),
+    [(False, False, "float32"), (True, False, "bfloat16"), (False, True, "bfloat16")],
+)
+def test_auto_takes_what_the_machine_has(cpu, gpu, expected, monkeypatch):
+    monkeypatch.setattr(precision, "_cpu_has_bfloat16", lambda: cpu)
+    monkeypatch.setattr(precision, "_gpu_has_bfloat16", lambda: gpu)
+    assert precision.resolve_precision("auto") == expected
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "has"), [([], False), ([7.5], False), ([8.0], True), ([9.0, 7.0], False)]
+)
+def test_gpus_have_bfloat16_from_ampere_on(capabilities, has, monkeypatch):
+    found = [Gpu("NVIDIA", capability) for capability in capabilities]
+    monkeypatch.setattr(precision, "gpus", lambda: found)
+    assert precision._gpu_has_bfloat16() is has
+
+
+def test_what_tensorflow_says_of_a_gpu(monkeypatch):
+    details = {"device_name": "NVIDIA H200", "compute_capability": (9, 0)}
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda device: details)
+    assert backend.gpus() == [Gpu("NVIDIA H200", 9.0)]
+
+
+def test_what_jax_says_of_a_gpu(monkeypatch):
+    class Device:
+        platform, device_kind, compute_capability = "gpu", "NVIDIA H200", "9.0"
+
+    jax = pytest.importorskip("jax")
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(jax, "devices", lambda: [Device()])
+    assert backend.gpus() == [Gpu("NVIDIA H200", 9.0)]
+
+
+def test_the_hardware_of_a_run_is_its_gpu(monkeypatch):
+    assert runs.environment("float32")["hardware"].endswith("cores")
+    monkeypatch.setattr(runs, "gpus", lambda: [Gpu("NVIDIA H200", 9.0)])
+    assert runs.environment("float32")["hardware"] == "NVIDIA H200"
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "has"),
+    [
+        ("flags\t\t: fpu avx2 avx512_bf16 amx_tile\n", True),
+        ("Features\t: fp asimd bf16\n", True),
+        ("flags\t\t: fpu avx2 avx512f\n", False),
+        ("", False),
+    ],
+)
+def test_the_cpus_flags_tell(cpuinfo, has, monkeypatch):
+    monkeypatch.setattr(precision.Path, "read_text", lambda *arguments: cpuinfo)
+    assert precision._cpu_has_bfloat16() is has
+
+
+def test_a_machine_that_says_nothing_takes_float32(monkeypatch):
+    def missing(*arguments):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(precision.Path, "read_text", missing)
+    assert precision._cpu_has_bfloat16() is False
+
+
+def test_the_policy_holds_inside_alone():
+    with precision.dtype_policy("bfloat16"):
+        inside = keras.layers.Dense(1)
+        with precision.dtype_policy("float32"):
+            assert keras.layers.Dense(1).compute_dtype == "float32"
+    assert (inside.compute_dtype, inside.variable_dtype) == ("bfloat16", "float32")
+    assert keras.layers.Dense(1).compute_dtype == "float32"
+
+
+def test_an_error_inside_brings_the_policy_back():
+    before = keras.config.dtype_policy().name
+    with pytest.raises(ZeroDivisionError), precision.dtype_policy("bfloat16"):
+        _ = 1 / 0
+    assert keras.config.dtype_policy().name == before

@@ -1,0 +1,287 @@
+import os
+import sys
+from pathlib import Path
+
+import h5py
+import helpers
+import numpy as np
+import pytest
+
+from keras_fm import registry, store
+from keras_fm.errors import InvalidInputError, UnknownNameError, WeightsError
+from keras_fm.models import backbone, loading, weights
+from keras_fm.models.spec import spec_of
+from keras_fm.registry import packages
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
+from faulty_server import Fault, serving
+
+SHIPPED = {
+    f"{name}.{tag}"
+    for name in registry.list_models()
+    for tag, record in registry.info(name).weights.items()
+    if (registry.find(name)[0].path / record.file).is_file()
+}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """Where downloads go."""
+    monkeypatch.setenv("KERAS_FM_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def model(tiny_net):
+    return loading.get("tiny_net", weights=None)
+
+
+@pytest.fixture
+def file(model, tmp_path):
+    """A weights file of `model`."""
+    weights.save_weights(model, tmp_path / "tiny.weights.h5")
+    return tmp_path / "tiny.weights.h5"
+
+
+def get(file, **options):
+    return loading.get("tiny_net", weights=file, **options)
+
+
+def test_float32_weights_come_back_bit_for_bit(model, file):
+    assert helpers.same_weights(get(file), model)
+
+
+def test_float16_weights_come_back_rounded(model, tmp_path):
+    path = tmp_path / "half.weights.h5"
+    weights.save_weights(model, path, "float16")
+    for before, after in zip(model.weights, get(path).weights, strict=True):
+        exact = np.asarray(before)
+        stored = exact.astype("f2").astype("f4") if exact.ndim >= 2 else exact
+        np.testing.assert_array_equal(np.asarray(after), stored)
+
+
+def test_float16_halves_kernels_and_keeps_vectors(model, tmp_path):
+    path = tmp_path / "half.weights.h5"
+    weights.save_weights(model, path, "float16")
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda _, item: found.update({item.shape: item.dtype.name})
+                        if isinstance(item, h5py.Dataset) else None)  # fmt: skip
+    kinds = {len(shape): kind for shape, kind in found.items()}
+    assert kinds == {1: "float32", 2: "float16", 4: "float16"}
+
+
+def test_a_file_of_a_model_that_was_trained_loads(model, tmp_path):
+    helpers.train_one_step(model, "tiny_net")
+    path = tmp_path / "trained.weights.h5"
+    model.save_weights(path)
+    with h5py.File(path) as file:
+        assert "optimizer" in file
+    assert helpers.same_weights(get(path), model)
+
+
+def test_a_path_may_be_a_string(model, file, monkeypatch):
+    assert helpers.same_weights(get(str(file)), model)
+    monkeypatch.chdir(file.parent)
+    assert helpers.same_weights(get(file.name), model)
+
+
+def test_default_and_tag_are_the_entrys_file(tiny_net):
+    helpers.write_weights(tiny_net)
+    expected = tiny_net / "weights" / "first.weights.h5"
+    room, _ = registry.find("tiny_net")
+    for given, tag in [("default", None), ("default", "first"), ("first", None)]:
+        source = store.resolve(room, given, tag)
+        assert source == store.WeightsFile(expected, store.sha256_of(expected))
+    assert helpers.same_weights(loading.get("tiny_net"), loading.get("tiny_net.first"))
+
+
+def test_an_unknown_tag_names_its_neighbour(tiny_net):
+    helpers.write_record(tiny_net)
+    with pytest.raises(UnknownNameError, match=r"'fist'\. Did you mean 'first'"):
+        loading.get("tiny_net", weights="fist")
+
+
+def test_default_needs_weights(model):
+    with pytest.raises(UnknownNameError, match="no pretrained weights"):
+        loading.get("tiny_net")
+
+
+def test_altered_bytes_are_noticed(tiny_net):
+    helpers.write_weights(tiny_net)
+    path = tiny_net / "weights" / "first.weights.h5"
+    assert loading.get("tiny_net") is not None  # the hash is remembered
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(WeightsError, match=r"first\.weights\.h5 has sha256 .*cut or altered"):
+        loading.get("tiny_net")
+
+
+def test_a_weights_file_that_does_not_ship_is_named(tiny_net):
+    helpers.write_record(tiny_net)
+    with pytest.raises(WeightsError, match="no mirror is known"):
+        loading.get("tiny_net")
+
+
+@pytest.mark.parametrize("kept", [0, 100, 0.5, 0.99])
+def test_a_cut_file_is_an_error(file, kept):
+    raw = file.read_bytes()
+    file.write_bytes(raw[: int(kept * len(raw)) if kept < 1 else kept])
+    with pytest.raises(WeightsError, match=rf"tiny\.weights\.h5 .*{file.stat().st_size:,} bytes"):
+        get(file)
+
+
+def test_a_file_that_is_none_is_an_error(tmp_path):
+    with pytest.raises(WeightsError, match=r"no weights file .*gone\.weights\.h5"):
+        loading.get("cifar_cnn_basic", weights=tmp_path / "gone.weights.h5")
+
+
+def test_another_kind_of_file_is_an_error(tmp_path):
+    (tmp_path / "model.pkl").write_bytes(b"1")
+    with pytest.raises(InvalidInputError, match=r"ends in \.weights\.h5; received .*model\.pkl"):
+        loading.get("cifar_cnn_basic", weights=tmp_path / "model.pkl")
+
+
+@pytest.mark.parametrize("given", [3, True, b"default", ["default"]])
+def test_weights_are_words_or_paths(given):
+    with pytest.raises(InvalidInputError, match=f"received .*{type(given).__name__}"):
+        loading.get("cifar_cnn_basic", weights=given)
+
+
+def test_another_models_file_is_an_error(file):
+    with pytest.raises(
+        WeightsError, match=r"does not fit the model 'cifar_cnn_basic'.*only in the"
+    ):
+        loading.get("cifar_cnn_basic", weights=file)
+
+
+def test_the_file_of_other_arguments_is_an_error(file):
+    with pytest.raises(WeightsError, match=r"only in the file: .*\(4,\)"):
+        get(file, width=5)
+
+
+def test_weights_that_were_withdrawn_say_why_where_they_fit_no_more(tiny_net, file):
+    entry = tiny_net / "entry.toml"
+    entry.write_text(f'{entry.read_text()}\n[withdrawn]\n{store.sha256_of(file)} = "wider now"\n')
+    packages.cache_clear()
+    with pytest.raises(WeightsError, match=r"does not fit .*released no more: wider now"):
+        get(file, width=5)
+
+
+def test_a_file_that_does_not_fit_changes_nothing(file):
+    wide = loading.get("tiny_net", weights=None, width=5)
+    before = helpers.all_weights(wide)
+    with pytest.raises(WeightsError):
+        weights.load_weights(wide, store.WeightsFile(file))
+    for old, new in zip(before, helpers.all_weights(wide), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_a_url_without_a_hash_is_refused():
+    url = "https://example.org/a.weights.h5"
+    with pytest.raises(WeightsError, match=rf"expected {url}#sha256=.*received no hash"):
+        loading.get("cifar_cnn_basic", weights=url)
+
+
+@pytest.mark.parametrize("end", ["#sha256=12", "#md5=" + "0" * 32, "#sha256=" + "z" * 64])
+def test_a_url_with_half_a_hash_is_refused(end, home):
+    with pytest.raises(WeightsError, match="64 hex digits"):
+        loading.get("cifar_cnn_basic", weights=f"http://127.0.0.1:9/a.weights.h5{end}")
+    assert not home.exists()
+
+
+def test_a_url_with_its_hash_loads(model, file, home):
+    with serving(file.read_bytes()) as server:
+        url = f"{server.url}/{file.name}#sha256={store.sha256_of(file).upper()}"
+        assert helpers.same_weights(get(url), model)
+    assert helpers.same_weights(get(url), model)  # the second time it is there
+
+
+def test_the_default_is_downloaded_where_it_does_not_ship(tiny_net, monkeypatch):
+    helpers.write_weights(tiny_net)
+    path = tiny_net / "weights" / "first.weights.h5"
+    expected = loading.get("tiny_net")
+    body = path.read_bytes()
+    path.unlink()
+    with serving(body) as server:
+        monkeypatch.setenv("KERAS_FM_WEIGHTS_URL", server.url)
+        assert helpers.same_weights(loading.get("tiny_net"), expected)
+    assert server.paths == [f"/{registry.info('tiny_net').weights['first'].sha256}.weights.h5"]
+
+
+def test_a_download_that_fails_is_no_random_model(tiny_net):
+    with serving(b"", Fault("status", how=(404, None))) as server:
+        helpers.write_record(tiny_net, urls=[f"{server.url}/a.weights.h5"])
+        with pytest.raises(WeightsError, match=r"tiny_net\.first could not be downloaded.* 404"):
+            loading.get("tiny_net")
+
+
+@pytest.mark.parametrize("storage", ["float32", "float16"])
+def test_a_write_that_fails_leaves_nothing(model, tmp_path, monkeypatch, storage):
+    def fail(path):
+        path.write_bytes(b"half")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(model, "save_weights", fail)
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    with pytest.raises(OSError, match="no space left"):
+        weights.save_weights(model, folder / "a.weights.h5", storage)
+    assert not any(folder.iterdir())
+
+
+def test_a_write_that_fails_keeps_the_old_file(model, file, monkeypatch):
+    before = file.read_bytes()
+    monkeypatch.setattr(model, "save_weights", lambda path: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        weights.save_weights(model, file)
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("count", [5, 10])
+def test_num_classes_replaces_the_head_alone(tiny_net, model, file, count):
+    other = get(file, num_classes=count)
+    assert other.output_shape == (None, count)
+    assert spec_of(other).labels[0] == "class 0"
+    heads = [one.layers[-1].get_weights()[0] for one in (model, other)]
+    assert not np.array_equal(*heads)
+    for layer in model.layers[:-1]:
+        pairs = zip(layer.get_weights(), other.get_layer(layer.name).get_weights(), strict=True)
+        assert all(np.array_equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("given", [1, 0, -3, 2.5, "5", True])
+def test_num_classes_is_a_whole_number_from_2(given):
+    with pytest.raises(InvalidInputError, match=f"received {given!r}"):
+        loading.get("cifar_cnn_basic", weights=None, num_classes=given)
+
+
+def test_num_classes_may_be_counted_with_numpy(tiny_net, file):
+    assert get(file, num_classes=np.array([0, 3]).max() + 1).output_shape == (None, 4)
+
+
+@pytest.mark.skipif("mini_bert.mlm" not in SHIPPED, reason="its weights don't ship")
+def test_a_new_head_of_mini_bert_is_on_the_body_of_its_pretraining():
+    first, tuned = loading.get("mini_bert.mlm"), loading.get("mini_bert")
+    for count in (2, 4):
+        fresh = loading.get("mini_bert", num_classes=count)
+        body = {layer.name for layer in fresh.layers if layer.weights} - backbone.head_layers(fresh)
+        assert body, "nothing is compared"
+        for name in body:
+            given, taken, other = (
+                model.get_layer(name).get_weights() for model in (first, fresh, tuned)
+            )
+            assert all(map(np.array_equal, given, taken)), name
+            assert not all(map(np.array_equal, other, taken)), name
+
+
+def test_an_unknown_argument_names_its_neighbour(tiny_net):
+    with pytest.raises(UnknownNameError, match=r"no argument 'widht'\. Did you mean 'width'"):
+        loading.get("tiny_net", weights=None, widht=3)
+
+
+def test_a_regression_has_no_classes():
+    with pytest.raises(InvalidInputError, match="linear_regression is no classifier"):
+        loading.get("linear_regression", num_classes=3)

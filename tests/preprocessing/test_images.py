@@ -1,0 +1,221 @@
+import io
+
+import bad_files
+import helpers
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from keras_fm.errors import InvalidInputError
+from keras_fm.preprocessing import images
+
+
+def slope():
+    """A smooth image: decoders of JPEG differ where there is noise."""
+    ramp = np.arange(32, dtype=np.uint8) * 7
+    return np.stack([*np.broadcast_arrays(ramp[:, None], ramp[None], 90)], axis=-1).astype("uint8")
+
+
+def by_pillow(raw):
+    return np.asarray(Image.open(io.BytesIO(raw)).convert("RGB"), np.float32)
+
+
+def read(*inputs, size=(32, 32)):
+    return images.load_images(list(inputs), *size, 3)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32", "float64"])
+def test_an_image_of_the_models_size_keeps_its_values(dtype):
+    image = helpers.image(32, 32)
+    batch = read(image.astype(dtype))
+    assert (batch.shape, batch.dtype) == ((1, 32, 32, 3), np.float32)
+    np.testing.assert_array_equal(batch[0], image)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (31, 33), (200, 300), (64, 64)])
+def test_any_size_becomes_the_models(size):
+    batch = read(helpers.image(*size), size=(24, 32))
+    assert batch.shape == (1, 24, 32, 3)
+    assert batch.min() >= 0
+    assert batch.max() <= 255
+    one_colour = read(np.full((*size, 3), 77, np.uint8), size=(24, 32))
+    np.testing.assert_allclose(one_colour, 77, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(32, 52), (52, 32), (32, 33)])
+def test_the_middle_is_kept(rows, columns):
+    image = helpers.image(rows, columns)
+    top, left = (rows - 32) // 2, (columns - 32) // 2
+    np.testing.assert_array_equal(read(image)[0], image[top : top + 32, left : left + 32])
+
+
+def test_the_middle_has_the_models_aspect_ratio():
+    image = np.zeros((40, 40, 3), np.uint8)
+    image[10:30] = 200
+    np.testing.assert_allclose(read(image, size=(8, 16)), 200, rtol=1e-6)
+    np.testing.assert_allclose(read(image, size=(20, 40)), 200, rtol=1e-6)
+
+
+def test_scaling_down_averages():
+    board = np.indices((64, 64)).sum(0) % 2 * 255
+    batch = read(board.astype("uint8"), size=(8, 8))
+    assert abs(batch[0, 2:6, 2:6] - 127.5).max() < 8
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 1)])
+def test_a_grey_array_becomes_three_channels(shape):
+    grey = helpers.image(20, 30)[..., 0]
+    colour = np.stack([grey] * 3, axis=-1)
+    np.testing.assert_array_equal(read(grey.reshape(shape)), read(colour))
+
+
+def test_a_batch_is_a_list_of_images():
+    batch = np.stack([helpers.image(40, 50, seed) for seed in range(3)])
+    np.testing.assert_array_equal(images.load_images(batch, 32, 32, 3), read(*batch))
+
+
+@pytest.mark.parametrize("wrap", [list, tuple, iter])
+def test_images_of_different_sizes_make_one_batch(wrap):
+    given = [
+        helpers.image(10, 20),
+        helpers.encode(helpers.image(32, 32)),
+        helpers.image(9, 9)[..., 0],
+    ]
+    batch = images.load_images(wrap(given), 32, 32, 3)
+    assert batch.shape == (3, 32, 32, 3)
+    np.testing.assert_array_equal(batch[1], helpers.image(32, 32))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF", "JPEG"])
+def test_files_paths_and_bytes_are_one(kind, tmp_path):
+    raw = helpers.encode(slope(), kind)
+    path = tmp_path / "a file"
+    path.write_bytes(raw)
+    for given in (raw, path, str(path), [raw], [path]):
+        batch = images.load_images(given, 32, 32, 3)
+        np.testing.assert_allclose(batch[0], by_pillow(raw), atol=4 if kind == "JPEG" else 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"), [("PNG", "L"), ("PNG", "RGBA"), ("PNG", "P"), ("PNG", "1"), ("JPEG", "L")]
+)
+def test_files_of_any_colour_mode_become_rgb(kind, mode):
+    picture = Image.fromarray(slope()).convert(mode)
+    stream = io.BytesIO()
+    picture.save(stream, kind)
+    raw = stream.getvalue()
+    np.testing.assert_allclose(read(raw)[0], by_pillow(raw), atol=4 if kind == "JPEG" else 0)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("kept", [0, 10, 0.5])
+def test_a_cut_file_is_named(kind, kept, tmp_path):
+    raw = helpers.encode(helpers.image(32, 32), kind)
+    path = tmp_path / "cut.img"
+    path.write_bytes(raw[: int(kept * len(raw)) if kept < 1 else kept])
+    size = path.stat().st_size
+    with pytest.raises(InvalidInputError, match=rf"cut\.img is not an image.*: {size:,} bytes"):
+        images.load_images(path, 32, 32, 3)
+
+
+@pytest.mark.parametrize(
+    ("given", "received"),
+    [
+        ([], "empty list"),
+        (np.zeros((0, 32, 32, 3)), "empty list"),
+        (None, "received NoneType"),
+        (3, "received int"),
+        ([None], "image 0: .*dtype object"),
+        ([helpers.image(2, 2), "no/such.png"], "no/such.png can't be read: No such file"),
+        (["."], r"\. can't be read: Is a directory"),
+        ([b"no image"], "image 0 is not an image.* 8 bytes"),
+        ([np.zeros((4, 4, 2))], r"image 0: .*shape \(4, 4, 2\)"),
+        ([np.zeros((4, 4, 4))], r"image 0: .*shape \(4, 4, 4\)"),
+        ([np.zeros((0, 4, 3))], r"image 0: .*shape \(0, 4, 3\)"),
+        ([np.zeros(4)], r"image 0: .*shape \(4,\)"),
+        ([np.zeros((2, 4, 4, 3))], r"image 0: .*shape \(2, 4, 4, 3\)"),
+        ([np.zeros((4, 4, 3)), np.full((4, 4, 3), 256)], "image 1: .*values 256 to 256"),
+        ([np.full((4, 4, 3), -1.0)], "image 0: .*values -1.0"),
+        ([np.full((4, 4, 3), np.nan)], "image 0: .*values nan"),
+        ([np.full((4, 4, 3), np.inf)], "image 0: .*values inf"),
+        ([np.zeros((4, 4, 3), bool)], "image 0: .*dtype bool"),
+        ([np.zeros((4, 4, 3), complex)], "image 0: .*dtype complex"),
+        ([[[1, 2], [3]]], "image 0: "),
+        (["a\0b"], "can't be read"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_named(given, received):
+    with pytest.raises(InvalidInputError, match=received):
+        images.load_images(given, 32, 32, 3)
+
+
+def test_a_grey_model_takes_colour_by_its_brightness():
+    colours = np.zeros((4, 4, 3), np.uint8)
+    colours[...] = (255, 0, 0)
+    for given in (colours, helpers.encode(colours)):
+        batch = images.load_images(given, 4, 4, 1)
+        assert batch.shape == (1, 4, 4, 1)
+        np.testing.assert_allclose(batch, 0.2989 * 255, atol=1)  # red's share, by ITU-R 601
+
+
+def test_a_grey_model_takes_grey_as_it_is():
+    grey = helpers.image(28, 28)[..., 0]
+    for given in (grey, helpers.encode(grey)):
+        np.testing.assert_allclose(images.load_images(given, 28, 28, 1)[0, ..., 0], grey, atol=1)
+
+
+@pytest.fixture
+def sent():
+    """What an export makes of files."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string)])
+    def read(files):
+        return images.decode_files(files, 24, 32, 3)
+
+    return lambda *files: read(tf.constant(files, tf.string)).numpy()
+
+
+def test_files_that_are_sent_are_read_like_those_that_are_here(sent):
+    files = [make(np.random.default_rng(0)) for make in bad_files.ODD.values()]
+    np.testing.assert_array_equal(sent(*files), images.load_images(files, 24, 32, 3))
+    assert sent().shape == (0, 24, 32, 3)
+
+
+def test_the_first_broken_file_is_named(sent):
+    whole, random = helpers.encode(slope()), np.random.default_rng(0)
+    for make in bad_files.BROKEN.values():
+        broken = make(random)
+        sentence = (
+            "image_bytes, row 1: expected a whole JPEG or PNG file of at most 33,554,432 pixels; "
+            f"received {len(broken)} bytes"
+        )
+        with pytest.raises(tf.errors.InvalidArgumentError, match=sentence):
+            sent(whole, broken, whole, broken)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [("PNG", {}), ("JPEG", {}), ("JPEG", {"progressive": True})]
+)
+def test_no_cut_file_is_taken_for_a_whole_one(kind, options, sent):
+    whole = bad_files.file(np.random.default_rng(3), kind, **options)
+    sent(whole)
+    for length in range(0, len(whole), 7):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="row 0"):
+            sent(whole[:length])
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_file_says_how_much_memory_it_takes_before_it_takes_it(kind, sent, monkeypatch):
+    monkeypatch.setattr(images, "MAX_PIXELS", 600)
+    sent(helpers.encode(helpers.image(20, 30), kind))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="at most 600 pixels"):
+        sent(helpers.encode(helpers.image(20, 31), kind))
+
+
+def test_a_file_is_decoded_so_often_and_no_more(sent, monkeypatch):
+    file = bad_files.scans(np.random.default_rng(0), 5)
+    monkeypatch.setattr(images, "MAX_SCANS", file.count(b"\xff\xda"))
+    sent(file)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="row 0"):
+        sent(bad_files.scans(np.random.default_rng(0), 6))

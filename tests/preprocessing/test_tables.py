@@ -1,0 +1,407 @@
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+from keras_fm import pipelines, tasks
+from keras_fm.data import datasets
+from keras_fm.data.examples import Examples
+from keras_fm.errors import DataError, InvalidInputError
+from keras_fm.evaluation import evaluation
+from keras_fm.exporting import saved_model
+from keras_fm.layers import FillMissing, tabular_blocks
+from keras_fm.models import building, loading, spec
+from keras_fm.models.spec import ModelSpec
+from keras_fm.preprocessing import table_inputs, tables
+from keras_fm.registry.entry import Input, Target
+from keras_fm.training import training
+
+COLUMNS = [
+    Input(name="size", dtype="float32", shape=[], meaning="", missing=0.0),
+    Input(name="kind", dtype="string", shape=[], meaning="", values=["a", "ä", "c d"]),
+    Input(name="age", dtype="float32", shape=[], meaning=""),
+]
+NAN = float("nan")
+
+
+@pytest.fixture(scope="module")
+def sample():
+    return datasets.sample("diamonds")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """An epoch of linear_regression on the bundled sample."""
+    path = tmp_path_factory.mktemp("tables") / "run"
+    return training.train(
+        "linear_regression", data="sample", run_dir=path, validation_examples=56, epochs=3
+    )
+
+
+def test_the_sample_has_columns_of_numbers_and_strings(sample):
+    assert len(sample) == 256
+    kinds = {name: column.dtype.kind for name, column in sample.inputs.items()}
+    assert {name for name, kind in kinds.items() if kind == "U"} == {"cut", "color", "clarity"}
+    assert {name for name, kind in kinds.items() if kind == "f"} == {
+        "carat", "depth", "table", "x", "y", "z",
+    }  # fmt: skip
+    assert sample.targets.min() > 300
+
+
+def test_encoding_finds_places_and_missing_numbers():
+    encoded = tables.encode(
+        COLUMNS,
+        {
+            "size": np.array([0.0, 2.0, NAN], "float32"),
+            "kind": np.array(["c d", "never seen", "ä"]),
+            "age": np.array([0.0, NAN, 1.0], "float32"),
+            "other": np.array([1, 2, 3]),
+        },
+    )
+    assert list(encoded) == ["size", "kind", "age"]
+    np.testing.assert_array_equal(encoded["size"], [NAN, 2, NAN])
+    np.testing.assert_array_equal(encoded["age"], [0, NAN, 1])
+    assert encoded["kind"].tolist() == [3, 0, 2]
+    assert encoded["kind"].dtype == np.int32
+
+
+@pytest.mark.parametrize("kind", ["rows", "columns", "csv", "csv path", "frame"])
+def test_rows_are_read_from_what_a_user_has(kind, tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_text("kind,size,note,age\nä,1.5,x,\n,2,y,7\n", "utf-8")
+    given = {
+        "rows": [{"kind": "ä", "size": 1.5, "age": None}, {"kind": None, "size": "2", "age": 7}],
+        "columns": {"kind": ["ä", ""], "size": np.array([1.5, 2]), "age": [NAN, 7]},
+        "csv": [str(file)],
+        "csv path": file,
+        "frame": pd.DataFrame({"age": [None, 7], "size": [1.5, 2], "kind": ["ä", None]}).astype(
+            {"age": "Int64", "kind": "string"}
+        ),
+    }[kind]
+    read = table_inputs.read_rows(given, COLUMNS)
+    np.testing.assert_array_equal(read["size"], np.array([1.5, 2], "float32"))
+    np.testing.assert_array_equal(read["age"], np.array([NAN, 7], "float32"))
+    assert read["kind"].tolist() == ["ä", ""]
+
+
+def test_a_row_can_leave_out_what_it_has_not():
+    rows = [{"kind": "a", "size": 1}, {"age": 2, "size": 3}]
+    for given in (rows, rows[::-1]):
+        read = table_inputs.read_rows(given, COLUMNS)
+        assert sorted(read["kind"]) == ["", "a"]
+        np.testing.assert_array_equal(np.sort(read["age"]), np.array([2, NAN], "float32"))
+
+
+@pytest.mark.parametrize("word", ["?", " ? ", "-", "N/A", "Unknown", "", " ", "nan", "NULL"])
+def test_a_number_can_be_missing_in_words(word, tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_text(f"kind,size,age\na,1.5,{word}\nä,2,7\n", "utf-8")
+    for given in (file, {"kind": ["a", "ä"], "size": [1.5, 2], "age": [word, "7"]}):
+        age = table_inputs.read_rows(given, COLUMNS)["age"]
+        np.testing.assert_array_equal(age, np.array([NAN, 7], "float32"))
+
+
+CODES = Input(name="code", dtype="string", shape=[], meaning="", values=["01", "02", "1", "A"])
+TRUTHS = Input(name="truth", dtype="string", shape=[], meaning="", values=["False", "True"])
+FLAG = Input(name="flag", dtype="float32", shape=[], meaning="")
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "expected"),
+    [
+        (CODES, ["01", "02"], ["01", "02"]),
+        (CODES, ["1", ""], ["1", ""]),
+        (CODES, [1.0, NAN], ["1", ""]),
+        (CODES, [7.0, 1.5], ["7.0", "1.5"]),
+        (TRUTHS, ["true", ""], ["True", ""]),
+        (TRUTHS, [True, "FALSE"], ["True", "False"]),
+        (FLAG, ["True", "false"], [1, 0]),
+        (FLAG, [True, 0], [1, 0]),
+    ],
+)
+def test_cells_are_read_as_the_models_columns_say(column, cells, expected, tmp_path):
+    frame = pd.DataFrame({column.name: cells, "note": "x"})
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    for given in (tmp_path / "rows.csv", frame, frame.to_dict("records")):
+        read = table_inputs.read_rows(given, [column])[column.name]
+        assert read.tolist() == expected
+
+
+def test_a_number_that_is_infinite_is_named_by_its_row():
+    frame = pd.DataFrame({"kind": "a", "size": 1.0, "age": [1.0, np.inf]}, index=[70, 71])
+    with pytest.raises(InvalidInputError, match=r"'age', row 71: .*received inf"):
+        table_inputs.read_rows(frame, COLUMNS)
+    with pytest.raises(InvalidInputError, match=r"'age', row 1: .*received inf"):
+        table_inputs.read_rows(frame.to_dict("records"), COLUMNS)
+
+
+def test_another_separator_is_named(tmp_path):
+    (tmp_path / "rows.csv").write_text("kind;size;age\na;1;2\n")
+    with pytest.raises(InvalidInputError, match=r"'size'; received kind;size;age.*';'.* commas"):
+        table_inputs.read_rows(tmp_path / "rows.csv", COLUMNS)
+
+
+def test_one_row_is_a_table():
+    read = table_inputs.read_rows({"kind": "a", "size": 1, "age": 2}, COLUMNS)
+    assert [column.shape for column in read.values()] == [(1,)] * 3
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ([], "received an empty list"),
+        (3, "received int"),
+        ([1, 2], "received list"),
+        ((), "received an empty list"),
+        (np.ones(3), "received ndarray"),
+        ([{"kind": "a"}], "no column 'size'; received kind"),
+        ({"kind": ["a"], "size": ["big"], "age": [1]}, "'size': expected numbers.*big"),
+        ({"kind": ["a"], "size": [1, 2], "age": [1]}, "'size': 2.*rows"),
+        ({"kind": [], "size": [], "age": []}, "one row or more"),
+    ],
+)
+def test_what_is_no_table_is_named(given, complaint):
+    with pytest.raises(InvalidInputError, match=complaint):
+        table_inputs.read_rows(given, COLUMNS)
+
+
+def test_a_file_that_is_not_there_is_named():
+    with pytest.raises(
+        DataError, match=r"nowhere\.csv can't be read as a CSV file: .*No such file"
+    ):
+        table_inputs.read_rows("nowhere.csv", COLUMNS)
+
+
+def test_missing_numbers_become_the_mean_and_are_told():
+    filled = np.asarray(FillMissing()(np.array([[1.0, NAN], [NAN, 2.0]], "float32")))
+    np.testing.assert_array_equal(filled, [[1, 0, 0, 1], [0, 2, 1, 0]])
+
+
+def test_standardising_knows_only_the_numbers_that_are_there(run):
+    room = loading.registry.find("linear_regression")[0]
+    model = building.build(room, spec.default_spec(room))
+    columns = {
+        given.name: np.zeros(4, given.dtype) if given.dtype == "int32" else np.ones(4, "float32")
+        for given in model.inputs
+    }
+    columns["carat"] = np.array([1, 3, NAN, NAN], "float32")
+    prices = np.exp([1.0, 2.0, 3.0, 4.0])
+    tabular_blocks.adapt_features(model, Examples(columns, prices, "four"))
+    assert np.asarray(model.get_layer("normalise").mean)[0, 0] == pytest.approx(2)
+    assert np.asarray(model.get_layer("scale").mean).item() == pytest.approx(2.5)
+    # With weights of zero a linear model answers the mean.
+    assert np.asarray(model(columns)) == pytest.approx(np.exp(2.5), rel=1e-5)
+
+
+def test_a_regression_is_measured_on_the_log(run, sample):
+    scores = evaluation.evaluate(run.model, split="sample")
+    task = tasks.task_of(run.model)
+    answers = np.asarray(run.model(task.encode(sample).inputs), "float64")
+    log_error = np.log(answers) - np.log(sample.targets.astype("float64"))
+    assert scores["rmse_log"] == pytest.approx(np.sqrt((log_error**2).mean()), rel=1e-6)
+    error = answers - sample.targets
+    assert scores["rmse"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-6)
+    assert scores["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-6)
+    explained = 1 - (error**2).mean() / sample.targets.astype("float64").var()
+    assert scores["r2"] == pytest.approx(explained, rel=1e-6)
+    assert scores["examples"] == 256
+
+
+def test_the_history_has_the_same_metric(run):
+    assert run.history["val_rmse_log"][-1] == pytest.approx(run.metrics["rmse_log"], rel=1e-4)
+
+
+def test_a_regression_can_be_measured_by_a_column(run, sample):
+    slices = evaluation.evaluate(run.model, split="sample", slices="cut")["slices"]
+    assert set(slices) == set(sample.inputs["cut"])
+    ideal = sample.take(sample.inputs["cut"] == "Ideal", "ideal ones")
+    alone = evaluation.evaluate(run.model, data=ideal)
+    assert slices["Ideal"] == pytest.approx(alone["rmse_log"], rel=1e-5)
+
+
+def test_answers_are_quantities(run, sample):
+    ask = pipelines.pipeline(run.model)
+    rows = [{name: column[i].item() for name, column in sample.inputs.items()} for i in range(5)]
+    expected = np.asarray(run.model(tasks.task_of(run.model).encode(sample).inputs))[:5]
+    answered = [answer["value"] for answer in ask(rows)]
+    np.testing.assert_allclose(answered, expected, rtol=1e-5)
+    assert ask(rows[0]) == ask(rows[:1])
+    strange = ask({**rows[0], "cut": "Superb", "x": None})
+    assert np.isfinite(strange[0]["value"])
+
+
+def test_the_export_takes_raw_columns(run, sample, tmp_path):
+    version = saved_model.export(run.path, tmp_path / "export")
+    served = tf.saved_model.load(str(version)).signatures["serving_default"]
+    given = served.structured_input_signature[1]
+    assert {name: (spec.dtype.name, spec.shape.as_list()) for name, spec in given.items()} == {
+        name: ("string" if column.dtype.kind == "U" else "float32", [None])
+        for name, column in sample.inputs.items()
+    }
+    answers = served(**{name: tf.constant(column) for name, column in sample.inputs.items()})
+    assert {name: (t.dtype.name, t.shape.rank) for name, t in answers.items()} == {
+        "value": ("float32", 1)
+    }
+    expected = [answer["value"] for answer in pipelines.pipeline(run.model)(sample.inputs)]
+    np.testing.assert_allclose(answers["value"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"targets": np.array(["a"] * 256)}, "finite numbers"),
+        ({"targets": np.full(256, NAN)}, "finite numbers"),
+        ({"targets": np.arange(256.0)}, "logarithm, and 1 targets"),
+        ({"targets": np.ones(255)}, r"'carat' of float32 \[255\]; received float32 \[256\]"),
+        ({"inputs": np.ones(256)}, "'carat'.*received none of that name"),
+        ({"cut": np.ones(256)}, "'cut' of string.*received float64"),
+        ({"carat": np.array(["1"] * 256)}, "'carat' of float32.*received <U1"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_named(run, sample, change, complaint):
+    parts = {"inputs": sample.inputs, "targets": sample.targets, "origin": "mine"}
+    columns = {name: column for name, column in change.items() if name in sample.inputs}
+    parts |= {name: part for name, part in change.items() if name in parts}
+    if columns:
+        parts["inputs"] = {**sample.inputs, **columns}
+    with pytest.raises(DataError, match=f"mine: .*{complaint}"):
+        evaluation.evaluate(run.model, data=Examples(**parts))
+
+
+def two_classes():
+    """An identity for a table with two labels, in place of the diamonds' prices."""
+    entry = loading.registry.info("linear_regression")
+    return ModelSpec(entry, "table-classification", ("no", "yes"), tuple(COLUMNS), None)
+
+
+def classifier():
+    inputs = tabular_blocks.model_inputs(COLUMNS)
+    places = keras.layers.Embedding(4, 2, name="kinds")(inputs["kind"])
+    x = tabular_blocks.concatenate(
+        [*tabular_blocks.standardized_features(inputs, COLUMNS), places], "embedding"
+    )
+    logits = keras.layers.Dense(2, name="logits")(x)
+    return spec.attach_spec(keras.Model(inputs, logits), two_classes())
+
+
+def some_rows(count=8):
+    return {
+        "size": np.linspace(0, 3, count, dtype="float32"),
+        "kind": np.array(["a", "ä", "c d", "?"])[np.arange(count) % 4],
+        "age": np.where(np.arange(count) % 3, 1, NAN).astype("float32"),
+    }
+
+
+def test_a_table_can_have_classes(tmp_path):
+    model = classifier()
+    examples = Examples(some_rows(), np.arange(8) % 2, "eight rows")
+    scores = evaluation.evaluate(model, data=examples, slices="label")
+    assert set(scores["slices"]) == {"no", "yes"}
+    answers = pipelines.pipeline(model)(some_rows())
+    right = [answer["label"] == ("no", "yes")[i % 2] for i, answer in enumerate(answers)]
+    assert np.mean(right) == scores["accuracy"]
+    with pytest.raises(DataError, match="labels from 0 to 1; received 0 to 2"):
+        evaluation.evaluate(model, data=Examples(some_rows(), np.arange(8) % 3, "three"))
+
+    version = saved_model.export(model, tmp_path / "export")
+    served = tf.saved_model.load(str(version)).signatures["serving_default"]
+    asked = served(**{name: tf.constant(column) for name, column in some_rows().items()})
+    assert asked["label"].numpy().astype("U").tolist() == [answer["label"] for answer in answers]
+    np.testing.assert_allclose(
+        asked["probabilities"], [list(a["probabilities"].values()) for a in answers], atol=1e-5
+    )
+
+
+def test_a_picture_shows_answers_upwards_and_truth_rightwards():
+    from keras_fm.tasks import pictures
+
+    truth = np.array([1.0, 10.0, 100.0])
+    drawn = pictures.prediction_density(truth, truth, log=True, bins=3, zoom=1)[:, :, 0]
+    assert drawn.shape == (3, 3)
+    assert (drawn[::-1].diagonal() == 0).all()
+    low = pictures.prediction_density(truth, np.array([1.0, 1.0, 1.0]), log=True, bins=3, zoom=1)[
+        :, :, 0
+    ]
+    assert (low[-1] < 255).all()
+    assert (low[:-1] == 255).all()
+
+
+@pytest.mark.full_data
+def test_diamonds_are_split_by_their_order():
+    task = tasks.task_of(spec.default_spec(loading.registry.find("linear_regression")[0]))
+    train, test = task.load("train"), task.load("test")
+    whole = datasets.load("diamonds", "train")
+    assert (len(train), len(test), len(whole)) == (48_546, 5_394, 53_940)
+    np.testing.assert_array_equal(test.targets, whole.targets[len(train) :])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a b", "a/b", "ä", "1st", "fine_1"),
+        ("a_b_2", "a b", "a_b"),
+        ("Age", "age", "AGE", "age_1"),
+        ("self", "Self"),
+    ],
+)
+def test_names_become_plain_and_stay_different(names):
+    columns = [Input(name=name, dtype="float32", shape=[], meaning="") for name in names]
+    plain = tables.sanitized_names(columns)
+    assert tuple(plain) == names
+    assert len({name.lower() for name in plain.values()}) == len(names), "TensorFlow lowers them"
+    assert plain.get("fine_1", "fine_1") == "fine_1"
+    assert all(name.isascii() and name.isidentifier() for name in plain.values())
+    assert "self" not in map(str.lower, plain.values()), "a signature has one"
+
+
+def model_of(name, columns, target=None):
+    room = loading.registry.find(name)[0]
+    task, labels = ("table-regression", ()) if target else ("table-classification", ("no", "yes"))
+    return building.build(room, ModelSpec(room.entry, task, labels, tuple(columns), target))
+
+
+def columns_of(names, first):
+    """Columns of numbers and of strings by turns; `first` is the kind of the first."""
+    kinds = ["string", "float32"] if first == "string" else ["float32", "string"]
+    return [
+        Input(name=name, dtype=kinds[place % 2], shape=[], meaning="",
+              values=["u", "v"] if kinds[place % 2] == "string" else [])
+        for place, name in enumerate(names)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("first", ["string", "float32"])
+@pytest.mark.parametrize("log", [None, False, True])
+@pytest.mark.parametrize("model", ["linear_regression", "mlp"])
+def test_a_column_can_be_called_as_a_layer(model, log, first):
+    target = None if log is None else Target(name="price", meaning="", log=log)
+    names = ["a", "b"]
+    layers = {layer.name for layer in model_of(model, columns_of(names, first), target).layers}
+    names = [*names, *sorted(layers - {*names}), "a_is", "embed_a", "logits_column", "exponential"]
+    columns = columns_of(dict.fromkeys(names), first)
+    built = model_of(model, columns, target)
+    assert layers - {*names[:2]} <= {layer.name for layer in built.layers}
+    plain = {name: name for name in names}
+    assert tables.sanitized_names(columns) == plain, "a signature's names stay"
+    rows = {
+        column.name: ["u", "v"] if column.dtype == "string" else [1.0, 2.0] for column in columns
+    }
+    task, targets = tasks.task_of(built), np.array([1, 0] if log is None else [10.0, 1000.0])
+    examples = task.encode(Examples(table_inputs.read_rows(rows, columns), targets, "two"))
+    tabular_blocks.adapt_features(built, examples)
+    if log is not None:
+        expected = np.exp(np.log(targets).mean()) if log else targets.mean()
+        [value, _] = pipelines.pipeline(built)(rows)
+        assert value["value"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_export_takes_a_column_that_is_called_as_a_layer(tmp_path):
+    names = ["logits", "scale", "Age", "age", "self"]
+    model = model_of("mlp", columns_of(names, "float32"))
+    version = saved_model.export(model, tmp_path / "export", warmup=False)
+    served = tf.saved_model.load(str(version)).signatures["serving_default"]
+    given = served.structured_input_signature[1]
+    assert set(given) == {"logits", "scale", "Age", "age_3", "column_self"}
+    model.save(tmp_path / "model.keras")
+    assert [*keras.models.load_model(tmp_path / "model.keras").input] == [*model.input]

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_fm.preprocessing import tokenizers
+
+KNOWN = ["the", "film", "isn't", ".", "é", "👍", "日"]
+
+
+@pytest.fixture
+def words(tmp_path):
+    file = tmp_path / "vocabulary.txt"
+    file.write_text("".join(f"{word}\n" for word in KNOWN), "utf-8")
+    return tokenizers.WordTokenizer(file)
+
+
+def numbers(words, *texts, longest=100):
+    raw = [text.encode() if isinstance(text, str) else text for text in texts]
+    return words(tf.constant(raw, tf.string), longest).to_list()
+
+
+def split(text):
+    raw = text if isinstance(text, bytes) else text.encode()
+    (found,) = tokenizers.split_words(tf.constant([raw])).to_list()
+    return [word.decode() for word in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The FILM isn't good.", ["the", "film", "isn't", "good", "."]),
+        ("good.<br /><br />Bad", ["good", ".", "bad"]),
+        ("a<b, b>a", ["a", "a"]),  # what looks like a tag is one
+        ("10/10!!", ["10", "/", "10", "!", "!"]),
+        ("ÉTÉ e\u0301", ["été", "e\u0301"]),
+        ("👍👎", ["👍", "👎"]),
+        ("tab\tline\nnull\0end", ["tab", "line", "null", "end"]),
+        (b"\xff the \xc3", ["the"]),
+        (" \n ", []),
+        ("", []),
+    ],
+)
+def test_texts_are_split_into_words_and_signs(text, expected):
+    assert split(text) == expected
+
+
+def test_words_have_numbers_from_2(words):
+    assert numbers(words, "The film isn't 日 é.", "👍?") == [[2, 3, 4, 8, 6, 5], [7, 1]]
+
+
+def test_a_text_without_words_is_one_unknown(words):
+    assert numbers(words, "", "  ", "<br />", "the") == [[1], [1], [1], [2]]
+
+
+def test_of_a_long_text_the_middle_is_left_out(words):
+    text = "the " * 3 + "film " * 10 + ". " * 3
+    assert numbers(words, text, "film", longest=5) == [[2, 2, 2, 5, 5], [3]]
+    assert numbers(words, text, longest=16) == [[2] * 3 + [3] * 10 + [5] * 3]
+
+
+def test_a_batch_can_be_empty_or_large(words):
+    assert numbers(words) == []
+    (found,) = numbers(words, "the " * 250_000, longest=400)
+    assert found == [2] * 400
+
+
+def test_a_row_does_not_depend_on_the_others(words):
+    texts = ["the film", "", "é " * 500, "film . 日"]
+    alone = [numbers(words, text, longest=50)[0] for text in texts]
+    assert numbers(words, *texts, longest=50) == alone
+
+
+def test_the_same_in_a_graph(words):
+    read = tf.function(
+        lambda text: words(text, 4).to_tensor(), input_signature=[tf.TensorSpec((None,), tf.string)]
+    )
+    np.testing.assert_array_equal(read(tf.constant(["the film", "."])), [[2, 3], [5, 0]])
+    assert read(tf.constant([], tf.string)).shape[0] == 0

@@ -1,0 +1,137 @@
+import tomllib
+
+import helpers
+import pytest
+
+from keras_fm.errors import InvalidInputError, SchemaError, UnknownNameError
+from keras_fm.registry import recipe
+
+TEXT = """# A reason.
+dataset = "cifar10"
+epochs = 3      # short
+batch_size = 8
+optimizer = "adam"
+learning_rate = 0.001
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text(TEXT)
+    return path
+
+
+def test_a_field_left_out_does_nothing(path):
+    loaded = recipe.load_recipe(path)
+    assert (loaded.epochs, loaded.optimizer) == (3, "adam")
+    assert (loaded.weight_decay, loaded.flip, loaded.schedule) == (0, "none", "constant")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("epochs = 3", "epochs = 0", "field 'epochs'.*received 0"),
+        ("epochs = 3", "epochs = 2.5", "field 'epochs'.*received 2.5"),
+        ("epochs = 3", "epochs = true", "field 'epochs'.*received True"),
+        ("epochs = 3", 'epochs = "3"', "field 'epochs'.*received '3'"),
+        ("0.001", "-1", "field 'learning_rate'.*received -1"),
+        ("0.001", "nan", "field 'learning_rate'.*received nan"),
+        ("0.001", "inf", "field 'learning_rate'.*received inf"),
+        ('"adam"', '"adm"', "field 'optimizer'.*received 'adm'"),
+        ("batch_size", "batchsize", "unknown field 'batchsize'. Did you mean 'batch_size'"),
+        ("epochs = 3", "", "required field `epochs`"),
+        ("epochs = 3", "momentum = 1.0\nepochs = 3", "field 'momentum'.*received 1.0"),
+    ],
+)
+def test_an_error_names_file_field_and_value(path, old, new, complaint):
+    path.write_text(TEXT.replace(old, new))
+    with pytest.raises(SchemaError, match=rf"recipe\.toml: .*{complaint}"):
+        recipe.load_recipe(path)
+
+
+def test_overrides_make_another_recipe(path):
+    loaded = recipe.load_recipe(path)
+    other = loaded.override(epochs=1, flip="random")
+    assert (other.epochs, other.flip, other.batch_size) == (1, "random", 8)
+    assert loaded.epochs == 3
+    assert loaded.override() == loaded
+
+
+def test_an_unknown_override_names_its_neighbour():
+    with pytest.raises(UnknownNameError, match=r"no field 'epoch'. Did you mean 'epochs'"):
+        helpers.recipe().override(epoch=2)
+
+
+@pytest.mark.parametrize("value", ["two", 0, -1, 2.5, None, True])
+def test_an_override_is_checked_like_a_file(value):
+    with pytest.raises(SchemaError, match=f"recipe override: field 'epochs'.*received {value!r}"):
+        helpers.recipe().override(epochs=value)
+
+
+def test_a_recipe_comes_back_from_its_toml(tmp_path):
+    before = helpers.recipe(learning_rate=1e-7, flip="alternating", nesterov=True, momentum=0.85)
+    path = tmp_path / "recipe.toml"
+    path.write_text(before.to_toml())
+    assert recipe.load_recipe(path) == before
+    assert list(tomllib.loads(before.to_toml())) == list(before.to_dict())
+
+
+def test_comments_and_order_keep_the_fingerprint(path):
+    before = recipe.fingerprint(path)
+    lines = [line.partition("#")[0] for line in reversed(TEXT.splitlines())]
+    path.write_text("# Another.\n" + "\n".join(lines))
+    assert recipe.fingerprint(path) == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("epochs = 3", "epochs = 4"), ("0.001", "0.0011"), ("adam", "adamw")]
+)
+def test_another_value_changes_the_fingerprint(path, old, new):
+    before = recipe.fingerprint(path)
+    path.write_text(TEXT.replace(old, new))
+    assert recipe.fingerprint(path) != before
+
+
+@pytest.mark.parametrize(
+    ("text", "setting"),
+    [
+        ("epochs=2", ("epochs", 2)),
+        (" epochs = 2 ", ("epochs", 2)),
+        ("learning_rate=1e-3", ("learning_rate", 0.001)),
+        ("nesterov=true", ("nesterov", True)),
+        ("flip=random", ("flip", "random")),
+        ('flip="random"', ("flip", "random")),
+        ("flip=a=b", ("flip", "a=b")),
+        ("flip=", ("flip", "")),
+    ],
+)
+def test_a_setting_has_a_name_and_a_typed_value(text, setting):
+    name, value = recipe.parse_setting(text)
+    assert (name, value, type(value)) == (*setting, type(setting[1]))
+
+
+@pytest.mark.parametrize("text", ["epochs", "=2", " =2", ""])
+def test_a_setting_without_name_or_value_is_refused(text):
+    with pytest.raises(InvalidInputError, match=f"NAME=VALUE.*received {text!r}"):
+        recipe.parse_setting(text)
+
+
+def test_the_side_of_the_images_grows_with_the_epochs():
+    recipe = helpers.recipe(epochs=20, sides=[24, 28, 32], side_starts=[0.0, 0.25, 0.65])
+    assert [recipe.side(epoch) for epoch in (0, 4, 5, 12, 13, 19)] == [24, 24, 28, 28, 32, 32]
+    assert helpers.recipe().side(0) is None
+
+
+@pytest.mark.parametrize("starts", [[], [0.1, 0.5], [0.0, 0.6, 0.5], [0.0]])
+def test_sides_without_their_starts_are_an_error(starts):
+    with pytest.raises(SchemaError, match=r"'side_starts'.*received"):
+        helpers.recipe().override(
+            sides=[24, 32] if len(starts) != 3 else [1, 2, 3], side_starts=starts
+        )
+
+
+def test_a_constant_rate_has_no_cycles():
+    with pytest.raises(SchemaError, match=r"'cycles'.*received 2"):
+        helpers.recipe().override(cycles=2)
+    assert helpers.recipe().override(cycles=2, schedule="triangle").cycles == 2

@@ -1,0 +1,69 @@
+import helpers
+import pytest
+
+from keras_fm import registry
+from keras_fm.registry.recipe import load_recipe
+from keras_fm.training import fine_tuning_jobs
+
+MODELS = registry.list_models()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_of_the_zoo_is_whole(name):
+    helpers.run_model_test(name)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_room_holds_no_machinery(name):
+    room, _ = registry.find(name)
+    files = {path.name for path in room.path.iterdir()} - {"__pycache__"}
+    known = {
+        "__init__.py",
+        "model.py",
+        "recipe.toml",
+        "entry.toml",
+        "README.md",
+        "serving.py",
+        "pretraining.toml",
+    }
+    own = files & {f"{strategy}.toml" for strategy in fine_tuning_jobs.STRATEGIES}
+    assert files <= known | own | {"weights", room.entry.vocabulary}
+    for file in own:
+        assert load_recipe(room.path / file).dataset == "yours"
+
+
+def test_every_folder_of_the_zoo_is_a_model():
+    folders = [path for path in (helpers.ROOT / "zoo").iterdir() if path.is_dir()]
+    names = {path.name for path in folders if path.name != "__pycache__"}
+    assert names == {name for name in MODELS if (helpers.ROOT / "zoo" / name).is_dir()}
+
+
+def test_the_default_weights_that_ship_are_small_together():
+    entries = [registry.info(name) for name in MODELS]
+    starts = {entry.start for entry in entries}
+    shipped = {
+        f"{entry.name}.{tag}": record.bytes
+        for entry in entries
+        for tag, record in entry.weights.items()
+        if not record.urls
+    }
+    # Others download, and so should what only other trainings start from; but no host has them yet.
+    others = ["char_lstm_reviews.v1", "mini_bert.mlm"]
+    assert others == [
+        f"{entry.name}.{tag}"
+        for entry in entries
+        for tag, record in entry.weights.items()
+        if (tag != entry.default_weights or entry.name in starts) and not record.urls
+    ]
+    assert sum(size for name, size in shipped.items() if name not in others) < 40_000_000
+
+
+def test_a_room_that_is_not_whole_is_noticed(tiny_net):
+    with pytest.raises(AssertionError, match=r"has no README\.md"):
+        helpers.run_model_test("tiny_net")
+
+
+def test_a_new_model_passes_the_same_test(tiny_net):
+    (tiny_net / "README.md").write_text("# tiny_net\n")
+    helpers.write_weights(tiny_net)
+    helpers.run_model_test("tiny_net")

@@ -1,0 +1,235 @@
+import functools
+import http.server
+import importlib
+import json
+import shutil
+import subprocess
+import sys
+import threading
+
+import helpers
+import pytest
+
+from keras_fm import registry, store
+from keras_fm.data import datasets
+from keras_fm.errors import RunError, SchemaError, WeightsError
+from keras_fm.evaluation import evaluation
+from keras_fm.models import loading
+from keras_fm.registry import packages
+from keras_fm.store import cache
+from keras_fm.training import training
+
+
+@pytest.fixture
+def tools(monkeypatch):
+    """Imports one of the tools."""
+    monkeypatch.syspath_prepend(str(helpers.ROOT / "tools"))
+    pytest.importorskip("tomlkit")
+    yield importlib.import_module
+    for name in ("release_weights", "mirror_weights"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def release(tools, monkeypatch):
+    """`release(run, "--tag", "v1")`: the tool, with the bundled sample for the test split."""
+    evaluate, sample = evaluation.evaluate, datasets.sample("cifar10")
+    monkeypatch.setattr(evaluation, "evaluate", lambda model, **_: evaluate(model, data=sample))
+
+    def release(*arguments):
+        monkeypatch.setattr(sys, "argv", ["release_weights", *map(str, arguments)])
+        tools("release_weights").main()
+        packages.cache_clear()
+
+    return release
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Where the one training of all these tests lies, once it is made."""
+    return tmp_path_factory.mktemp("trained") / "run"
+
+
+@pytest.fixture
+def run(tiny_net, trained):
+    """A finished training of tiny_net by its recipe."""
+    if not trained.exists():
+        training.train("tiny_net", data="sample", run_dir=trained)
+    shutil.copy(trained / "recipe.toml", tiny_net / "recipe.toml")
+    return trained
+
+
+@pytest.fixture
+def other_run(run, tmp_path):
+    """The same with other weights."""
+    shutil.copytree(run, tmp_path / "other")
+    loading.get("tiny_net", weights=None).save_weights(tmp_path / "other" / "model.weights.h5")
+    return tmp_path / "other"
+
+
+@pytest.fixture
+def host(tmp_path):
+    """The address of a static host that serves the folder `mirror`."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    serve = functools.partial(Quiet, directory=tmp_path / "mirror")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_run_becomes_released_weights(tiny_net, run, release):
+    release(run)
+    record = registry.info("tiny_net").weights["v1"]
+    file = tiny_net / record.file
+    assert store.find_weights(registry.find("tiny_net")[0]) == store.WeightsFile(
+        file, record.sha256
+    )
+    assert (file.stat().st_size, record.storage) == (record.bytes, "float16")
+    scores = evaluation.evaluate(loading.get("tiny_net"), data=datasets.sample("cifar10"))
+    assert record.metrics["accuracy"] == pytest.approx(scores["accuracy"], abs=1e-6)
+    assert record.seeds.seeds == [0]
+    names = {path.name for path in (tiny_net / "weights").iterdir()}
+    assert names == {f"tiny_net.v1.{end}" for end in ("weights.h5", "history.csv", "logs")}
+    assert not [path for path in tiny_net.iterdir() if "draft" in path.name]
+
+
+def test_a_tag_keeps_its_weights(tiny_net, run, other_run, release):
+    release(run)
+    before = helpers.snapshot(tiny_net)
+    release(run)  # the same weights are no others
+    assert helpers.snapshot(tiny_net) == before
+    with pytest.raises(RunError, match=r"tiny_net\.v1 is released already.*--replace"):
+        release(other_run)
+    assert helpers.snapshot(tiny_net) == before
+
+    old = registry.info("tiny_net").weights["v1"].sha256
+    release(other_run, "--replace", "a better seed")
+    entry = registry.info("tiny_net")
+    assert entry.withdrawn == {old: "a better seed"}
+    assert entry.weights["v1"].sha256 != old
+    release(run, "--tag", "v2")
+    assert set(registry.info("tiny_net").weights) == {"v1", "v2"}
+
+
+def test_further_seeds_are_added_to_what_is_released(tiny_net, run, other_run, release):
+    release(run)
+    files = helpers.snapshot(tiny_net / "weights")
+    with pytest.raises(RunError, match=r"tiny_net\.v1 would have a seed twice: \[0, 0\]"):
+        release(other_run, "--more-seeds")
+    about = json.loads((other_run / "run.json").read_text())
+    elsewhere = {**about["environment"], "hardware": "NVIDIA H200"}
+    (other_run / "run.json").write_text(json.dumps({**about, "seed": 7, "environment": elsewhere}))
+    release(other_run, "--more-seeds")
+    record = registry.info("tiny_net").weights["v1"]
+    assert record.hardware == [about["environment"]["hardware"], "NVIDIA H200"]
+    assert helpers.snapshot(tiny_net / "weights") == files
+    assert record.seeds.seeds == [0, 7]
+    assert len(record.seeds.minutes) == 2
+    one, other = record.seeds.metrics["accuracy"]
+    assert one == pytest.approx(record.metrics["accuracy"], abs=0.01) != other
+
+    recipe = (other_run / "recipe.toml").read_text().replace("momentum = 0.0", "momentum = 0.5")
+    for folder in (other_run, tiny_net):
+        (folder / "recipe.toml").write_text(recipe)
+    (other_run / "run.json").write_text(json.dumps({**about, "seed": 8}))
+    packages.cache_clear()
+    with pytest.raises(RunError, match=r"by another recipe than tiny_net\.v1"):
+        release(other_run, "--more-seeds")
+
+
+def test_what_started_elsewhere_is_not_released(tiny_net, run, other_run, release):
+    entry = tiny_net / "entry.toml"
+    entry.write_text(f'start = "cifar_cnn_basic"\n{entry.read_text()}')
+    packages.cache_clear()
+    with pytest.raises(RunError, match="started from random, not from cifar_cnn_basic"):
+        release(run)
+    about = json.loads((other_run / "run.json").read_text())
+    (other_run / "run.json").write_text(json.dumps({**about, "start": "cifar_cnn_basic"}))
+    release(other_run)
+    began = registry.info("cifar_cnn_basic").weights_of().sha256
+    assert registry.info("tiny_net").weights_of().start_sha256 == began
+
+
+def test_a_release_that_fails_changes_nothing(tiny_net, run, release):
+    before = helpers.snapshot(tiny_net)
+    with pytest.raises(SchemaError, match="Not A Tag"):
+        release(run, "--tag", "Not A Tag")
+    assert helpers.snapshot(tiny_net) == before
+
+
+def test_points_that_tensorboard_would_not_show_are_not_released(tiny_net, run, release, tmp_path):
+    shutil.copytree(run, tmp_path / "old")
+    config = tmp_path / "old" / "logs" / "points" / "projector_config.pbtxt"
+    config.parent.mkdir()
+    config.touch()
+    before = helpers.snapshot(tiny_net)
+    with pytest.raises(RunError, match=r"show nothing of .*projector_config.* move .*logs/train"):
+        release(tmp_path / "old")
+    assert helpers.snapshot(tiny_net) == before
+    config.rename(tmp_path / "old" / "logs" / "train" / config.name)
+    release(tmp_path / "old")
+
+
+def test_a_file_that_measures_otherwise_is_not_released(tools):
+    record = {"metrics": {"accuracy": 0.75}, "examples": 10_000, "storage": "float16"}
+    check = tools("release_weights")._check_storage
+    check(record, {"accuracy": 0.7505})
+    with pytest.raises(RunError, match=r"76\.00% as trained and 75\.00% as stored in float16"):
+        check(record, {"accuracy": 0.76})
+
+
+def test_a_mirror_is_a_folder_that_any_host_serves(
+    tiny_net, run, release, host, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("KERAS_FM_HOME", str(tmp_path / "home"))
+    release(run, "--mirror", tmp_path / "mirror", "--url", host, "--apart")
+    record = registry.info("tiny_net").weights["v1"]
+    assert record.urls == [f"{host}/{record.sha256}.weights.h5"]
+    assert not (tiny_net / record.file).exists()
+    model = loading.get("tiny_net")
+    assert list(cache.files()) == [record.sha256]
+    scores = evaluation.evaluate(model, data=datasets.sample("cifar10"))
+    assert scores["accuracy"] == pytest.approx(record.sample["accuracy"], abs=1e-6)
+
+
+def test_the_zoos_mirror_serves_the_zoo(tools, host, tmp_path, monkeypatch):
+    names = ["linear_regression", "cifar_cnn_basic"]
+    copied = tools("mirror_weights").lay_out(tmp_path / "mirror", names)
+    sums = ["sha256sum", "--check", "--quiet", "SHA256SUMS"]
+    if shutil.which("sha256sum"):
+        subprocess.run(sums, cwd=tmp_path / "mirror", check=True)
+    index = json.loads((tmp_path / "mirror" / "index.json").read_text())
+    assert sorted(entry["model"] for entry in index.values()) == sorted(names)
+    assert set(index) == {path.name for path in copied}
+
+    monkeypatch.setenv("KERAS_FM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("KERAS_FM_WEIGHTS_URL", host)
+    wanted = [
+        store.RemoteFile(name, record.sha256, record.bytes)
+        for name in names
+        for record in registry.info(name).weights.values()
+    ]
+    for each in wanted:
+        assert store.sha256_of(store.fetch(each)) == each.sha256
+
+
+def test_a_mirror_keeps_what_it_has(tools, tmp_path):
+    lay_out = tools("mirror_weights").lay_out
+    lay_out(tmp_path / "mirror", ["linear_regression"])
+    before = helpers.snapshot(tmp_path / "mirror")
+    lay_out(tmp_path / "mirror", ["linear_regression"])
+    assert helpers.snapshot(tmp_path / "mirror") == before
+    lay_out(tmp_path / "mirror", ["cifar_cnn_basic"])
+    assert len(json.loads((tmp_path / "mirror" / "index.json").read_text())) == 2
+
+
+def test_a_mirror_with_a_wrong_file_is_an_error(tools, tmp_path):
+    (path,) = tools("mirror_weights").lay_out(tmp_path / "mirror", ["linear_regression"])
+    path.write_bytes(b"x")
+    with pytest.raises(WeightsError, match="cut or altered"):
+        tools("mirror_weights").lay_out(tmp_path / "mirror", ["linear_regression"])
