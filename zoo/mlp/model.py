@@ -45,7 +45,7 @@ def build(
     plain, names = tables.sanitized_names(columns), tables.input_names(columns)
     for column in tables.categorical_columns(columns):
         name = tables.free_name(tables.EMBEDDING_NAME.format(plain[column.name]), taken)
-        embed = layers.Embedding(1 + len(column.values), embedding_width, name=name)
+        embed = layers.Embedding(1 + len(column.categories), embedding_width, name=name)
         features.append(embed(inputs[names[column.name]]))
     x = tabular_blocks.concatenate(features, "features")
     x = layers.EinsumDense(
