@@ -7,14 +7,14 @@ import tensorflow as tf
 
 from keras_fm.layers import (
     FusedBatchNormalization,
-    MaxOverText,
-    MeanOfMembers,
-    MeanOverText,
+    MaskedGlobalMaxPooling1D,
+    EnsembleMean,
+    MaskedGlobalAveragePooling1D,
     PackedConv2D,
-    PiecewiseLinear,
-    QuickLayerNormalization,
-    ReverseTexts,
-    RotaryAttention,
+    PiecewiseLinearEncoding,
+    FastLayerNormalization,
+    ReverseSequence,
+    RotaryMultiHeadAttention,
 )
 from keras_fm.layers.attention import _turn
 
@@ -90,7 +90,7 @@ def test_packed_convolution_has_the_gradients_of_a_plain_one(batch):
 def test_quick_layer_normalisation_learns_what_keras_learns(shape):
     inputs = tf.constant(np.random.default_rng(0).normal(2, 3, shape), tf.float32)
     ours, theirs = twins(
-        QuickLayerNormalization(), keras.layers.LayerNormalization(center=False), inputs
+        FastLayerNormalization(), keras.layers.LayerNormalization(center=False), inputs
     )
     scale = np.random.default_rng(1).normal(size=16)
     found = []
@@ -110,7 +110,7 @@ def test_quick_layer_normalisation_learns_what_keras_learns(shape):
     [
         FusedBatchNormalization(beta_gain=2.0, scale=False),
         PackedConv2D(5, 3, pack=4),
-        QuickLayerNormalization(),
+        FastLayerNormalization(),
     ],
 )
 def test_a_model_with_it_saves_and_loads(layer, tmp_path):
@@ -122,7 +122,7 @@ def test_a_model_with_it_saves_and_loads(layer, tmp_path):
 
 
 def test_numbers_become_how_far_they_come_through_the_bins():
-    layer = PiecewiseLinear(2)
+    layer = PiecewiseLinearEncoding(2)
     layer.build((None, 2))
     # Quantiles 0, 1 and 4; the second column is nearly one value.
     layer.adapt(np.array([[0, 7], [1, 7], [4, 7], [np.nan, 7]], "float32"))
@@ -147,7 +147,7 @@ def test_each_member_of_an_ensemble_learns_as_if_alone(loss):
     random = np.random.default_rng(0)
     answers = random.normal(size=(5, 4, 3)).astype("float32")  # 5 examples, 4 members
     targets = np.eye(3, dtype="float32")[random.integers(0, 3, 5)]
-    layer = MeanOfMembers(loss.__name__)
+    layer = EnsembleMean(loss.__name__)
     mean = layer(answers)
     np.testing.assert_allclose(mean, answers.mean(axis=1), atol=1e-6)
     alone = np.mean([np.mean(loss(answers[:, member], targets)) for member in range(4)])
@@ -159,7 +159,7 @@ def test_each_member_of_an_ensemble_learns_as_if_alone(loss):
 def test_texts_are_reversed_and_their_padding_stays():
     numbers = np.array([[5, 6, 7, 0], [8, 0, 0, 0], [1, 2, 3, 4], [0, 0, 0, 0]], "int32")
     vectors = np.stack([numbers, -numbers], axis=-1).astype("float32")
-    first, second = np.moveaxis(np.asarray(ReverseTexts()([vectors, numbers])), -1, 0)
+    first, second = np.moveaxis(np.asarray(ReverseSequence()([vectors, numbers])), -1, 0)
     assert first.tolist() == [[7, 6, 5, 0], [8, 0, 0, 0], [4, 3, 2, 1], [0, 0, 0, 0]]
     assert (second == -first).all()
 
@@ -167,20 +167,20 @@ def test_texts_are_reversed_and_their_padding_stays():
 def test_padding_does_not_count_for_the_largest():
     numbers = np.array([[5, 6, 0], [8, 0, 0]])
     features = np.array([[[-0.9, 0.1], [-0.8, 0.2], [1, 1]], [[-1, 0.5], [1, 1], [1, 1]]])
-    strongest = np.asarray(MaxOverText()([features.astype("float32"), numbers]))
+    strongest = np.asarray(MaskedGlobalMaxPooling1D()([features.astype("float32"), numbers]))
     np.testing.assert_allclose(strongest, [[-0.8, 0.2], [-1, 0.5]])
 
 
 def test_padding_does_not_count_for_the_mean_and_no_word_makes_zeros():
     numbers = np.array([[5, 6, 0], [8, 0, 0], [0, 0, 0]])
     features = np.arange(18, dtype="float32").reshape(3, 3, 2)
-    mean = np.asarray(MeanOverText()([features, numbers]))
+    mean = np.asarray(MaskedGlobalAveragePooling1D()([features, numbers]))
     np.testing.assert_allclose(mean, [[1, 2], [6, 7], [0, 0]])
 
 
 def test_attention_sees_distances_and_no_positions():
     keras.utils.set_random_seed(0)
-    attend = RotaryAttention(2, 8, use_bias=False)
+    attend = RotaryMultiHeadAttention(2, 8, use_bias=False)
     random = np.random.default_rng(0)
     text = random.standard_normal((1, 5, 16)).astype("float32")
     alone = np.asarray(attend(text, text))

@@ -70,13 +70,13 @@ def test_a_text_of_other_characters_goes_on_with_those_that_both_know(book, tmp_
     places = [0, *(1 + theirs.index(character) for character in known[:-1])]
     for layer, own in ((x, started.model.get_layer(x.name)) for x in reviews.layers if x.weights):
         for old, new in zip(layer.get_weights(), own.get_weights(), strict=True):
-            if layer.name == "embedding":
+            if layer.name == "token_embedding":
                 old, new = old[places], new[:-1]
             elif layer.name == "logits":
                 old, new = old[..., places], new[..., :-1]
             np.testing.assert_allclose(new, old, atol=1e-6)
     wider = models.get("char_lstm", weights=None, width=8)
-    with pytest.raises(InvalidInputError, match="layer 'embedding' has other shapes"):
+    with pytest.raises(InvalidInputError, match="layer 'token_embedding' has other shapes"):
         models.start_from(wider, started.model)
 
 

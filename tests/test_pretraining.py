@@ -7,7 +7,7 @@ from keras_fm import models, runs, training
 from keras_fm.errors import InvalidInputError, RunError, UnknownNameError
 from keras_fm.identity import identify
 
-SHARED = ("words",)
+SHARED = ("token_embedding",)
 
 
 def train(path, **options):
@@ -46,7 +46,7 @@ def test_a_training_goes_on_with_what_was_learned_before(tiny_reader, tmp_path):
     ))  # fmt: skip
     random = train(tmp_path / "random", learning_rate=1e-12, seed=3, start="random")
     assert not (tmp_path / "random" / "pretraining").exists()
-    assert not np.allclose(*(r.model.get_layer("words").get_weights()[0] for r in (run, random)))
+    assert not np.allclose(*(r.model.get_layer("token_embedding").get_weights()[0] for r in (run, random)))
     assert np.allclose(*(r.model.get_layer("logits").get_weights()[0] for r in (run, random)))
     assert run.minutes > before.minutes
     assert "started from pretraining" in run.report()
@@ -58,8 +58,8 @@ def test_several_trainings_start_from_one_pretraining(tiny_reader, tmp_path):
     start = tmp_path / "run" / "pretraining"
     other = train(tmp_path / "other", start=start, learning_rate=1e-12, seed=5)
     assert np.allclose(
-        other.model.get_layer("words").get_weights()[0],
-        runs.open_run(start).model.get_layer("words").get_weights()[0],
+        other.model.get_layer("token_embedding").get_weights()[0],
+        runs.open_run(start).model.get_layer("token_embedding").get_weights()[0],
         atol=1e-6,
     )
     assert f"started from {start}" in other.report()
@@ -116,6 +116,6 @@ def test_other_layers_are_no_start(tiny_reader, small_run, tmp_path):
         train(tmp_path / "run", start=small_run.path)
     model = models.get("tiny_filler", weights=None)
     wider = models.get("tiny_filler", weights=None, width=5)
-    with pytest.raises(InvalidInputError, match="'words' has other shapes"):
+    with pytest.raises(InvalidInputError, match="'token_embedding' has other shapes"):
         models.start_from(wider, model)
     assert not (tmp_path / "run").exists()

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_fm.layers import QuickLSTM
+from keras_fm.layers import FastLSTM
 
 if keras.backend.backend() != "tensorflow":
     pytest.skip("the quick step is TensorFlow's", allow_module_level=True)
@@ -15,7 +15,7 @@ def pair(**options):
     """The quick layer and Keras' own, with the same weights."""
     keras.utils.set_random_seed(0)
     layers = [kind(UNITS, return_sequences=True, return_state=True, **options)
-              for kind in (QuickLSTM, keras.layers.LSTM)]  # fmt: skip
+              for kind in (FastLSTM, keras.layers.LSTM)]  # fmt: skip
     for layer in layers:
         layer.build((ROWS, STEPS, WIDTH))
     layers[1].set_weights(layers[0].get_weights())
@@ -49,7 +49,7 @@ def test_it_learns_what_keras_lstm_learns():
 
 def test_in_bfloat16_it_is_near():
     quick, exact = pair()
-    mixed = QuickLSTM(UNITS, return_sequences=True, return_state=True, dtype="mixed_bfloat16")
+    mixed = FastLSTM(UNITS, return_sequences=True, return_state=True, dtype="mixed_bfloat16")
     mixed.build((ROWS, STEPS, WIDTH))
     mixed.set_weights(exact.get_weights())
     (answers, *_), gradients = learn(mixed)
@@ -92,7 +92,7 @@ def test_dropout_learns_less_and_scales_what_it_leaves(option):
 
 def test_recurrent_dropout_of_the_first_step_is_that_of_the_given_state():
     """With one step and no inputs, the mask is all that there is to see."""
-    layer = QuickLSTM(UNITS, recurrent_dropout=0.5, seed=1)
+    layer = FastLSTM(UNITS, recurrent_dropout=0.5, seed=1)
     layer.build((ROWS, 1, WIDTH))
     state = [tf.ones((ROWS, UNITS)), tf.zeros((ROWS, UNITS))]
     with tf.GradientTape() as tape:
@@ -105,7 +105,7 @@ def test_recurrent_dropout_of_the_first_step_is_that_of_the_given_state():
 
 def test_it_is_saved_and_loaded(tmp_path):
     inputs = keras.Input((None, WIDTH))
-    model = keras.Model(inputs, QuickLSTM(UNITS, recurrent_dropout=0.1)(inputs))
+    model = keras.Model(inputs, FastLSTM(UNITS, recurrent_dropout=0.1)(inputs))
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     given = random(ROWS, STEPS, WIDTH)

@@ -50,7 +50,7 @@ def test_a_training_of_lstm_begins_with_them():
     recipe = room.recipe.override(validation_examples=56)
     lesson = lessons.prepare(room, recipe, 0, "sample", None, None, chosen=["validation_examples"])
     assert lesson.adapting is lesson.examples
-    words = training.begin(lesson).get_layer("words").get_weights()[0]
+    words = training.begin(lesson).get_layer("token_embedding").get_weights()[0]
     known = np.unique(tasks.of(lesson.identity).encode(lesson.examples).inputs)
     assert np.flatnonzero(np.abs(words).max(axis=1)).size > 0.9 * len(known)
     assert words.std() > 0
@@ -62,7 +62,7 @@ def test_the_language_model_of_mini_bert_begins_with_them_and_its_classifier_doe
     first = lessons.prepare_pretraining(room, recipe, 0, "sample", chosen=[])
     second = lessons.prepare(room, room.recipe, 0, "sample", None, None, chosen=[])
     counted, random = (
-        training.begin(lesson).get_layer("words").get_weights()[0] for lesson in (first, second)
+        training.begin(lesson).get_layer("token_embedding").get_weights()[0] for lesson in (first, second)
     )
     asked = tasks.of(first.identity).encode(first.examples).inputs["text_ids"]
     unseen = np.delete(np.arange(len(counted)), np.unique(asked))

@@ -18,15 +18,16 @@ from keras_fm import refusing
 from keras_fm.data import Examples
 from keras_fm.data.raw_rows import Columns, plain_names
 from keras_fm.entry import Input, Target
-from keras_fm.layers import FillMissing, MeanOfMembers
+from keras_fm.layers import EnsembleMean, ImputeMissing
 
 # What layers of tables' models are called, whatever the columns are. Keras wants all names of a
 # model to differ, and an input's to be its key: a column of such a name gets another input.
 LAYERS = re.compile(
-    "numbers|normalise|fill_missing|bins|embed_numbers|embedded_numbers|features|to_members|"
-    "dense[0-9]+|embedding|standard|by_member|members|mean|scale|exponential|value|logits"
+    "numeric|normalization|impute_missing|piecewise_linear|numeric_embedding|numeric_flatten|"
+    "features|member_inputs|dense[0-9]+|embedding|standardized|member_features|members|mean|scale|"
+    "exponential|value|logits"
 )
-EMBED = "embed_{}"  # and what embeds a category's place
+EMBEDDING = "{}_embedding"  # and the embedding of a categorical column
 
 
 def numbers(columns: Columns) -> list[Input]:
@@ -45,7 +46,8 @@ def input_names(columns: Columns) -> dict[str, str]:
     Another one names a column `logits`, say, or `size_cell` beside a column `size`.
     """
     plain = plain_names(columns)
-    taken = {form.format(name) for name in plain.values() for form in ("{}_cell", "{}_is", EMBED)}
+    forms = ("{}_cell", "{}_one_hot", EMBEDDING)
+    taken = {form.format(name) for name in plain.values() for form in forms}
     names: dict[str, str] = {}
     for column, name in plain.items():
         if name in taken or LAYERS.fullmatch(name):
@@ -77,16 +79,17 @@ def number_cells(inputs: dict[str, Any], columns: Columns) -> list[Any]:
     names = input_names(columns)
     own = [names[column.name] for column in numbers(columns)]
     cells = [layers.Reshape((1,), name=f"{name}_cell")(inputs[name]) for name in own]
-    return [join(cells, "numbers")] if cells else []
+    return [join(cells, "numeric")] if cells else []
 
 
 def standard_numbers(inputs: dict[str, Any], columns: Columns) -> list[Any]:
     """The columns of numbers, standardised, missing ones told, as one tensor in a list.
 
-    `[batch, 2 * columns]`; an empty list where there are none. `standardise` sets `normalise`.
+    `[batch, 2 * columns]`; an empty list where there are none. `standardise` adapts the layer
+    `normalization`.
     """
     return [
-        FillMissing(name="fill_missing")(layers.Normalization(name="normalise")(cells))
+        ImputeMissing(name="impute_missing")(layers.Normalization(name="normalization")(cells))
         for cells in number_cells(inputs, columns)
     ]
 
@@ -96,7 +99,7 @@ def one_hot(inputs: dict[str, Any], columns: Columns) -> list[Any]:
     names = input_names(columns)
     encoders = {
         names[column.name]: layers.CategoryEncoding(
-            1 + len(column.values), output_mode="one_hot", name=f"{names[column.name]}_is"
+            1 + len(column.values), output_mode="one_hot", name=f"{names[column.name]}_one_hot"
         )
         for column in categories(columns)
     }
@@ -121,7 +124,7 @@ def head(embedding: Any, target: Target | None, num_classes: int | None) -> Any:
     options = {"kernel_initializer": "zeros", "dtype": "float32"}
     if num_classes is not None:
         return layers.Dense(num_classes, name="logits", **options)(embedding)
-    x = layers.Dense(1, name="standard", **options)(embedding)
+    x = layers.Dense(1, name="standardized", **options)(embedding)
     x = layers.Normalization(axis=None, invert=True, dtype="float32", name="scale")(x)
     return _quantity(x, target)
 
@@ -130,7 +133,7 @@ def ensemble_head(
     embedding: Any, target: Target | None, num_classes: int | None, members: int
 ) -> Any:
     """The same for an ensemble, whose members' features lie side by side in `embedding`."""
-    x = layers.Reshape((members, -1), name="by_member")(embedding)
+    x = layers.Reshape((members, -1), name="member_features")(embedding)
     x = layers.EinsumDense(
         "bmi,mio->bmo",
         (members, num_classes or 1),
@@ -140,10 +143,10 @@ def ensemble_head(
         name="members",
     )(x)
     if num_classes is not None:
-        return MeanOfMembers("cross_entropy", dtype="float32", name="logits")(x)
+        return EnsembleMean("cross_entropy", dtype="float32", name="logits")(x)
     # Scaled first: a member's error counts in the unit of the loss.
     x = layers.Normalization(axis=None, invert=True, dtype="float32", name="scale")(x)
-    return _quantity(MeanOfMembers("square", dtype="float32", name="mean")(x), target)
+    return _quantity(EnsembleMean("squared_error", dtype="float32", name="mean")(x), target)
 
 
 def _quantity(x: Any, target: Target | None) -> Any:
@@ -156,17 +159,18 @@ def _quantity(x: Any, target: Target | None) -> Any:
 def standardise(model: keras.Model, examples: Examples) -> None:
     """Sets the layers that know the training data, from encoded examples.
 
-    They are `normalise` and `bins` for the columns of numbers, and `scale` for the targets.
+    They are `normalization` and `piecewise_linear` for the columns of numbers, and `scale` for the
+    targets.
     """
     names = {layer.name for layer in model.layers}
     columns = [column for column in examples.inputs.values() if column.dtype.kind == "f"]
     if columns:  # else there is no layer for them
         table = np.stack(columns, axis=-1)
-        if "bins" in names:
-            model.get_layer("bins").adapt(table)
-        if "normalise" in names:
+        if "piecewise_linear" in names:
+            model.get_layer("piecewise_linear").adapt(table)
+        if "normalization" in names:
             means = np.nan_to_num(np.nanmean(table, axis=0))
-            model.get_layer("normalise").adapt(np.where(np.isnan(table), means, table))
+            model.get_layer("normalization").adapt(np.where(np.isnan(table), means, table))
     if "scale" in names:
         scale = model.get_layer("scale")
         targets = np.log(examples.targets) if "exponential" in names else examples.targets

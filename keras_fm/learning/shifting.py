@@ -13,7 +13,7 @@ from keras_fm.backend import need_tensorflow
 from keras_fm.errors import InvalidInputError
 from keras_fm.learning.learner import Learner
 
-WORDS = "words"  # the layer from numbers to vectors
+TOKEN_EMBEDDING = "token_embedding"  # the layer that looks up the tokens' vectors
 
 
 class ShiftedTexts(Learner):
@@ -24,7 +24,7 @@ class ShiftedTexts(Learner):
     what so small a step turns round: it learns less by heart, in twice the time.
 
     Args:
-        model: `text_ids` to logits, with one layer `WORDS`, which is called once.
+        model: `text_ids` to logits, with one layer `TOKEN_EMBEDDING`, which is called once.
         distance: how far a text moves, all its vectors taken as one, in units of the root mean
             square of a vector's numbers.
 
@@ -39,7 +39,7 @@ class ShiftedTexts(Learner):
         super().__init__(name=f"{model.name}_shifted")
         self.model = model
         try:
-            self.words = model.get_layer(WORDS)
+            self.words = model.get_layer(TOKEN_EMBEDDING)
             # Keras knows the first output of a layer: without the others no logits come of it.
             self.rest = keras.Model([self.words.output, model.input], model.output)
         except ValueError:

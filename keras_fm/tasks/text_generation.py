@@ -77,7 +77,7 @@ class TextGeneration(Task):
         places = np.array([texts.UNKNOWN, *(number.get(character, -1) for character in self.known)])
         both = places >= 0
         found = {}
-        for name, axis in (("embedding", 0), ("logits", -1)):
+        for name, axis in (("token_embedding", 0), ("logits", -1)):
             given, own = (
                 [np.moveaxis(array, axis, 0) for array in one.get_layer(name).get_weights()]
                 for one in (source, model)

@@ -1,6 +1,7 @@
-"""A multilayer perceptron for tables, sixteen of them in one: TabM-mini (arXiv:2410.24210).
+"""Ensemble of sixteen multilayer perceptrons for tables: TabM-mini (arXiv:2410.24210).
 
-columns -> bins or category -> embed -> join -> members -> 3 x [dense, relu] -> mean
+columns -> piecewise linear encoding or category -> embed -> concatenate -> members
+-> 3 x [dense, relu] -> mean
 """
 
 import keras
@@ -8,8 +9,8 @@ from keras import layers
 
 from keras_fm.data import Examples, tables
 from keras_fm.entry import Target
-from keras_fm.layers import PiecewiseLinear
-from keras_fm.layers.initializers import RandomSigns
+from keras_fm.layers import PiecewiseLinearEncoding
+from keras_fm.layers.initializers import Rademacher
 
 
 def build(
@@ -23,38 +24,50 @@ def build(
     embedding_width: int = 16,
     bins: int = 128,
 ) -> keras.Model:
-    """All members share the layers; each has its own signs on the inputs and its own last layer.
+    """Build the model: all members share the hidden layers.
 
-    Inputs: one for each column, `[batch]`, float32 or the int32 place of a category. Output: the
+    Each member has its own scale of the inputs, of random signs at first, and its own output layer.
+
+    Inputs: one for each column, `[batch]`, float32 or the int32 index of a category. Output: the
     quantity `value`, `[batch]`; or `logits`, `[batch, classes]`, float32.
+
+    Args:
+        columns: the columns of the table.
+        target: what a regression predicts.
+        num_classes: the number of classes of a classifier.
+        members: the number of members of the ensemble.
+        width: the units of each hidden layer.
+        depth: the number of hidden layers.
+        embedding_width: the width of the embedding of a column.
+        bins: the bins of the piecewise linear encoding of a numeric column.
     """
     inputs = tables.model_inputs(columns)
     features = []
-    for numbers in tables.number_cells(inputs, columns):
-        x = PiecewiseLinear(bins, dtype="float32", name="bins")(numbers)
+    for numeric in tables.number_cells(inputs, columns):
+        x = PiecewiseLinearEncoding(bins, dtype="float32", name="piecewise_linear")(numeric)
         x = layers.EinsumDense(
             "bcn,cnw->bcw",
-            (numbers.shape[-1], embedding_width),
+            (numeric.shape[-1], embedding_width),
             bias_axes="cw",
             activation="relu",
-            name="embed_numbers",
+            name="numeric_embedding",
         )(x)
-        features.append(layers.Flatten(name="embedded_numbers")(x))
-    taken = ["embed_numbers"] if features else []
+        features.append(layers.Flatten(name="numeric_flatten")(x))
+    used = ["numeric_embedding"] if features else []
     plain, names = tables.plain_names(columns), tables.input_names(columns)
     for column in tables.categories(columns):
-        name = tables.free_name(tables.EMBED.format(plain[column.name]), taken)
-        embed = layers.Embedding(1 + len(column.values), embedding_width, name=name)
-        features.append(embed(inputs[names[column.name]]))
+        name = tables.free_name(tables.EMBEDDING.format(plain[column.name]), used)
+        embedding = layers.Embedding(1 + len(column.values), embedding_width, name=name)
+        features.append(embedding(inputs[names[column.name]]))
     x = tables.join(features, "features")
     x = layers.EinsumDense(
         "bi,mi->bmi",
         (members, x.shape[-1]),
-        kernel_initializer=RandomSigns(),
-        name="to_members",
+        kernel_initializer=Rademacher(),
+        name="member_inputs",
     )(x)
     for number in range(1, depth + 1):
-        # No dropout: without it at inference a regression answers too little on the average.
+        # No dropout: without it at inference a regression's predictions are too low on average.
         x = layers.Dense(width, activation="relu", name=f"dense{number}")(x)
     x = layers.Flatten(name="embedding")(x)
     outputs = tables.ensemble_head(x, target, num_classes, members)
@@ -62,5 +75,5 @@ def build(
 
 
 def adapt(model: keras.Model, examples: Examples) -> None:
-    """Lays the bins at the quantiles of the columns; sets mean and variance of the targets."""
+    """Set the bin edges to quantiles of the columns, and the mean and variance of the targets."""
     tables.standardise(model, examples)
