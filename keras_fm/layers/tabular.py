@@ -60,6 +60,7 @@ class PiecewiseLinearEncoding(keras.layers.Layer):
             initializer="zeros",
             trainable=False,
             dtype="float32",
+            autocast=False,
             name="edges",
         )
 
