@@ -46,7 +46,8 @@ def test_a_training_goes_on_with_what_was_learned_before(tiny_reader, tmp_path):
     ))  # fmt: skip
     random = train(tmp_path / "random", learning_rate=1e-12, seed=3, start="random")
     assert not (tmp_path / "random" / "pretraining").exists()
-    assert not np.allclose(*(r.model.get_layer("token_embedding").get_weights()[0] for r in (run, random)))
+    embeddings = (r.model.get_layer("token_embedding").get_weights()[0] for r in (run, random))
+    assert not np.allclose(*embeddings)
     assert np.allclose(*(r.model.get_layer("logits").get_weights()[0] for r in (run, random)))
     assert run.minutes > before.minutes
     assert "started from pretraining" in run.report()

@@ -62,7 +62,8 @@ def test_the_language_model_of_mini_bert_begins_with_them_and_its_classifier_doe
     first = lessons.prepare_pretraining(room, recipe, 0, "sample", chosen=[])
     second = lessons.prepare(room, room.recipe, 0, "sample", None, None, chosen=[])
     counted, random = (
-        training.begin(lesson).get_layer("token_embedding").get_weights()[0] for lesson in (first, second)
+        training.begin(lesson).get_layer("token_embedding").get_weights()[0]
+        for lesson in (first, second)
     )
     asked = tasks.of(first.identity).encode(first.examples).inputs["text_ids"]
     unseen = np.delete(np.arange(len(counted)), np.unique(asked))

@@ -34,7 +34,8 @@ def discriminator(num_classes: int = 10) -> keras.Model:
     x = layers.Conv2D(8, 4, strides=4, activation="tanh", name="conv")(x)
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     kind = layers.Embedding(num_classes, 8, name="label_embedding")(label)
-    x = layers.Dense(1, dtype="float32", name="mix")(layers.Concatenate(name="concatenate")([x, kind]))
+    x = layers.Concatenate(name="concatenate")([x, kind])
+    x = layers.Dense(1, dtype="float32", name="mix")(x)
     score = layers.Reshape((), dtype="float32", name="score")(x)
     return keras.Model({"image": image, "label": label}, score, name="tiny_gan_discriminator")
 '''
