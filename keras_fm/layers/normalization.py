@@ -60,7 +60,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         return tf.cast(outputs, self.compute_dtype)
 
     def _is_fusable(self, inputs: Any) -> bool:
-        # Keras before 3.14 has no `renorm`.
+        # Older versions of Keras have no `renorm`.
         other_statistics = getattr(self, "renorm", False) or self.synchronized
         return (
             keras.backend.backend() == "tensorflow"
