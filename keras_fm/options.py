@@ -29,7 +29,12 @@ def check_float(name: str, value: Any, low: float, high: float | None = None) ->
     """
     kinds = (int, float, np.integer, np.floating)
     is_number = isinstance(value, kinds) and not isinstance(value, (bool, np.bool_))
-    if not is_number or not math.isfinite(value) or value < low or (high is not None and value > high):
+    if (
+        not is_number
+        or not math.isfinite(value)
+        or value < low
+        or (high is not None and value > high)
+    ):
         limits = f"from {low}" if high is None else f"from {low} to {high}"
         raise InvalidInputError(f"{name} is a number {limits}; received {value!r}")
     return float(value)

@@ -37,7 +37,7 @@ from keras import layers
 def build(num_classes: int = 10, width: int = 4) -> keras.Model:
     """One convolution with batch normalisation: `image` [batch, 32, 32, 3] -> logits."""
     image = keras.Input((32, 32, 3), name="image")
-    x = layers.Rescaling(1 / 255, name="to_unit_range")(image)
+    x = layers.Rescaling(1 / 255, name="rescale")(image)
     x = layers.Conv2D(width, 3, strides=4, name="conv")(x)
     x = layers.BatchNormalization(name="norm")(x)
     x = layers.GlobalAveragePooling2D(name="embedding")(x)

@@ -17,7 +17,7 @@ from keras import layers
 def build(num_classes: int = 2, vocabulary: int = 202, width: int = 4) -> keras.Model:
     """`text_ids` [batch, length] -> logits."""
     text_ids = keras.Input((None,), dtype="int32", name="text_ids")
-    x = layers.Embedding(vocabulary, width, name="words")(text_ids)
+    x = layers.Embedding(vocabulary, width, name="token_embedding")(text_ids)
     x = layers.Dense(width, activation="tanh", name="mix")(x)
     x = layers.GlobalAveragePooling1D(name="pool")(x)
     x = layers.Dropout(0.5, name="embedding")(x)
@@ -65,7 +65,7 @@ from keras import layers, ops
 def build(num_classes: int = 2, vocabulary: int = 400, width: int = 4) -> keras.Model:
     """`text_ids` [batch, length] -> logits."""
     text_ids = keras.Input((None,), dtype="int32", name="text_ids")
-    x = layers.ReversibleEmbedding(vocabulary, width, name="words")(text_ids)
+    x = layers.ReversibleEmbedding(vocabulary, width, name="token_embedding")(text_ids)
     seen = ops.not_equal(text_ids, 0)
     x = layers.GlobalAveragePooling1D(name="embedding")(x, mask=seen)
     logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
@@ -76,7 +76,7 @@ def build_masked_language_model(vocabulary: int = 400, width: int = 4) -> keras.
     """`text_ids` [batch, length], `places` [batch, asked] -> logits [batch, asked, vocabulary]."""
     text_ids = keras.Input((None,), dtype="int32", name="text_ids")
     places = keras.Input((None,), dtype="int32", name="places")
-    words = layers.ReversibleEmbedding(vocabulary, width, name="words")
+    words = layers.ReversibleEmbedding(vocabulary, width, name="token_embedding")
     x = layers.Conv1D(width, 3, padding="same", name="mix")(words(text_ids))
     x = ops.take_along_axis(x, places[..., None], axis=1)
     logits = layers.Activation("linear", dtype="float32", name="logits")(words(x, reverse=True))

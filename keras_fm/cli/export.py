@@ -17,7 +17,9 @@ def add(commands: Any) -> None:
     )
     command.add_argument("model", nargs="?", help="a model's name or a run directory")
     command.add_argument("directory", help="the base path for TF Serving; versions lie under it")
-    command.add_argument("--all", action="store_true", help="every pretrained model, for one server")
+    command.add_argument(
+        "--all", action="store_true", help="every pretrained model, for one server"
+    )
     command.add_argument("--version", type=int, dest="number", help="default: the next free one")
     command.add_argument("--no-warmup", action="store_true", help="leave out the warm-up requests")
     command.add_argument(

@@ -62,9 +62,7 @@ def _predict(options: argparse.Namespace) -> int:
     values = {name: getattr(options, name) for name, *_ in GENERATOR_OPTIONS}
     generator_options = {name: value for name, value in values.items() if value is not None}
     predictor = _predictor(options)
-    predictions = printing.save_images(
-        predictor(options.inputs, **generator_options), options.out
-    )
+    predictions = printing.save_images(predictor(options.inputs, **generator_options), options.out)
     names = options.inputs
     if len(predictions) != len(names):  # the rows of a table
         names = [f"row {number}" for number in range(1, len(predictions) + 1)]

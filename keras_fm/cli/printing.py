@@ -25,9 +25,7 @@ def predictions_json(names: Sequence[str], predictions: Predictions) -> str:
     return json.dumps([{"input": name, **prediction} for name, prediction in named], indent=2)
 
 
-def save_images(
-    predictions: Predictions, directory: str | os.PathLike[str] | None
-) -> Predictions:
+def save_images(predictions: Predictions, directory: str | os.PathLike[str] | None) -> Predictions:
     """Write each `image` of the predictions to a PNG file, and return its `file` in its place.
 
     Args:

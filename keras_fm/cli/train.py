@@ -40,9 +40,7 @@ def add(commands: Any) -> None:
         "--class-names", nargs="+", help="where the targets are indices of classes"
     )
     command.add_argument("--split", default="train", help="of a TFDS data set (default: train)")
-    command.add_argument(
-        "--validation-data-split", help="of a TFDS data set in --validation-data"
-    )
+    command.add_argument("--validation-data-split", help="of a TFDS data set in --validation-data")
     command.add_argument(
         "--validation-split", type=float, help="the fraction of DATA that validates"
     )

@@ -127,8 +127,12 @@ class MaskedLMBatches(Batches):
         self.short_windows = SequenceWindows(token_ids, token_ids, recipe=recipe, seed=seed)
         self.long_windows = self.short_windows
         if recipe.long_sequence_length:
-            batch_size = max(1, recipe.batch_size * recipe.sequence_length // recipe.long_sequence_length)
-            long_recipe = recipe.override(sequence_length=recipe.long_sequence_length, batch_size=batch_size)
+            batch_size = max(
+                1, recipe.batch_size * recipe.sequence_length // recipe.long_sequence_length
+            )
+            long_recipe = recipe.override(
+                sequence_length=recipe.long_sequence_length, batch_size=batch_size
+            )
             self.long_windows = SequenceWindows(token_ids, token_ids, recipe=long_recipe, seed=seed)
 
     def __len__(self) -> int:
@@ -147,7 +151,7 @@ class MaskedLMBatches(Batches):
     def inputs_spec(self) -> dict[str, tf.TensorSpec]:
         """Return the specs of any number of windows of any length, and of positions in them."""
         matrix = tf.TensorSpec((None, None), tf.int32)
-        return {"text_ids": matrix, "places": matrix}
+        return {"text_ids": matrix, "mask_positions": matrix}
 
     def targets_spec(self) -> tf.TensorSpec:
         """Return the spec of a token for each position."""
@@ -188,7 +192,7 @@ class MaskGenerator:
         shown = np.where(draw < 0.8, self.mask_id, np.where(draw < 0.9, random_ids, targets))
         text_ids = token_ids.copy()
         np.put_along_axis(text_ids, positions, shown.astype("int32"), axis=1)
-        return {"text_ids": text_ids, "places": positions.astype("int32")}, targets
+        return {"text_ids": text_ids, "mask_positions": positions.astype("int32")}, targets
 
 
 def sliding_windows(array: np.ndarray, length: int) -> np.ndarray:

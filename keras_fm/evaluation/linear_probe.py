@@ -28,9 +28,7 @@ Predict = Callable[[np.ndarray], np.ndarray]
 Fit = Callable[[np.ndarray, np.ndarray, float], Predict]
 
 
-def linear_probe(
-    model: keras.Model, examples: Examples, validation: Examples
-) -> dict[str, float]:
+def linear_probe(model: keras.Model, examples: Examples, validation: Examples) -> dict[str, float]:
     """Return the metrics on `validation` of a linear model of the embedding of `model`.
 
     Logistic regression, or ridge regression of a target, on standardized features. The penalty is

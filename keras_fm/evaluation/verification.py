@@ -69,9 +69,7 @@ def verify(name: str | os.PathLike[str]) -> ClaimReport:
     """
     if run_files.is_model_path(name):
         if Path(name).suffix == run_files.SUFFIX:
-            raise RunError(
-                f"{name} has no claims: verify the run that it is from, or evaluate it"
-            )
+            raise RunError(f"{name} has no claims: verify the run that it is from, or evaluate it")
         return _verify_run(Path(name))
     package, tag = registry.find(str(name))
     record = package.entry.weights_of(tag)

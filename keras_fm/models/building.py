@@ -36,7 +36,9 @@ def build(spec: ModelSpec, **overrides: Any) -> keras.Model:
     known = parameters.keys() - arguments.keys()
     for name in overrides:
         if name not in known:
-            raise UnknownNameError(f"{spec.name!r} has no argument {name!r}. {suggest(name, known)}")
+            raise UnknownNameError(
+                f"{spec.name!r} has no argument {name!r}. {suggest(name, known)}"
+            )
     return attach_spec(builder(**arguments, **overrides), spec)
 
 

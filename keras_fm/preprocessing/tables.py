@@ -19,10 +19,11 @@ from keras_fm.registry.entry import Input
 # Names of layers in table models. All names in a Keras model differ, and an input's is its key: so
 # the input of a column of such a name is called otherwise.
 LAYER_NAMES = re.compile(
-    "numbers|normalise|fill_missing|bins|embed_numbers|embedded_numbers|features|to_members|"
-    "dense[0-9]+|embedding|standard|by_member|members|mean|scale|exponential|value|logits"
+    "numeric|normalization|impute_missing|piecewise_linear|numeric_embedding|numeric_flatten|"
+    "features|member_inputs|dense[0-9]+|embedding|standardized|member_features|members|mean|scale|"
+    "exponential|value|logits"
 )
-EMBEDDING_NAME = "embed_{}"  # of the layer that embeds a categorical column
+EMBEDDING_NAME = "{}_embedding"  # of the layer that embeds a categorical column
 
 
 def numeric_columns(columns: Columns) -> list[Input]:
@@ -44,7 +45,7 @@ def input_names(columns: Columns) -> dict[str, str]:
     layer_names = {
         form.format(name)
         for name in sanitized.values()
-        for form in ("{}_cell", "{}_is", EMBEDDING_NAME)
+        for form in ("{}_cell", "{}_one_hot", EMBEDDING_NAME)
     }
     names: dict[str, str] = {}
     for column, name in sanitized.items():

@@ -88,9 +88,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
                 f"0; received {self.lora_rank} and trainable = {self.trainable!r}"
             )
         if self.num_cycles > 1 and self.schedule == "constant":
-            raise ValueError(
-                f"field 'num_cycles': 'constant' has none; received {self.num_cycles}"
-            )
+            raise ValueError(f"field 'num_cycles': 'constant' has none; received {self.num_cycles}")
 
     @property
     def augments(self) -> bool:
@@ -122,9 +120,7 @@ AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 
 def check_fields(names: Any, recipe_classes: list[type[Recipe]]) -> None:
     """Raise an `UnknownNameError` for a name that is a field of none of the recipes."""
-    fields = [
-        field for recipe_class in recipe_classes for field in recipe_class.__struct_fields__
-    ]
+    fields = [field for recipe_class in recipe_classes for field in recipe_class.__struct_fields__]
     for name in names:
         if name not in fields:
             raise UnknownNameError(f"the recipe has no field {name!r}. {suggest(name, fields)}")

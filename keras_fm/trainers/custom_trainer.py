@@ -86,9 +86,7 @@ class CustomTrainer(keras.Model):
 
         try:
             values = [outer.get_current_value(variable) for variable in with_respect_to]
-            losses, vjp, (auxiliary, new_values) = jax.vjp(
-                stateless, values, tensors, has_aux=True
-            )
+            losses, vjp, (auxiliary, new_values) = jax.vjp(stateless, values, tensors, has_aux=True)
         finally:
             self._scope = outer
         unchanged = {id(variable) for variable in with_respect_to}

@@ -207,9 +207,7 @@ def _augmented(stage_jobs: dict[str, TrainingJob], generator: str) -> dict[str, 
     ratio = main_job.recipe.generated_ratio or 1.0
     examples = add_generated(main_job.examples, main_job.spec, model, ratio, main_job.seed)
     return {
-        stage: replace(
-            job, examples=examples, recipe=job.recipe.override(generated_ratio=ratio)
-        )
+        stage: replace(job, examples=examples, recipe=job.recipe.override(generated_ratio=ratio))
         for stage, job in stage_jobs.items()
     }
 

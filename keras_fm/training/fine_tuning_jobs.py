@@ -70,9 +70,7 @@ def resolve_options(
     options = FineTuningOptions(strategy, seed, overrides)
     known = type(spec.task).recipe_class.__struct_fields__
     in_any_task = {
-        name: value
-        for name, value in overrides.items()
-        if name.removeprefix(HEAD_PREFIX) in known
+        name: value for name, value in overrides.items() if name.removeprefix(HEAD_PREFIX) in known
     }
     _stage_recipes(spec, replace(options, overrides=in_any_task))  # their values are checked
     return options

@@ -197,9 +197,7 @@ def _split(
         )
     else:
         examples, validation = split_validation(job.examples, count)
-    return replace(
-        job, examples=examples, validation=validation, recipe=recipe, notes=tuple(notes)
-    )
+    return replace(job, examples=examples, validation=validation, recipe=recipe, notes=tuple(notes))
 
 
 def _load(

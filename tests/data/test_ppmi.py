@@ -3,7 +3,6 @@ import pytest
 
 from keras_fm import registry, tasks
 from keras_fm.data import datasets, ppmi
-from keras_fm.models import building
 from keras_fm.training import jobs
 
 COUNT = 22
@@ -53,7 +52,7 @@ def test_a_training_of_lstm_begins_with_them():
         room, recipe, 0, "sample", None, None, chosen=["validation_examples"]
     )
     assert lesson.adapting is lesson.examples
-    words = building.build_for_training(lesson).get_layer("words").get_weights()[0]
+    words = training.begin(lesson).get_layer("token_embedding").get_weights()[0]
     known = np.unique(tasks.task_of(lesson.identity).encode(lesson.examples).inputs)
     assert np.flatnonzero(np.abs(words).max(axis=1)).size > 0.9 * len(known)
     assert words.std() > 0
@@ -65,7 +64,7 @@ def test_the_language_model_of_mini_bert_begins_with_them_and_its_classifier_doe
     first = jobs.pretraining_job(room, recipe, 0, "sample", chosen=[])
     second = jobs.training_job(room, room.recipe, 0, "sample", None, None, chosen=[])
     counted, random = (
-        building.build_for_training(lesson).get_layer("words").get_weights()[0]
+        training.begin(lesson).get_layer("token_embedding").get_weights()[0]
         for lesson in (first, second)
     )
     asked = tasks.task_of(first.identity).encode(first.examples).inputs["text_ids"]

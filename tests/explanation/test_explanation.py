@@ -21,9 +21,9 @@ def reader(tiny_reader):
     room, _ = registry.find("tiny_reader")
     model = building.build(room, spec.default_spec(room))
     known = (tiny_reader / "vocabulary.txt").read_text("utf-8").split("\n")
-    vectors = np.zeros(model.get_layer("words").embeddings.shape)
+    vectors = np.zeros(model.get_layer("token_embedding").embeddings.shape)
     vectors[2 + known.index("great")], vectors[2 + known.index("bad")] = 3, -2
-    model.get_layer("words").set_weights([vectors])
+    model.get_layer("token_embedding").set_weights([vectors])
     model.get_layer("mix").set_weights([np.eye(4), np.zeros(4)])
     model.get_layer("logits").set_weights([np.tile([-1.0, 1.0], (4, 1)), np.zeros(2)])
     return model

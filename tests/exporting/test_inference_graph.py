@@ -117,7 +117,7 @@ def test_the_zoos_network_keeps_its_answers_and_no_normalisation(cifar):
 def test_bfloat16_is_behind_the_first_kernel_and_not_in_the_answer(cifar):
     copy = inference_graph.inference_model(cifar, "bfloat16")
     computes = {layer.name: layer.compute_dtype for layer in copy.layers}
-    assert computes["normalise"] == computes["logits"] == "float32"
+    assert computes["normalization"] == computes["logits"] == "float32"
     assert computes["block1_conv1"] == computes["pool"] == "bfloat16"
     assert copy.get_layer("block1_conv1").kernel.dtype == "bfloat16"
     assert copy.output.dtype == "float32"

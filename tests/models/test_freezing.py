@@ -65,6 +65,13 @@ def test_what_is_built_frozen_stays_frozen():
     assert [layer.name for layer in model.layers if not layer.trainable] == ["whiten"]
 
 
+@pytest.mark.parametrize("name", ["char_lstm", "char_lstm_reviews"])
+def test_the_lstm_layers_of_a_language_model_belong_to_its_backbone(name):
+    model = keras_fm.get(name, weights=None)
+    keras_fm.freeze(model)
+    assert [layer.name for layer in model.layers if layer.trainable_weights] == ["logits"]
+
+
 def test_what_can_not_be_frozen_is_named(model):
     for act in (keras_fm.freeze, keras_fm.unfreeze):
         with pytest.raises(InvalidInputError, match="expected a model from keras_fm"):

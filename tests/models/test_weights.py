@@ -4,10 +4,11 @@ from pathlib import Path
 
 import h5py
 import helpers
+import keras
 import numpy as np
 import pytest
 
-from keras_fm import registry, store
+from keras_fm import layers, registry, store
 from keras_fm.errors import InvalidInputError, UnknownNameError, WeightsError
 from keras_fm.models import backbone, loading, weights
 from keras_fm.models.spec import spec_of
@@ -285,3 +286,61 @@ def test_an_unknown_argument_names_its_neighbour(tiny_net):
 def test_a_regression_has_no_classes():
     with pytest.raises(InvalidInputError, match="linear_regression is no classifier"):
         loading.get("linear_regression", num_classes=3)
+
+
+def with_renamed_layers():
+    """A model with layers whose classes had other names once, also inside a model."""
+    inputs = keras.Input((4, 8))
+    x = layers.RotaryMultiHeadAttention(2, 4)(inputs, inputs)
+    part = keras.Sequential([keras.Input((4, 8)), layers.FastLSTM(8, return_sequences=True)])
+    x = layers.FastLSTM(8)(part(layers.FastLSTM(8, return_sequences=True)(x)))
+    x = layers.FastLayerNormalization()(x)
+    outputs = keras.layers.Flatten()(layers.PiecewiseLinearEncoding(3)(x))
+    model = keras.Model(inputs, outputs)
+    random = np.random.default_rng(0)
+    model.set_weights([random.normal(size=weight.shape) for weight in model.weights])
+    return model
+
+
+def with_former_names(path):
+    """Gives the groups in a file the names of before; returns which."""
+    former = {new: old for old, new in weights.ALIASES.items()}
+    renamed = set()
+    with h5py.File(path, "r+") as file:
+        names = []
+        file.visit(names.append)
+        for name in sorted(names, key=len, reverse=True):
+            parent, _, group = name.rpartition("/")
+            new = next((new for new in former if group.startswith(new)), None)
+            if new is not None and parent.endswith("layers"):
+                file.move(name, f"{parent}/{group.replace(new, former[new])}")
+                renamed.add(former[new])
+    return renamed
+
+
+def test_groups_with_the_former_names_of_layers_load(tmp_path):
+    path, model = tmp_path / "old.weights.h5", with_renamed_layers()
+    model.save_weights(path)
+    expected = [np.array(weight) for weight in model.weights]
+    assert with_former_names(path) == set(weights.ALIASES)
+    content = path.read_bytes()
+    model.set_weights([0 * weight for weight in expected])
+    weights.load(model, store.WeightsFile(path))
+    for weight, values in zip(model.weights, expected, strict=True):
+        np.testing.assert_array_equal(weight, values)
+    assert path.read_bytes() == content
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_a_layer_of_another_package_may_have_a_former_name(tmp_path):
+    class QuickLSTM(keras.layers.LSTM):
+        """Somebody else's."""
+
+    path = tmp_path / "theirs.weights.h5"
+    model = keras.Sequential([keras.Input((3, 2)), QuickLSTM(4)])
+    model.save_weights(path)
+    expected = [np.array(weight) for weight in model.weights]
+    model.set_weights([0 * weight for weight in expected])
+    weights.load(model, store.WeightsFile(path))
+    for weight, values in zip(model.weights, expected, strict=True):
+        np.testing.assert_array_equal(weight, values)

@@ -10,7 +10,7 @@ from keras_fm.data.examples import Examples
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.evaluation import evaluation
 from keras_fm.exporting import saved_model
-from keras_fm.layers import FillMissing, tabular_blocks
+from keras_fm.layers import ImputeMissing, tabular_blocks
 from keras_fm.models import building, loading, spec
 from keras_fm.models.spec import ModelSpec
 from keras_fm.preprocessing import table_inputs, tables
@@ -174,7 +174,7 @@ def test_a_file_that_is_not_there_is_named():
 
 
 def test_missing_numbers_become_the_mean_and_are_told():
-    filled = np.asarray(FillMissing()(np.array([[1.0, NAN], [NAN, 2.0]], "float32")))
+    filled = np.asarray(ImputeMissing()(np.array([[1.0, NAN], [NAN, 2.0]], "float32")))
     np.testing.assert_array_equal(filled, [[1, 0, 0, 1], [0, 2, 1, 0]])
 
 
@@ -187,8 +187,8 @@ def test_standardising_knows_only_the_numbers_that_are_there(run):
     }
     columns["carat"] = np.array([1, 3, NAN, NAN], "float32")
     prices = np.exp([1.0, 2.0, 3.0, 4.0])
-    tabular_blocks.adapt_features(model, Examples(columns, prices, "four"))
-    assert np.asarray(model.get_layer("normalise").mean)[0, 0] == pytest.approx(2)
+    tables.standardise(model, Examples(columns, prices, "four"))
+    assert np.asarray(model.get_layer("normalization").mean)[0, 0] == pytest.approx(2)
     assert np.asarray(model.get_layer("scale").mean).item() == pytest.approx(2.5)
     # With weights of zero a linear model answers the mean.
     assert np.asarray(model(columns)) == pytest.approx(np.exp(2.5), rel=1e-5)
@@ -378,7 +378,8 @@ def test_a_column_can_be_called_as_a_layer(model, log, first):
     target = None if log is None else Target(name="price", meaning="", log=log)
     names = ["a", "b"]
     layers = {layer.name for layer in model_of(model, columns_of(names, first), target).layers}
-    names = [*names, *sorted(layers - {*names}), "a_is", "embed_a", "logits_column", "exponential"]
+    names = [*names, *sorted(layers - {*names}), "a_one_hot", "a_embedding", "logits_column"]
+    names = [*names, "exponential"]
     columns = columns_of(dict.fromkeys(names), first)
     built = model_of(model, columns, target)
     assert layers - {*names[:2]} <= {layer.name for layer in built.layers}

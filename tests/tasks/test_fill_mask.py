@@ -88,8 +88,8 @@ def test_an_epoch_is_a_part_of_all_windows():
 
 
 def test_a_model_that_knows_nothing_is_perplexed_by_every_piece(filler):
-    filler.get_layer("words").set_weights([np.zeros((400, 4))])
-    texts = datasets.sample("imdb_reviews").take(slice(20), "20 reviews")
+    filler.get_layer("token_embedding").set_weights([np.zeros((400, 4))])
+    texts = data.sample("imdb_reviews").take(slice(20), "20 reviews")
     measured = task().measure(filler, texts)
     assert measured["perplexity"] == pytest.approx(400, rel=1e-4)
     targets = task().encode(texts).targets
@@ -101,7 +101,7 @@ def test_the_classifier_goes_on_with_the_pieces_vectors(run):
     assert set(before.metrics) == {"masked_accuracy", "perplexity"}
     assert before.metrics["perplexity"] < 400
     assert before.baseline["masked_accuracy"] > 0
-    mine, theirs = (r.model.get_layer("words").get_weights()[0] for r in (run, before))
+    mine, theirs = (r.model.get_layer("token_embedding").get_weights()[0] for r in (run, before))
     assert np.abs(mine - theirs).max() < 0.2 * np.abs(theirs).max()
 
 
@@ -204,5 +204,5 @@ def test_weights_of_the_first_task_are_a_model_of_their_own(tiny_reader, filler)
     for name in ("tiny_filler.first", "tiny_filler"):
         classifier = loading.get(name, num_classes=4)
         assert classifier.output_shape == (None, 4)
-        both = (each.get_layer("words").get_weights()[0] for each in (classifier, filler))
+        both = (each.get_layer("token_embedding").get_weights()[0] for each in (classifier, filler))
         np.testing.assert_array_equal(*both)

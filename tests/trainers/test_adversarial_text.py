@@ -98,7 +98,7 @@ def test_other_models_are_refused_before_anything_is_written(tmp_path):
 
 def test_words_that_are_looked_up_in_two_places_can_not_be_moved():
     text_ids = keras.Input((None,), dtype="int32")
-    words = keras.layers.Embedding(9, 4, name="words")
+    words = keras.layers.Embedding(9, 4, name="token_embedding")
     twice = keras.layers.Add()([words(text_ids), words(text_ids)])
     with pytest.raises(InvalidInputError, match=r"adversarial = 2.0.*one place; twice does not"):
         AdversarialTextTrainer(keras.Model(text_ids, twice, name="twice"), 2.0)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from keras_fm import registry, tasks
-from keras_fm.layers import QuickLSTM
+from keras_fm.layers import FastLSTM
 from keras_fm.models import loading, weights
 from keras_fm.trainers.adversarial_text import AdversarialTextTrainer
 from keras_fm.training import fine_tuning
@@ -57,7 +57,7 @@ def losses_of_a_pair() -> list[float]:
 def losses_of_moved_texts() -> list[float]:
     """Of a small classifier that learns its texts moved against it as well, by epoch."""
     text_ids = keras.Input((None,), dtype="int32")
-    words = keras.layers.Embedding(50, 8, name="words")(text_ids)
+    words = keras.layers.Embedding(50, 8, name="token_embedding")(text_ids)
     x = keras.layers.Dense(8, activation="tanh")(words)
     model = keras.Model(text_ids, keras.layers.Dense(2)(keras.layers.GlobalMaxPooling1D()(x)))
     random = np.random.default_rng(0)
@@ -74,8 +74,8 @@ def losses_of_moved_texts() -> list[float]:
 def losses_of_an_lstm() -> list[float]:
     """Of two of the zoo's LSTM layers, by step."""
     series = keras.Input((None, 6))
-    x = QuickLSTM(8, return_sequences=True)(series)
-    x = QuickLSTM(8, return_sequences=True)(x)
+    x = FastLSTM(8, return_sequences=True)(series)
+    x = FastLSTM(8, return_sequences=True)(x)
     model = keras.Model(series, keras.layers.Dense(1)(x))
     random = np.random.default_rng(0)
     model.set_weights([random.normal(0, 0.5, each.shape) for each in model.get_weights()])

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from keras_fm.errors import InvalidInputError, RunError, UnknownNameError
-from keras_fm.models import loading, transfer
 from keras_fm.models.spec import spec_of
 from keras_fm.training import runs, training
 
-SHARED = ("words",)
+SHARED = ("token_embedding",)
 
 
 def train(path, **options):
@@ -47,7 +46,8 @@ def test_a_training_goes_on_with_what_was_learned_before(tiny_reader, tmp_path):
     ))  # fmt: skip
     random = train(tmp_path / "random", learning_rate=1e-12, seed=3, start="random")
     assert not (tmp_path / "random" / "pretraining").exists()
-    assert not np.allclose(*(r.model.get_layer("words").get_weights()[0] for r in (run, random)))
+    embeddings = (r.model.get_layer("token_embedding").get_weights()[0] for r in (run, random))
+    assert not np.allclose(*embeddings)
     assert np.allclose(*(r.model.get_layer("logits").get_weights()[0] for r in (run, random)))
     assert run.minutes > before.minutes
     assert "started from pretraining" in run.report()
@@ -59,8 +59,8 @@ def test_several_trainings_start_from_one_pretraining(tiny_reader, tmp_path):
     start = tmp_path / "run" / "pretraining"
     other = train(tmp_path / "other", start=start, learning_rate=1e-12, seed=5)
     assert np.allclose(
-        other.model.get_layer("words").get_weights()[0],
-        runs.load_run(start).model.get_layer("words").get_weights()[0],
+        other.model.get_layer("token_embedding").get_weights()[0],
+        runs.open_run(start).model.get_layer("token_embedding").get_weights()[0],
         atol=1e-6,
     )
     assert f"started from {start}" in other.report()
@@ -115,8 +115,8 @@ def test_a_model_without_a_pretraining_says_so(tmp_path):
 def test_other_layers_are_no_start(tiny_reader, small_run, tmp_path):
     with pytest.raises(InvalidInputError, match="tiny_filler has no layer of"):
         train(tmp_path / "run", start=small_run.path)
-    model = loading.get("tiny_filler", weights=None)
-    wider = loading.get("tiny_filler", weights=None, width=5)
-    with pytest.raises(InvalidInputError, match="'words' has other shapes"):
-        transfer.transfer_weights(wider, model)
+    model = models.get("tiny_filler", weights=None)
+    wider = models.get("tiny_filler", weights=None, width=5)
+    with pytest.raises(InvalidInputError, match="'token_embedding' has other shapes"):
+        models.start_from(wider, model)
     assert not (tmp_path / "run").exists()

@@ -50,9 +50,7 @@ class MaskedLMPredictor(Predictor):
             for text, row in zip(texts, token_ids.to_list(), strict=True)
         ]
 
-    def _predict_text(
-        self, model: keras.Model, text: bytes, row: np.ndarray
-    ) -> dict[str, Any]:
+    def _predict_text(self, model: keras.Model, text: bytes, row: np.ndarray) -> dict[str, Any]:
         vocabulary, count = self.data.vocabulary, text.count(MASK_TOKEN.encode())
         positions = np.flatnonzero(row == vocabulary.mask_id).astype("int32")
         if len(positions) < count:

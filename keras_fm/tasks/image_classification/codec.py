@@ -14,5 +14,10 @@ def _encode(signature: Signature, inputs: Any) -> Arrays:
 
 
 CODEC = Codec(
-    "serve_bytes", frozenset({"image_bytes"}), CLASS_OUTPUTS, _encode, decode_classes, format_classes
+    "serve_bytes",
+    frozenset({"image_bytes"}),
+    CLASS_OUTPUTS,
+    _encode,
+    decode_classes,
+    format_classes,
 )

@@ -27,7 +27,9 @@ class GeneratorData(TaskData):
     @property
     def latent_dim(self) -> int:
         """The width of a latent."""
-        (latent,) = (model_input for model_input in self.spec.inputs if model_input.name == "latent")
+        (latent,) = (
+            model_input for model_input in self.spec.inputs if model_input.name == "latent"
+        )
         return latent.sizes[0]
 
     def check(self, examples: Examples) -> None:

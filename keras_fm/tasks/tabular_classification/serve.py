@@ -20,6 +20,4 @@ class RowServing(Serving):
         """
         class_outputs = ClassOutputs(self.spec.labels, folder)
         signatures = tabular_signatures(self.data, model, class_outputs)
-        return Signatures(
-            signatures.by_name, [*signatures.resources, class_outputs.lookup_table]
-        )
+        return Signatures(signatures.by_name, [*signatures.resources, class_outputs.lookup_table])

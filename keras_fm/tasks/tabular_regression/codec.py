@@ -14,6 +14,4 @@ def _format(name: str, prediction: dict[str, Any], top: int) -> str:
     return f"{name}: {prediction['value']:,.2f}"
 
 
-CODEC = Codec(
-    "serving_default", frozenset(), frozenset({"value"}), encode_rows, _decode, _format
-)
+CODEC = Codec("serving_default", frozenset(), frozenset({"value"}), encode_rows, _decode, _format)

@@ -23,9 +23,7 @@ class CharacterObjective(Objective):
                 from_logits=True, reduction="mean_with_sample_weight"
             ),
             "weighted_metrics": [
-                keras.metrics.MeanMetricWrapper(
-                    bits_per_character, name="bits_per_character"
-                ),
+                keras.metrics.MeanMetricWrapper(bits_per_character, name="bits_per_character"),
                 keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
             ],
         }
@@ -57,7 +55,10 @@ class CharacterObjective(Objective):
             )[..., 0]
             total -= (log_probabilities / LOG_2 * weights).sum(dtype="float64")
             correct += ((logits.argmax(-1) == targets) * weights).sum(dtype="float64")
-        return {"bits_per_character": total / len(examples), "accuracy": correct / len(examples)}
+        return {
+            "bits_per_character": float(total / len(examples)),
+            "accuracy": float(correct / len(examples)),
+        }
 
     def baseline(self, examples: Examples, validation: Examples) -> dict[str, float]:
         """Return the metrics of the frequency of each character, without those before it."""
