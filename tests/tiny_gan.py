@@ -48,25 +48,25 @@ dataset = "cifar10"
 labels = [
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 ]
-judge = "tiny_net"
+evaluator = "tiny_net"
 
 [output]
 name = "image"
 dtype = "uint8"
 shape = [32, 32, 3]
-meaning = "RGB, 0..255"
+description = "RGB, 0..255"
 
 [[inputs]]
 name = "latent"
 dtype = "float32"
 shape = [6]
-meaning = "standard normal"
+description = "standard normal"
 
 [[inputs]]
 name = "label"
 dtype = "int32"
 shape = []
-meaning = "the index of the class"
+description = "the index of the class"
 """
 
 RECIPE = """dataset = "cifar10"
@@ -76,8 +76,8 @@ batch_size = 50
 optimizer = "adam"
 learning_rate = 0.01
 beta_1 = 0.5
-gradient_penalty = 0.1
-moving_average = 0.5
+r1_gamma = 0.1
+ema_momentum = 0.5
 precision = "float32"
 """
 

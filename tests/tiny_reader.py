@@ -37,13 +37,13 @@ vocabulary = "vocabulary.txt"
 name = "text_ids"
 dtype = "int32"
 shape = ["any"]
-longest = 50
-meaning = "numbers of words"
+max_length = 50
+description = "numbers of words"
 """
 
 PIECES = """vocabulary = "vocabulary.txt"
 tokenizer = "wordpiece"
-pretraining = "masked-language-modelling"
+pretraining = "fill-mask"
 """
 
 RECIPE = """dataset = "imdb_reviews"
@@ -72,15 +72,15 @@ def build(num_classes: int = 2, vocabulary: int = 400, width: int = 4) -> keras.
     return keras.Model(text_ids, logits, name="tiny_filler")
 
 
-def build_masked_language_model(vocabulary: int = 400, width: int = 4) -> keras.Model:
-    """`text_ids` [batch, length], `places` [batch, asked] -> logits [batch, asked, vocabulary]."""
+def build_for_pretraining(vocabulary: int = 400, width: int = 4) -> keras.Model:
+    """`text_ids` [batch, length], `mask_positions` [batch, asked] -> logits [batch, asked, vocabulary]."""
     text_ids = keras.Input((None,), dtype="int32", name="text_ids")
-    places = keras.Input((None,), dtype="int32", name="places")
+    places = keras.Input((None,), dtype="int32", name="mask_positions")
     words = layers.ReversibleEmbedding(vocabulary, width, name="token_embedding")
     x = layers.Conv1D(width, 3, padding="same", name="mix")(words(text_ids))
-    x = ops.take_along_axis(x, places[..., None], axis=1)
+    x = ops.take_along_axis(x, mask_positions[..., None], axis=1)
     logits = layers.Activation("linear", dtype="float32", name="logits")(words(x, reverse=True))
-    return keras.Model({"text_ids": text_ids, "places": places}, logits, name="tiny_filler_mlm")
+    return keras.Model({"text_ids": text_ids, "mask_positions": places}, logits, name="tiny_filler_mlm")
 '''
 
 

@@ -14,12 +14,14 @@ from importlib.util import find_spec
 import keras
 import numpy as np
 
-from keras_fm import registry, tasks
+from keras_fm import registry
 from keras_fm.data import character_texts, examples
 from keras_fm.data.examples import Examples
 from keras_fm.errors import suggest
 from keras_fm.evaluation.generator_evaluation import GeneratorEvaluator
 from keras_fm.models import loading, spec
+from keras_fm.models.spec import ModelSpec
+from keras_fm.tasks.base import task_of
 
 
 def least_squares() -> None:
@@ -28,12 +30,12 @@ def least_squares() -> None:
     In the model's a size of 0 is a missing one, as it should be.
     """
     model = loading.get("linear_regression")
-    task = tasks.task_of(model)
+    task = task_of(model)
     train, test = _splits("linear_regression")
     body = keras.Model(model.inputs, model.get_layer("embedding").output)
 
     def own(examples: Examples) -> np.ndarray:
-        return np.asarray(body.predict(task.encode(examples).inputs, verbose=0), "float64")
+        return np.asarray(body.predict(task.data.encode(examples).inputs, verbose=0), "float64")
 
     def plain(examples: Examples) -> np.ndarray:
         """Numbers as they are, and a column of 0 and 1 for each category."""
@@ -41,7 +43,9 @@ def least_squares() -> None:
         for column in task.columns:
             cells = np.asarray(examples.inputs[column.name])
             is_number = column.dtype != "string"
-            found.append(cells.astype("float64") if is_number else cells[:, None] == column.values)
+            found.append(
+                cells.astype("float64") if is_number else cells[:, None] == column.categories
+            )
         return np.column_stack(found)
 
     def solve(title: str, design: Callable[[Examples], np.ndarray], *logarithms: str) -> None:
@@ -57,15 +61,17 @@ def least_squares() -> None:
     solve("... and log(carat)", own, "carat")
     solve("plain least squares, a size of 0 being a size", plain)
     solve("... and log(carat)", plain, "carat")
-    print(f"trained: {task.measure(model, test)['rmse_log']:.6f}")
+    print(f"trained: {task.objective.evaluate(model, test)['rmse_log']:.6f}")
 
 
 def real_lessons() -> None:
     """What a classifier knows that learned from real images as gan's learns from generated ones."""
-    task = tasks.task_of(loading.get("gan", weights=None))
-    train, test = task.load("train"), task.load("test")
+    task = task_of(loading.get("gan", weights=None))
+    train, test = task.data.load("train"), task.data.load("test")
     answers = GeneratorEvaluator(task.judge).answers_of_a_pupil(train, test.inputs)
-    print(f"learned from {train.origin}: {(answers == test.targets).mean():.2%} of {test.origin}")
+    print(
+        f"learned from {train.description}: {(answers == test.targets).mean():.2%} of {test.description}"
+    )
 
 
 def gradient_boosting() -> None:
@@ -73,10 +79,10 @@ def gradient_boosting() -> None:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     train, test = _splits("mlp")
-    task = tasks.task_of(spec.default_spec(registry.find("mlp")[0]))
+    task = task_of(spec.default_spec(registry.find("mlp")[0]))
 
     def table(examples: Examples) -> np.ndarray:
-        return np.stack([*task.encode(examples).inputs.values()], axis=-1)
+        return np.stack([*task.data.encode(examples).inputs.values()], axis=-1)
 
     began = time.monotonic()
     # The best of the rates 0.02, 0.05 and 0.1; it gains from all its trees.
@@ -110,7 +116,7 @@ def bag_of_words() -> None:
 
 def n_grams(name: str) -> None:
     """A model of characters: how often each followed the last ones, longer ones first."""
-    known = registry.info(name).inputs[0].values
+    known = registry.info(name).inputs[0].categories
     train, test = (
         character_texts.encode_characters(known, examples.inputs).astype("int64")
         for examples in _splits(name, validation=True)
@@ -151,11 +157,13 @@ def _discounted(train, test, length, base, shorter, discount=0.9):
 def _splits(name: str, validation: bool = False) -> tuple[Examples, Examples]:
     """The examples that a model of the zoo trained on (and validated on), and the test split."""
     room, _ = registry.find(name)
-    task = tasks.task_of(spec.default_spec(room))
-    train = task.load("train")
+    task = task_of(spec.ModelSpec.of(room))
+    train = task.data.load("train")
     if not validation:
-        train, _ = examples.split_validation(train, room.recipe.validation_examples)
-    return train, task.load("test")
+        train, _ = examples.split_validation(
+            train, ModelSpec.of(room).task.default_recipe().validation_examples
+        )
+    return train, task.data.load("test")
 
 
 BASELINES = {

@@ -4,7 +4,7 @@
     python tools/few_labels.py cifar_cnn fashion_mnist --each 50 200
     python tools/few_labels.py lstm genres --each 50 200 --ways gradual random words
     python tools/few_labels.py cifar_cnn fashion_mnist --each 20 50 200 --augment-with gan
-    python tools/few_labels.py mini_bert imdb_reviews --start mini_bert.mlm --test 5000
+    python tools/few_labels.py mini_bert imdb_reviews --init-from mini_bert.mlm --test 5000
     python tools/few_labels.py mini_bert imdb_reviews --each 5000 --set epochs=2 head.epochs=2
     python tools/few_labels.py lstm genres --keep figures.jsonl   # stopped? again: it goes on
 
@@ -12,7 +12,7 @@ For each number of examples a class and each seed so many are drawn from the tra
 of them validates. Measured on the whole test split, or on as many of it as `--test` says, drawn by
 chance and the same for all; nothing was chosen on them: mean and standard deviation over the seeds.
 Ways: the strategies of `fine_tune`; "random", the same network from random weights by its own
-recipe, in as many epochs as "gradual" has; "words", of texts, logistic regression on TF-IDF of
+recipe, in as many epochs as "head_then_full" has; "words", of texts, logistic regression on TF-IDF of
 words and pairs, which wants scikit-learn: ".[baselines]".
 
 The data is a TFDS data set, or made from the reviews of `imdb_reviews`, those to learn from without
@@ -32,12 +32,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_fm import tasks
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
 from keras_fm.data.user_data import UserData
 from keras_fm.errors import DataWarning
 from keras_fm.registry.recipe import parse_setting
+from keras_fm.tasks.base import task_of
 from keras_fm.training import fine_tuning, fine_tuning_jobs, runs
 
 RANDOM, WORDS = "random", "words"
@@ -66,8 +66,10 @@ def main() -> None:
     parser.add_argument("data", help="a TFDS data set, 'genres' or 'stars'")
     parser.add_argument("--each", type=int, nargs="+", default=[50, 200, 1000])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--ways", nargs="+", default=["gradual", RANDOM])
-    parser.add_argument("--start", help="a run or weights, in place of the model's default ones")
+    parser.add_argument("--ways", nargs="+", default=["head_then_full", RANDOM])
+    parser.add_argument(
+        "--init-from", help="a run or weights, in place of the model's default ones"
+    )
     parser.add_argument("--test", type=int, help="so many of the test split; it saves hours")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", dest="settings")
     parser.add_argument("--augment-with", help="a generator: each way with its images too")
@@ -79,12 +81,14 @@ def main() -> None:
     train, test = tfds(options.data) if label is None else of_reviews(label)
     fewest = min(np.unique(train.targets, return_counts=True)[1])
     if max(options.each) > fewest:
-        parser.error(f"--each {max(options.each)}: {train.origin} has {fewest} of its rarest class")
+        parser.error(
+            f"--each {max(options.each)}: {train.description} has {fewest} of its rarest class"
+        )
     if options.test:
         drawn = np.random.default_rng(0).permutation(len(test))[: options.test]
-        test = test.take(drawn, f"{len(drawn):,} of {test.origin}")
+        test = test.take(drawn, f"{len(drawn):,} of {test.description}")
     settings = dict(map(parse_setting, options.settings))
-    print(f"measured on {test.origin}", flush=True)
+    print(f"measured on {test.description}", flush=True)
     generators = [None, *([options.augment_with] if options.augment_with else [])]
     columns = [(way, generator) for generator in generators for way in options.ways]
     titles = [f"{way}{f', with {generator}' if generator else ''}" for way, generator in columns]
@@ -126,7 +130,7 @@ def tfds(name: str) -> tuple[Examples, Examples]:
     """The splits of a TFDS data set, with the classes' names as targets."""
     names = np.array(datasets.builder(name).info.features["label"].names)
     splits = [datasets.load(name, split) for split in ("train", "test")]
-    train, test = (Examples(x.inputs, names[x.targets], x.origin) for x in splits)
+    train, test = (Examples(x.inputs, names[x.targets], x.description) for x in splits)
     return train, test
 
 
@@ -142,7 +146,7 @@ def _labelled(reviews: Examples, label: Callable[[str], tuple[str, str] | None])
     found = list(filter(None, (label(bytes(x).decode("utf-8", "replace")) for x in reviews.inputs)))
     inputs = np.empty(len(found), object)
     inputs[:] = [text.encode() for text, _ in found]
-    return Examples(inputs, np.array([x for _, x in found]), f"{reviews.origin}, with a class")
+    return Examples(inputs, np.array([x for _, x in found]), f"{reviews.description}, with a class")
 
 
 def by_genre(review: str) -> tuple[str, str] | None:
@@ -168,7 +172,7 @@ def draw(train: Examples, each: int, seed: int) -> Examples:
         random.choice(np.flatnonzero(train.targets == label), each, replace=False)
         for label in np.unique(train.targets)
     ]
-    return train.take(np.concatenate(chosen), f"{each:,} a class of {train.origin}")
+    return train.subset(np.concatenate(chosen), f"{each:,} a class of {train.description}")
 
 
 def learn(
@@ -183,7 +187,7 @@ def learn(
     """The accuracy on the test split of what was learned from some examples, by way."""
     found = {WORDS: linear(some, test)} if WORDS in ways else {}
     for strategy in fine_tuning_jobs.STRATEGIES:
-        compare = strategy == "gradual" and RANDOM in ways
+        compare = strategy == "head_then_full" and RANDOM in ways
         if strategy not in ways and not compare:
             continue
         keras.backend.clear_session()
@@ -207,8 +211,8 @@ def learn(
 
 def accuracy(run: runs.Run, test: Examples) -> float:
     """On the test split."""
-    task = tasks.task_of(run.model)
-    return task.measure(run.model, task.read(UserData(test)))["accuracy"]
+    task = task_of(run.model)
+    return task.objective.evaluate(run.model, task.data.load_eval_data(UserData(test)))["accuracy"]
 
 
 def linear(some: Examples, test: Examples) -> float:

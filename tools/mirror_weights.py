@@ -53,7 +53,12 @@ def lay_out(directory: Path, names: Sequence[str] = ()) -> list[Path]:
             shutil.copyfile(source.path, draft)
             draft.replace(path)
         store.check_sha256(store.WeightsFile(path, record.sha256))
-        about = {"model": room.name, "tag": tag, "bytes": record.bytes, "licence": record.licence}
+        about = {
+            "model": room.name,
+            "tag": tag,
+            "bytes": record.file_size,
+            "licence": record.license,
+        }
         index[path.name] = {**about, "sha256": record.sha256, "metrics": record.metrics}
         copied.append(path)
     _write(directory / "index.json", json.dumps(dict(sorted(index.items())), indent=2) + "\n")

@@ -9,11 +9,11 @@ network of images, ten for a text model.
 import argparse
 
 import keras_fm
-from keras_fm import tasks
 from keras_fm.errors import InvalidInputError
 from keras_fm.exporting import inference_graph
 from keras_fm.models.spec import spec_of
 from keras_fm.registry.metrics import METRICS
+from keras_fm.tasks.base import task_of
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
         model = keras_fm.get(name)
         entry = spec_of(model).entry
         metric = next(iter(entry.weights[entry.default_weights].metrics))
-        examples = tasks.task_of(model).load(options.split)
+        examples = task_of(model).data.load(options.split)
         found = [_measure(model, metric, examples, one) for one in inference_graph.PRECISIONS]
         print(f"| {name} | {METRICS[metric].title} |", *(f"{one} |" for one in found), flush=True)
 
@@ -40,7 +40,7 @@ def _measure(model, metric, examples, precision) -> str:
         prepared = inference_graph.inference_model(model, precision)
     except InvalidInputError:
         return "–"
-    return METRICS[metric].write(tasks.task_of(model).measure(prepared, examples)[metric])
+    return METRICS[metric].write(task_of(model).objective.evaluate(prepared, examples)[metric])
 
 
 if __name__ == "__main__":

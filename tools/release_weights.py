@@ -31,7 +31,7 @@ import mirror_weights
 import tomlkit
 from PIL import Image
 
-from keras_fm import registry, store, tasks
+from keras_fm import registry, store
 from keras_fm.data import datasets
 from keras_fm.errors import KerasFmError, RunError
 from keras_fm.evaluation import evaluation, flops
@@ -42,6 +42,7 @@ from keras_fm.registry import packages, recipe
 from keras_fm.registry.entry import load_entry
 from keras_fm.registry.metrics import METRICS
 from keras_fm.store import cache
+from keras_fm.tasks.base import task_of
 from keras_fm.training import runs
 
 LICENCE = "Apache-2.0"
@@ -51,7 +52,7 @@ Storage = Literal["float16", "float32"]
 def main() -> None:
     options = _options()
     finished = [runs.load_run(path) for path in options.runs]
-    room, _ = registry.find(spec_of(finished[0].model).entry.name)
+    room, _ = registry.find(spec_of(finished[0].model).name)
     _check_same_recipes(finished, room)
     _check_logs(finished[0])
 
@@ -65,7 +66,7 @@ def main() -> None:
     (room.path / "weights").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=room.path / "weights", prefix=".draft-") as folder:
         file = _store(finished[0], Path(folder), f"{room.name}.{options.tag}", options.storage)
-        model = building.build(room, spec_of(finished[0].model))
+        model = building.build(spec_of(finished[0].model))
         weights_files.load_weights(model, store.WeightsFile(file))
         record = _measure(model, file, room, finished[0], options.storage)
         _check_storage(record, scores[0])
@@ -118,7 +119,7 @@ def _recipes(run: runs.Run, room: registry.ModelPackage) -> dict[Path, str]:
         found[run.path / "pretraining" / "recipe.toml"] = registry.PRETRAINING
     elif run_files.is_model_path(about["start"]):
         found[Path(about["start"]) / "recipe.toml"] = registry.PRETRAINING
-    elif about["start"] not in ("random", room.entry.start):
+    elif about["start"] not in ("random", room.entry.init_from):
         # Released weights; `verify` compares their recipe.
         found[room.path / registry.PRETRAINING] = registry.PRETRAINING
     return found
@@ -127,8 +128,8 @@ def _recipes(run: runs.Run, room: registry.ModelPackage) -> dict[Path, str]:
 def _check_same_recipes(finished: list[runs.Run], room: registry.ModelPackage) -> None:
     for run in finished:
         start = run_files.read_run(run.path)["start"]
-        if room.entry.start is not None and start != room.entry.start:
-            raise RunError(f"{run.path} started from {start}, not from {room.entry.start}")
+        if room.entry.init_from is not None and start != room.entry.init_from:
+            raise RunError(f"{run.path} started from {start}, not from {room.entry.init_from}")
         for file, name in _recipes(run, room).items():
             if recipe.load_recipe(file) != recipe.load_recipe(room.path / name):
                 raise RunError(f"{file} is not {room.path / name}, which it is to be the run of")
@@ -155,7 +156,7 @@ def _store(run: runs.Run, folder: Path, name: str, storage: Storage) -> Path:
 def _check_storage(record: dict[str, Any], trained: dict[str, Any]) -> None:
     """Refuses a file that measures otherwise than the weights that were trained."""
     for name, stored in record["metrics"].items():
-        if not METRICS[name].same(trained[name], stored, record["examples"]):
+        if not METRICS[name].same(trained[name], stored, record["num_examples"]):
             raise RunError(
                 f"{METRICS[name].title} is {METRICS[name].write(trained[name])} as trained and "
                 f"{METRICS[name].write(stored)} as stored in {record['storage']}; "
@@ -204,7 +205,7 @@ def _with_seeds(
 
 def _draw(model: keras.Model, file: Path, tag: str) -> None:
     """Writes the card's pictures beside the weights, where the task has some."""
-    for name, picture in tasks.task_of(model).draw_card(model).items():
+    for name, picture in task_of(model).summaries.card_images(model).items():
         image = Image.fromarray(picture.squeeze())
         image.save(file.with_name(f"{model.name}.{tag}.{name}.png"), optimize=True)
 
@@ -215,7 +216,7 @@ def _measure(
     score = evaluation.evaluate(model)
     sample = evaluation.evaluate(model, split=datasets.SAMPLE)
     own, *first = _recipes(run, room).values()
-    start = room.entry.start
+    start = room.entry.init_from
     environment = run_files.read_run(run.path)["environment"]
     return {
         "file": f"weights/{file.name}",
@@ -226,7 +227,7 @@ def _measure(
         "flops": flops.count_flops(model),
         "dataset": room.entry.dataset,
         "split": "test",
-        "examples": score["examples"],
+        "examples": score["num_examples"],
         "metrics": _claimed(score),
         "sample": _claimed(sample),
         "licence": LICENCE,

@@ -59,7 +59,7 @@ def zoo_table(entries: list[Entry]) -> str:
             (
                 link,
                 entry.dataset,
-                f"{record.parameters:,}",
+                f"{record.num_parameters:,}",
                 "; ".join(
                     f"{METRICS[name].title} {_mean(name, record)}"
                     for name in record.metrics
@@ -85,7 +85,7 @@ def card_table(entry: Entry) -> str:
             ]
     beside = [
         (f"Beside it: {anchor.method}", f"{_reached(entry, anchor)}, {_source(anchor)}")
-        for anchor in entry.anchors
+        for anchor in entry.baselines
     ]
     return _markdown([("Claim", "Value"), *claims, *beside])
 
@@ -99,7 +99,7 @@ def card_pictures(entry: Entry, room: Path) -> str:
 def _claims(entry: Entry, record: Weights) -> list[tuple[str, str]]:
     split = entry.splits.get(record.split)
     which = f"{record.split} split{'' if split is None else f' (`{split}`)'}"
-    rows = [("Data", f"`{record.dataset}`, {which}, {record.examples:,} examples")]
+    rows = [("Data", f"`{record.dataset}`, {which}, {record.num_examples:,} examples")]
     for name, value in record.metrics.items():
         metric = _metric(name, record)
         values = zip(record.seeds.seeds, record.seeds.metrics[name], strict=True)
@@ -110,15 +110,21 @@ def _claims(entry: Entry, record: Weights) -> list[tuple[str, str]]:
         ]
     return [
         *rows,
-        ("Parameters", f"{record.parameters:,}"),
+        ("Parameters", f"{record.num_parameters:,}"),
         (f"FLOPs for one {_counted(entry)}", _many(record.flops)),
-        ("File", f"{record.bytes:,} bytes, {record.storage}"),
-        ("Licence", record.licence),
-        *([("Started from", f"`{entry.start}`")] if record.start_sha256 else []),
-        ("Trained in", f"{record.maker.minutes:.1f} minutes, {record.maker.precision}"),
-        ("Hardware", record.maker.hardware),
+        ("File", f"{record.file_size:,} bytes, {record.storage}"),
+        ("Licence", record.license),
+        *([("Started from", f"`{entry.init_from}`")] if record.init_from_sha256 else []),
+        (
+            "Trained in",
+            f"{record.training_environment.minutes:.1f} minutes, {record.training_environment.precision}",
+        ),
+        ("Hardware", record.training_environment.hardware),
         *_others_hardware(record),
-        ("Software", f"Keras {record.maker.keras}, {record.maker.backend}"),
+        (
+            "Software",
+            f"Keras {record.training_environment.keras}, {record.training_environment.backend}",
+        ),
     ]
 
 
@@ -141,7 +147,7 @@ def _others_hardware(record: Weights) -> list[tuple[str, str]]:
     others = [
         f"{seed}: {minutes:.1f} minutes, {hardware}"
         for seed, hardware, minutes in trained
-        if hardware != record.maker.hardware
+        if hardware != record.training_environment.hardware
     ]
     return [("... of other seeds", "; ".join(others))] if others else []
 
@@ -160,7 +166,7 @@ def _many(count: int) -> str:
 
 
 def _beside(entry: Entry) -> str:
-    return "; ".join(f"{anchor.method} {_reached(entry, anchor)}" for anchor in entry.anchors)
+    return "; ".join(f"{anchor.method} {_reached(entry, anchor)}" for anchor in entry.baselines)
 
 
 def _reached(entry: Entry, anchor: Baseline) -> str:

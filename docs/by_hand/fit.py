@@ -8,19 +8,20 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
-from keras_fm import registry, tasks
+from keras_fm import registry
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
 from keras_fm.models import building, spec
 from keras_fm.registry.recipe import Recipe
+from keras_fm.tasks.base import task_of
 
 
 def train(examples: Examples, recipe: Recipe, *, seed: int = 0) -> Iterator[float]:
     """The loss of each batch, before the step that it causes; the same as `keras_fm.train`'s."""
     room, _ = registry.find("cifar_cnn_basic")
     keras.utils.set_random_seed(seed)
-    model = building.build(room, spec.default_spec(room))
-    batches = tasks.task_of(model).batches(examples, recipe, seed)
+    model = building.build(spec.ModelSpec.of(room))
+    batches = task_of(model).data.batches(examples, recipe, seed)
 
     loss_of = keras.losses.CategoricalCrossentropy(from_logits=True)
     optimizer = keras.optimizers.Adam(recipe.learning_rate)
@@ -36,7 +37,7 @@ def train(examples: Examples, recipe: Recipe, *, seed: int = 0) -> Iterator[floa
 
     for epoch in range(recipe.epochs):
         batches.epoch = epoch
-        for images, targets in batches.stream():
+        for images, targets in batches.as_dataset():
             yield float(step(images, targets))
 
 

@@ -132,5 +132,3 @@ def _import_keras() -> None:
             os.close(stderr)
 
 
-if __name__ == "__main__":
-    sys.exit(main())

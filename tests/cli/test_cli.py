@@ -112,12 +112,14 @@ def test_train_writes_a_run(capsys, tmp_path):
 
 
 def test_evaluate_shows_figures(capsys, small_run):
-    code, out, _ = run(capsys, "evaluate", small_run.path, "--split", "sample", "--slices", "label")
+    code, out, _ = run(
+        capsys, "evaluate", small_run.path, "--split", "sample", "--slice-by", "label"
+    )
     assert code == 0
     shown = dict(line.rsplit("  ", 1) for line in out.splitlines() if "bundled" not in line)
     shown = {name.strip(): float(value) for name, value in shown.items()}
-    assert shown["examples"] == 256
-    assert {"accuracy", "accuracy_mirror", "cross_entropy", "accuracy, ship"} <= set(shown)
+    assert shown["num_examples"] == 256
+    assert {"accuracy", "accuracy_tta", "cross_entropy", "accuracy, ship"} <= set(shown)
 
 
 def test_export_writes_a_version(capsys, small_run, tmp_path):
@@ -204,7 +206,7 @@ def test_bad_files_are_one_line(capsys, small_run, picture, tmp_path):
 
 
 def test_bad_questions_to_a_run_are_one_line(capsys, small_run, tmp_path):
-    assert "'lable'" in refused(capsys, "evaluate", small_run.path, "--slices", "lable")
+    assert "'lable'" in refused(capsys, "evaluate", small_run.path, "--slice-by", "lable")
     export = ["export", small_run.path, tmp_path / "export", "--version"]
     assert "received 0" in refused(capsys, *export, 0)
     (tmp_path / "export" / "1").mkdir(parents=True)

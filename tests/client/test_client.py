@@ -94,33 +94,35 @@ def test_every_signature_answers_as_the_export_does(name, protocol, exports, ser
 
 def test_gaps_are_filled(tiny_reader, serve, tmp_path, capsys):
     room, _ = registry.find("tiny_filler")
-    model = building.build(room, ModelSpec.of_pretraining(room.entry))
+    model = building.build(ModelSpec.of_pretraining(room))
     server = serve({"filler": saved_model.export(model, tmp_path / "filler", warmup=False)})
     texts = ["a [MASK] film", "[MASK] and [MASK]"]
     here = pipelines.pipeline(model)(texts)
     for url in (server.rest, server.grpc):
         ask = keras_fm.Client(url, "filler")
         there = ask(texts)
-        assert [len(answer["gaps"]) for answer in there] == [1, 2]
+        assert [len(answer["masks"]) for answer in there] == [1, 2]
         for one, other in zip(there, here, strict=True):
-            for gap, expected in zip(one["gaps"], other["gaps"], strict=True):
+            for gap, expected in zip(one["masks"], other["masks"], strict=True):
                 assert gap == pytest.approx(expected, abs=1e-6)
-        assert ask("none is missing") == [{"gaps": []}]
+        assert ask("none is missing") == [{"masks": []}]
     assert cli.main(["predict", "--url", server.rest, "filler", texts[0], "--top", "1"]) == 0
-    piece, chance = max(here[0]["gaps"][0].items(), key=lambda pair: pair[1])
+    piece, chance = max(here[0]["masks"][0].items(), key=lambda pair: pair[1])
     assert capsys.readouterr().out == f"{texts[0]}: {piece} {chance:.1%}\n"
 
 
 def two_kinds():
     """A classifier of a table whose columns have names that no signature can have."""
     columns = (
-        Input(name="shoe size", dtype="float32", shape=[], meaning=""),
-        Input(name="made in", dtype="string", shape=[], meaning="", values=["Zürich", "Ulm"]),
+        Input(name="shoe size", dtype="float32", shape=[], description=""),
+        Input(
+            name="made in", dtype="string", shape=[], description="", categories=["Zürich", "Ulm"]
+        ),
     )
     room, _ = registry.find("linear_regression")
     labels = ("boot", "clog")
     model = building.build(
-        room, ModelSpec(room.entry, "table-classification", labels, columns, None)
+        room, ModelSpec(room.entry, "tabular-classification", labels, columns, None)
     )
     random = np.random.default_rng(0)
     for weights in model.get_layer("logits").weights:
@@ -140,7 +142,7 @@ def test_a_table_has_columns_of_any_name_and_classes(protocol, shoes, serve):
     url = getattr(serve({"shoes": version}), protocol)
     rows = [{"shoe size": 43.5, "made in": "Zürich"}, {"shoe size": None, "made in": "Rom"}]
     here = pipelines.pipeline(model)(rows)
-    ask = keras_fm.Client(url, "shoes", labels=["boot", "clog"])
+    ask = keras_fm.Client(url, "shoes", class_names=["boot", "clog"])
     assert_alike(ask(rows), here)
     assert_alike(ask([{"shoe_size": 43.5, "made_in": "Zürich", "shoe size": 1}]), here[:1])
     with pytest.raises(InvalidInputError, match="no column 'made_in'; received shoe size"):
@@ -162,7 +164,7 @@ def test_labels_that_nobody_knows_are_left_out(shoes, serve):
             assert answer["probabilities"] == only
     for labels in (["clog", "boot"], ["boot", "clog", "mule"]):
         with pytest.raises(InvalidInputError, match=r"answers '\w+' for label . of 2; received"):
-            keras_fm.Client(url, "shoes", labels=labels)(rows)
+            keras_fm.Client(url, "shoes", class_names=labels)(rows)
 
 
 def test_arrays_are_asked_as_they_are(protocol, asked, server):

@@ -49,7 +49,7 @@ def save(module, path, answer, spec):
 
 def test_an_export_holds(version):
     report = checks.serve_check(version.parent)
-    assert report.holds, str(report)
+    assert report.passed, str(report)
     assert report.version == version
     assert [check.about for check in report.checks] == [
         "operations of stock TensorFlow",
@@ -111,7 +111,7 @@ def test_pythons_own_functions_are_not_there(tmp_path):
         return {"y": tf.ensure_shape(tf.numpy_function(np.sin, [x], tf.float32), (None, 2))}
 
     report = checks.serve_check(save(tf.Module(), tmp_path / "1", answer, spec))
-    assert not report.holds
+    assert not report.passed
     assert "not there: EagerPyFunc" in str(report) or "not there: PyFunc" in str(report)
 
 
@@ -127,7 +127,7 @@ def test_pythons_own_functions_are_not_there(tmp_path):
 def test_answers_that_no_client_wants(answer, sentence, tmp_path):
     spec = tf.TensorSpec((None, 2), tf.float32, name="x")
     report = checks.serve_check(save(tf.Module(), tmp_path / "1", answer, spec))
-    assert not report.holds
+    assert not report.passed
     assert sentence in str(report)
 
 
@@ -147,7 +147,7 @@ def test_where_there_is_no_model(tmp_path, capsys):
 @pytest.mark.parametrize("protocol", ["rest", "grpc"])
 def test_a_server_that_answers_the_same_holds(protocol, server, version):
     report = checks.serve_check(version, url=getattr(server(), protocol))
-    assert report.holds, str(report)
+    assert report.passed, str(report)
     assert str(report).count("1 rows, ") == 4
 
 
@@ -171,7 +171,7 @@ def test_a_server_that_answers_the_same_holds(protocol, server, version):
 )  # fmt: skip
 def test_a_server_that_answers_otherwise_does_not(change, sentence, server, version):
     report = checks.serve_check(version, url=server(change).rest)
-    assert not report.holds
+    assert not report.passed
     assert sentence in str(report)
 
 

@@ -185,7 +185,7 @@ def test_the_difference_is_written_down(version):
     about = json.loads((version / "keras_fm.json").read_text())
     assert about["model"] == "cifar_cnn_basic"
     assert 0 <= about["parity"]["largest_difference_of_logits"] <= 1e-5
-    assert about["parity"]["examples"] == 256
+    assert about["parity"]["num_examples"] == 256
 
 
 def test_another_user_can_read_it(version):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import keras_fm
-from keras_fm import tasks
 from keras_fm.errors import InvalidInputError, UnknownNameError
+from keras_fm.tasks.base import task_of
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def learned(model):
     before = {layer.name: layer.get_weights() for layer in model.layers}
     examples = helpers.noise(8, classes=10)
     model.compile(keras.optimizers.SGD(0.1), keras.losses.CategoricalCrossentropy(from_logits=True))
-    model.train_on_batch(examples.inputs, tasks.task_of(model).targets(examples))
+    model.train_on_batch(examples.inputs, task_of(model).data.targets(examples))
     changed = {
         layer.name: [
             not np.array_equal(*pair)
@@ -36,7 +36,7 @@ def test_a_frozen_body_stays_and_its_statistics_too(model):
 
 
 def test_the_last_frozen_layer_can_be_named(model):
-    keras_fm.freeze(model, until="conv")
+    keras_fm.freeze(model, last_layer="conv")
     assert learned(model) == ({"norm", "logits"}, True)
 
 
@@ -54,7 +54,7 @@ def test_batch_normalisation_learns_where_asked(model):
 
 def test_the_first_free_layer_can_be_named(model):
     keras_fm.freeze(model)
-    keras_fm.unfreeze(model, since="norm", batch_norm=True)
+    keras_fm.unfreeze(model, first_layer="norm", batch_norm=True)
     assert learned(model) == ({"norm", "logits"}, True)
 
 
@@ -79,6 +79,6 @@ def test_what_can_not_be_frozen_is_named(model):
         with pytest.raises(InvalidInputError, match="expected a model from keras_fm"):
             act(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
     with pytest.raises(UnknownNameError, match=r"tiny_net has no layer 'covn'.*'conv'"):
-        keras_fm.freeze(model, until="covn")
+        keras_fm.freeze(model, last_layer="covn")
     with pytest.raises(UnknownNameError, match=r"tiny_net has no layer 'nrom'.*'norm'"):
-        keras_fm.unfreeze(model, since="nrom")
+        keras_fm.unfreeze(model, first_layer="nrom")

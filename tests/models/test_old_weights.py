@@ -30,14 +30,17 @@ def check(released, folder):
     assert released.record is not None, f"{released.path} was committed without a record of it"
     path = folder / f"{released.sha256}.weights.h5"
     path.write_bytes(released.content)
-    first = ModelSpec.of_pretraining(room.entry) if "task" in released.record else None
-    model = building.build(room, first or ModelSpec.of(room.entry))
+    first = ModelSpec.of_pretraining(room) if "task" in released.record else None
+    model = building.build(first or ModelSpec.of(room))
     weights.load_weights(model, store.WeightsFile(path, released.sha256))
     if released.sha256 in {record.sha256 for record in room.entry.weights.values()}:
         return
     scores = evaluation.evaluate(model, split=datasets.SAMPLE)
     for name, claimed in released.record["sample"].items():
-        assert METRICS[name].same(claimed, scores[name], scores["examples"]), (name, scores[name])
+        assert METRICS[name].same(claimed, scores[name], scores["num_examples"]), (
+            name,
+            scores[name],
+        )
 
 
 @pytest.mark.skipif(not RELEASED, reason="no history here, as in an archive of the sources")

@@ -45,8 +45,8 @@ def test_an_entry_without_weights_says_what_to_do():
     [
         ('task = "image-', 'task = "picture-', "field 'task'.*'picture-classification'"),
         ('dataset = "cifar10"', "dataset = 10", "field 'dataset'.*received 10"),
-        ('dataset = "cifar10"', 'dataset = ""\nstart = "a"\npretraining = "table-regression"',
-         "'pretraining' and 'start': .*one of them; received 'table-regression' and 'a'"),
+        ('dataset = "cifar10"', 'dataset = ""\nstart = "a"\npretraining = "tabular-regression"',
+         "'pretraining' and 'start': .*one of them; received 'tabular-regression' and 'a'"),
         ("shape = [32, 32, 3]", "shape = [32, 0, 3]", r"'inputs\[0\]\.shape\[1\]'.*received 0"),
         ("summary", "sumary", "unknown field 'sumary'. Did you mean 'summary'"),
         ('title = "A tiny network"', "", "required field `title`"),
@@ -55,7 +55,7 @@ def test_an_entry_without_weights_says_what_to_do():
         ("accuracy = 0.1", "accuracy = -1.0",
          r"\[weights\.first\].*'metrics\[\.\.\.\]'.*received"),
         ("accuracy = 0.1", "acuracy = 0.1", r"\[weights\.first\].*'sample'.*\['acuracy'"),
-        ("accuracy = [0.1]", "", r"\[weights\.first\].*'seeds\.metrics'.*\['accuracy_mirror'\]"),
+        ("accuracy = [0.1]", "", r"\[weights\.first\].*'seeds\.metrics'.*\['accuracy_tta'\]"),
         ('sha256 = "', 'sha256 = "x', r"\[weights\.first\].*field 'sha256'.*received 'x"),
         ('file = "weights/', 'file = "../', r"\[weights\.first\].*field 'file'.*received '\.\./"),
         ('file = "weights/', 'file = "/tmp/', r"\[weights\.first\].*field 'file'.*received '/tmp/"),
@@ -74,11 +74,11 @@ def test_an_error_names_file_field_and_value(room, old, new, complaint):
 
 
 def test_weights_of_the_pretraining_alone_are_a_start_and_no_answer(room):
-    changed(room, 'default_weights = "first"', 'pretraining = "masked-language-modelling"')
-    path = changed(room, 'file = "weights', 'task = "masked-language-modelling"\nfile = "weights')
+    changed(room, 'default_weights = "first"', 'pretraining = "fill-mask"')
+    path = changed(room, 'file = "weights', 'task = "fill-mask"\nfile = "weights')
     entry = load_entry(path)
     assert not entry.pretrained
-    with pytest.raises(UnknownNameError, match=r"train tiny_net --start tiny_net\.first"):
+    with pytest.raises(UnknownNameError, match=r"train tiny_net --init-from tiny_net\.first"):
         entry.weights_of()
     path.write_text('default_weights = "first"\n' + path.read_text())
     with pytest.raises(SchemaError, match=r"expected one of \[\].*; received 'first'"):
@@ -101,7 +101,7 @@ def test_an_entry_becomes_json(room):
 
 
 ANCHOR = """
-[[anchors]]
+[[baselines]]
 method = "guessing"
 metric = "accuracy"
 value = 0.1

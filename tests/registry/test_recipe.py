@@ -118,7 +118,9 @@ def test_a_setting_without_name_or_value_is_refused(text):
 
 
 def test_the_side_of_the_images_grows_with_the_epochs():
-    recipe = helpers.recipe(epochs=20, sides=[24, 28, 32], side_starts=[0.0, 0.25, 0.65])
+    recipe = helpers.recipe(
+        epochs=20, image_sizes=[24, 28, 32], image_size_starts=[0.0, 0.25, 0.65]
+    )
     assert [recipe.side(epoch) for epoch in (0, 4, 5, 12, 13, 19)] == [24, 24, 28, 28, 32, 32]
     assert helpers.recipe().side(0) is None
 
@@ -127,11 +129,11 @@ def test_the_side_of_the_images_grows_with_the_epochs():
 def test_sides_without_their_starts_are_an_error(starts):
     with pytest.raises(SchemaError, match=r"'side_starts'.*received"):
         helpers.recipe().override(
-            sides=[24, 32] if len(starts) != 3 else [1, 2, 3], side_starts=starts
+            image_sizes=[24, 32] if len(starts) != 3 else [1, 2, 3], image_size_starts=starts
         )
 
 
 def test_a_constant_rate_has_no_cycles():
     with pytest.raises(SchemaError, match=r"'cycles'.*received 2"):
-        helpers.recipe().override(cycles=2)
-    assert helpers.recipe().override(cycles=2, schedule="triangle").cycles == 2
+        helpers.recipe().override(num_cycles=2)
+    assert helpers.recipe().override(num_cycles=2, schedule="linear").cycles == 2

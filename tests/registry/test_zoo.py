@@ -40,9 +40,9 @@ def test_every_folder_of_the_zoo_is_a_model():
 
 def test_the_default_weights_that_ship_are_small_together():
     entries = [registry.info(name) for name in MODELS]
-    starts = {entry.start for entry in entries}
+    starts = {entry.init_from for entry in entries}
     shipped = {
-        f"{entry.name}.{tag}": record.bytes
+        f"{entry.name}.{tag}": record.file_size
         for entry in entries
         for tag, record in entry.weights.items()
         if not record.urls

@@ -89,7 +89,7 @@ def test_a_run_becomes_released_weights(tiny_net, run, release):
     assert store.find_weights(registry.find("tiny_net")[0]) == store.WeightsFile(
         file, record.sha256
     )
-    assert (file.stat().st_size, record.storage) == (record.bytes, "float16")
+    assert (file.stat().st_size, record.storage) == (record.file_size, "float16")
     scores = evaluation.evaluate(loading.get("tiny_net"), data=datasets.sample("cifar10"))
     assert record.metrics["accuracy"] == pytest.approx(scores["accuracy"], abs=1e-6)
     assert record.seeds.seeds == [0]
@@ -194,7 +194,7 @@ def test_a_mirror_is_a_folder_that_any_host_serves(
     model = loading.get("tiny_net")
     assert list(cache.files()) == [record.sha256]
     scores = evaluation.evaluate(model, data=datasets.sample("cifar10"))
-    assert scores["accuracy"] == pytest.approx(record.sample["accuracy"], abs=1e-6)
+    assert scores["accuracy"] == pytest.approx(record.sample_metrics["accuracy"], abs=1e-6)
 
 
 def test_the_zoos_mirror_serves_the_zoo(tools, host, tmp_path, monkeypatch):
@@ -210,7 +210,7 @@ def test_the_zoos_mirror_serves_the_zoo(tools, host, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_FM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KERAS_FM_WEIGHTS_URL", host)
     wanted = [
-        store.RemoteFile(name, record.sha256, record.bytes)
+        store.RemoteFile(name, record.sha256, record.file_size)
         for name in names
         for record in registry.info(name).weights.values()
     ]

@@ -202,7 +202,7 @@ JOB = """
 import keras_fm
 from keras_fm import data
 model = keras_fm.get("linear_regression")
-print(keras_fm.evaluate(model, data=data.sample("diamonds"))["examples"])
+print(keras_fm.evaluate(model, data=data.sample("diamonds"))["num_examples"])
 """
 DOWNLOAD = f"""
 from keras_fm import errors, registry, store

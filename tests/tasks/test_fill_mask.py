@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_fm import pipelines, registry, store, tasks
+from keras_fm import pipelines, registry, store
 from keras_fm.data import datasets
 from keras_fm.data.text_batches import MaskedLMBatches, MaskGenerator
 from keras_fm.errors import InvalidInputError
@@ -11,6 +11,7 @@ from keras_fm.exporting import saved_model
 from keras_fm.models import building, loading, weights
 from keras_fm.models.spec import ModelSpec
 from keras_fm.preprocessing import wordpiece
+from keras_fm.tasks.base import task_of
 from keras_fm.training import runs, training
 
 MASK = 4
@@ -26,7 +27,7 @@ def rows(count=30, length=50, pieces=400, seed=0):
 
 
 def task():
-    return tasks.task_of(ModelSpec.of_pretraining(registry.info("tiny_filler")))
+    return task_of(ModelSpec.of_pretraining(registry.info("tiny_filler")))
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def filler(tiny_reader):
 def test_gaps_are_hidden_as_in_bert():
     numbers = np.tile(np.array([[2, *range(5, 103), 3]], "int32"), (400, 1))
     inputs, targets = MaskGenerator(0.15, MASK, 400)(numbers, np.random.default_rng(0))
-    places, shown = inputs["places"], inputs["text_ids"]
+    places, shown = inputs["mask_positions"], inputs["text_ids"]
     assert places.shape == targets.shape == (400, 15)
     assert all(len(set(row)) == 15 for row in places.tolist())
     np.testing.assert_array_equal(np.take_along_axis(numbers, places, 1), targets)
@@ -57,11 +58,11 @@ def test_gaps_are_hidden_as_in_bert():
     assert len(np.unique(places)) == 98
 
 
-@pytest.mark.parametrize("cycles", [1, 2])
+@pytest.mark.parametrize("num_cycles", [1, 2])
 def test_windows_grow_and_a_step_stays_as_large(cycles):
     recipe = helpers.recipe(
-        batch_size=8, window=10, long_window=40, long_from=0.5, epochs=4 * cycles,
-        hide_words=0.2, schedule="triangle", cycles=cycles,
+        batch_size=8, sequence_length=10, long_sequence_length=40, long_sequence_from=0.5, epochs=4 * cycles,
+        token_dropout=0.2, schedule="linear", num_cycles=cycles,
     )  # fmt: skip
     batches = MaskedLMBatches(rows(), MaskGenerator(0.2, MASK, 400), recipe=recipe, seed=0)
     shapes = []
@@ -73,10 +74,10 @@ def test_windows_grow_and_a_step_stays_as_large(cycles):
 
 
 def test_an_epoch_is_a_part_of_all_windows():
-    recipe = helpers.recipe(batch_size=4, window=10, parts=3, hide_words=0.1)
+    recipe = helpers.recipe(batch_size=4, sequence_length=10, epochs_per_pass=3, token_dropout=0.1)
     batches = MaskedLMBatches(rows(), MaskGenerator(0.1, MASK, 400), recipe=recipe, seed=0)
     whole = MaskedLMBatches(
-        rows(), MaskGenerator(0.1, MASK, 400), recipe=recipe.override(parts=1), seed=0
+        rows(), MaskGenerator(0.1, MASK, 400), recipe=recipe.override(epochs_per_pass=1), seed=0
     )
     assert len(batches) == len(whole) // 3
     seen = []
@@ -89,10 +90,10 @@ def test_an_epoch_is_a_part_of_all_windows():
 
 def test_a_model_that_knows_nothing_is_perplexed_by_every_piece(filler):
     filler.get_layer("token_embedding").set_weights([np.zeros((400, 4))])
-    texts = data.sample("imdb_reviews").take(slice(20), "20 reviews")
-    measured = task().measure(filler, texts)
+    texts = data.sample("imdb_reviews").subset(slice(20), "20 reviews")
+    measured = task().objective.evaluate(filler, texts)
     assert measured["perplexity"] == pytest.approx(400, rel=1e-4)
-    targets = task().encode(texts).targets
+    targets = task().data.encode(texts).targets
     assert measured["masked_accuracy"] == pytest.approx((targets == 0).mean())
 
 
@@ -106,10 +107,10 @@ def test_the_classifier_goes_on_with_the_pieces_vectors(run):
 
 
 def test_the_classifier_hides_pieces_behind_the_mask_that_it_knows(tiny_reader):
-    reader = tasks.task_of(ModelSpec.of(registry.info("tiny_filler")))
-    some = datasets.sample("imdb_reviews").take(slice(32), "32 reviews")
+    reader = task_of(ModelSpec.of(registry.info("tiny_filler")))
+    some = datasets.sample("imdb_reviews").subset(slice(32), "32 reviews")
     plain, hidden = (
-        reader.batches(some, helpers.recipe(batch_size=32, hide_words=share), 0)[0][0]
+        reader.batches(some, helpers.recipe(batch_size=32, token_dropout=share), 0)[0][0]
         for share in (0.0, 0.3)
     )
     assert (plain == MASK).sum() == 0
@@ -121,10 +122,10 @@ def test_gaps_are_filled(filler):
     pipe = pipelines.pipeline(filler)
     texts = ["A [MASK] film.", "[MASK]! I [MASK] it", "[MASK]"]
     answers = pipe(texts)
-    assert [len(answer["gaps"]) for answer in answers] == [1, 2, 1]
+    assert [len(answer["masks"]) for answer in answers] == [1, 2, 1]
     pieces = wordpiece.WordPiece(registry.find("tiny_filler")[0].path / "vocabulary.txt").numbers
     for answer in answers:
-        for gap in answer["gaps"]:
+        for gap in answer["masks"]:
             assert set(gap) <= set(pieces)
             assert list(gap.values()) == sorted(gap.values(), reverse=True)
             assert len(gap) == 5
@@ -140,7 +141,7 @@ def test_a_gap_that_is_left_out_of_a_long_text_is_refused(filler, tmp_path):
         pipe(f"{long}[MASK] {long}")
     with pytest.raises(InvalidInputError, match=r"received 2, of which 1 are there, in '\[MASK\]"):
         pipe(["a [MASK]", f"[MASK] {long}[MASK] {long}"])
-    assert len(pipe(f"[MASK] {long}[MASK]")[0]["gaps"]) == 2
+    assert len(pipe(f"[MASK] {long}[MASK]")[0]["masks"]) == 2
     served = tf.saved_model.load(str(saved_model.export(filler, tmp_path / "export")))
     fill_mask = served.signatures["fill_mask"]
     assert fill_mask(tf.constant([f"[MASK] {long}[MASK]"]))["tokens"].shape == (1, 2, 5)
@@ -160,7 +161,7 @@ def test_the_export_fills_them_too(filler, tmp_path):
     assert tokens.shape == scores.shape == (4, 2, 5)
     expected = pipelines.pipeline(filler)(texts[:2])
     for text, row in enumerate(expected):
-        for gap, best in enumerate(row["gaps"]):
+        for gap, best in enumerate(row["masks"]):
             assert tokens[text, gap].tolist() == list(best)
             np.testing.assert_allclose(scores[text, gap], list(best.values()), atol=1e-6)
     assert set(tokens[2:].ravel()) == {""}
@@ -198,7 +199,7 @@ def test_weights_of_the_first_task_are_a_model_of_their_own(tiny_reader, filler)
     (room.path / "weights").mkdir()
     file = room.path / "weights" / "first.weights.h5"
     weights.save_weights(filler, file)
-    helpers.write_record(room.path, task="masked-language-modelling", sha256=store.sha256_of(file))
+    helpers.write_record(room.path, task="fill-mask", sha256=store.sha256_of(file))
     pretrained = loading.get("tiny_filler.first")
     assert helpers.same_weights(pretrained, filler)
     for name in ("tiny_filler.first", "tiny_filler"):

@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from keras_fm import cli, pipelines, registry, tasks
+from keras_fm import cli, pipelines, registry
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
 from keras_fm.errors import DataError, InvalidInputError, SchemaError, UnknownNameError
@@ -18,6 +18,7 @@ from keras_fm.exporting import saved_model
 from keras_fm.models import loading
 from keras_fm.registry import packages
 from keras_fm.tasks import image_generation
+from keras_fm.tasks.base import task_of
 from keras_fm.training import fine_tuning, training
 
 pytestmark = pytest.mark.usefixtures("tiny_gan")
@@ -37,7 +38,7 @@ def small(monkeypatch):
 
 
 def test_answers_are_images_of_the_labels_in_order(model):
-    answers = pipelines.pipeline(model)(labels=["ship", "cat", "ship"], seed=5)
+    answers = pipelines.pipeline(model)(class_names=["ship", "cat", "ship"], seed=5)
     assert [answer["label"] for answer in answers] == ["ship", "cat", "ship"]
     assert [answer["seed"] for answer in answers] == [5, 6, 7]
     for answer in answers:
@@ -135,8 +136,8 @@ def test_a_generator_that_draws_the_real_ones_is_near_and_diverse(model, small, 
     drawn = evaluation.evaluate(model, split="sample")
     monkeypatch.setattr(image_generation.ImageGeneration, "draw", copy)
     copied = evaluation.evaluate(model, split="sample")
-    assert copied["feature_distance"] < 0.1 * drawn["feature_distance"]
-    assert copied["diversity"] > 0.9
+    assert copied["frechet_distance"] < 0.1 * drawn["frechet_distance"]
+    assert copied["min_class_variance_ratio"] > 0.9
 
 
 def test_a_class_that_is_one_image_has_no_diversity(model, small, monkeypatch):
@@ -148,19 +149,21 @@ def test_a_class_that_is_one_image_has_no_diversity(model, small, monkeypatch):
         return images
 
     monkeypatch.setattr(image_generation.ImageGeneration, "draw", collapse)
-    assert evaluation.evaluate(model, split="sample")["diversity"] == pytest.approx(0, abs=1e-9)
+    assert evaluation.evaluate(model, split="sample")["min_class_variance_ratio"] == pytest.approx(
+        0, abs=1e-9
+    )
 
 
 def test_slices_are_of_the_first_metric(model, small, monkeypatch):
-    scores = evaluation.evaluate(model, split="sample", slices="label")
-    assert next(iter(scores)) == "accuracy_on_real"
+    scores = evaluation.evaluate(model, split="sample", slice_by="label")
+    assert next(iter(scores)) == "classification_accuracy_score"
     counts = np.bincount(datasets.sample("cifar10").targets)
     weighted = np.dot(list(scores["slices"].values()), counts) / 256
-    assert weighted == pytest.approx(scores["accuracy_on_real"])
+    assert weighted == pytest.approx(scores["classification_accuracy_score"])
     monkeypatch.setattr(image_generation, "MIN_EXAMPLES", 257)
-    scores = evaluation.evaluate(model, split="sample", slices="label")
-    assert next(iter(scores)) == "judge_accuracy"
-    assert np.mean(list(scores["slices"].values())) == pytest.approx(scores["judge_accuracy"])
+    scores = evaluation.evaluate(model, split="sample", slice_by="label")
+    assert next(iter(scores)) == "evaluator_accuracy"
+    assert np.mean(list(scores["slices"].values())) == pytest.approx(scores["evaluator_accuracy"])
 
 
 def test_the_floor_is_real_images_against_real_ones(model, small, monkeypatch):
@@ -171,17 +174,21 @@ def test_the_floor_is_real_images_against_real_ones(model, small, monkeypatch):
         Examples(sample.inputs[::2].repeat(2, axis=0), sample.targets, split),
     )  # fmt: skip
     scores = evaluation.evaluate(model, split="sample")
-    assert 0 < scores["feature_distance_floor"] < 0.3 * scores["feature_distance"]
+    assert 0 < scores["frechet_distance_real"] < 0.3 * scores["frechet_distance"]
 
 
 def test_a_training_leaves_pictures_of_each_epoch(small, tmp_path):
     run = training.train("tiny_gan", data="sample", run_dir=tmp_path / "run", epochs=2)
     events = EventAccumulator(str(run.path / "logs" / "train"), {"tensors": 0})
     events.Reload()
-    assert [event.step for event in events.Tensors("generated")] == [0, 1]
+    assert [event.step for event in events.Tensors("generated_ratio")] == [0, 1]
     assert {"augmented_inputs", "images_per_second", "recipe"} <= set(events.Tags()["tensors"])
     assert set(run.history) == {"epoch", "seconds", "generator_loss", "discriminator_loss"}
-    assert set(run.metrics) == {"judge_accuracy", "feature_distance", "diversity"}
+    assert set(run.metrics) == {
+        "evaluator_accuracy",
+        "frechet_distance",
+        "min_class_variance_ratio",
+    }
     assert run.baseline == {}
     assert helpers.same_weights(loading.get("tiny_gan", weights=run.path / "model.weights.h5"),
                                 run.model)  # fmt: skip
@@ -219,20 +226,25 @@ def test_a_generator_can_not_be_given_other_labels(model, tmp_path):
         loading.get("tiny_gan", weights=None, num_classes=3)
     with pytest.raises(InvalidInputError, match="is no classifier"):
         fine_tuning.fine_tune(
-            model, datasets.sample("cifar10"), labels=["a", "b"], run_dir=tmp_path / "run"
+            model, datasets.sample("cifar10"), class_names=["a", "b"], run_dir=tmp_path / "run"
         )
 
 
 def test_its_record_is_verified_on_the_sample(tiny_gan, no_tfds, monkeypatch):
     monkeypatch.setattr(image_generation, "NUM_COMPARED", 100)
-    names = ["accuracy_on_real", "judge_accuracy", "feature_distance", "diversity"]
+    names = [
+        "classification_accuracy_score",
+        "evaluator_accuracy",
+        "frechet_distance",
+        "min_class_variance_ratio",
+    ]
     claims = {
         "metrics": dict.fromkeys(names, 0.5),
         "seeds.metrics": {name: [0.5] for name in names},
     }
     helpers.write_weights(tiny_gan, **claims)
     report = verification.verify("tiny_gan")
-    assert report.holds, str(report)
+    assert report.passed, str(report)
     assert [check.claim for check in report.checks][-3:] == [
         "labels that the judge sees", "distance of features", "diversity of the poorest class",
     ]  # fmt: skip
@@ -240,12 +252,12 @@ def test_its_record_is_verified_on_the_sample(tiny_gan, no_tfds, monkeypatch):
 
 def test_the_card_shows_the_nearest_training_images(model, monkeypatch):
     sample = datasets.sample("cifar10")
-    task = tasks.task_of(model)
+    task = task_of(model)
     monkeypatch.setattr(image_generation.ImageGeneration, "load", lambda self, split: sample)
-    drawn = task.draw_card(model)
-    assert drawn["generated"].shape == (640, 640, 3)
+    drawn = task.summaries.card_images(model)
+    assert drawn["generated_ratio"].shape == (640, 640, 3)
     assert drawn["nearest"].shape == (20 * 64, 6 * 64, 3)
-    np.testing.assert_array_equal(drawn["nearest"][:64, :64], drawn["generated"][:64, :64])
+    np.testing.assert_array_equal(drawn["nearest"][:64, :64], drawn["generated_ratio"][:64, :64])
     found = image_generation.nearest(sample.inputs[9], sample.inputs, 2)
     assert found[0] == 9
     beside = drawn["nearest"][:64:2, 64:128:2]

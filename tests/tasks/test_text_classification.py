@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_fm import pipelines, registry, tasks
+from keras_fm import pipelines, registry
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
 from keras_fm.data.text_batches import BucketedTexts, pad_sequences
@@ -13,6 +13,7 @@ from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.evaluation import evaluation
 from keras_fm.exporting import saved_model
 from keras_fm.models import loading, spec
+from keras_fm.tasks.base import task_of
 from keras_fm.training import runs, training
 
 NASTY = ["", "  ", "👍🏽 é́ 日本語", "<br />", "a\0b", "\ud800", "word " * 3000, "\u202e x"]
@@ -25,7 +26,7 @@ def run(tmp_path_factory):
     return training.train(
         "lstm",
         data="sample",
-        start="random",
+        init_from="random",
         run_dir=path,
         validation_examples=56,
         epochs=2,
@@ -67,11 +68,11 @@ def test_texts_are_padded_behind():
     assert padded.tolist() == [[2, 2, 2, *[0] * 13], [3, *[0] * 15]]
 
 
-@pytest.mark.parametrize("parts", [1, 4])
+@pytest.mark.parametrize("epochs_per_pass", [1, 4])
 def test_texts_of_like_length_come_together_and_each_once(parts):
     random = np.random.default_rng(0)
     lengths = random.integers(1, 400, 640)
-    recipe = helpers.recipe(batch_size=32, parts=parts)
+    recipe = helpers.recipe(batch_size=32, epochs_per_pass=parts)
     made = BucketedTexts(rows(*lengths), np.arange(640), recipe=recipe, seed=0)
     assert len(made) == 20 // parts
     seen, padding = [], 0
@@ -91,11 +92,13 @@ def test_texts_of_like_length_come_together_and_each_once(parts):
 
 
 def test_each_text_validates_once_beside_others_of_its_length(monkeypatch):
-    task = tasks.task_of(spec.default_spec(registry.find("lstm")[0]))
+    task = task_of(spec.default_spec(registry.find("lstm")[0]))
     monkeypatch.setattr(task, "at_once", 50)
-    sample = datasets.sample("imdb_reviews").take(slice(230), "some")
+    sample = datasets.sample("imdb_reviews").subset(slice(230), "some")
     asked = task.rows(sample)
-    batches = [(rows.numpy(), targets.numpy()) for rows, targets in task.held_out(sample)]
+    batches = [
+        (rows.numpy(), targets.numpy()) for rows, targets in task.data.validation_dataset(sample)
+    ]
     assert [len(targets) for _, targets in batches] == [50, 50, 50, 50, 30]
     seen = [(row[row != 0].tolist(), target.argmax()) for pair in batches
             for row, target in zip(*pair, strict=True)]  # fmt: skip
@@ -106,7 +109,7 @@ def test_each_text_validates_once_beside_others_of_its_length(monkeypatch):
 
 
 def test_words_are_hidden_and_padding_is_not():
-    recipe = helpers.recipe(batch_size=20, hide_words=0.2)
+    recipe = helpers.recipe(batch_size=20, token_dropout=0.2)
     numbers, _ = BucketedTexts(rows(*[90] * 20), np.arange(20), recipe=recipe, seed=0)[0]
     assert 0.1 < (numbers == 1).sum() / 1800 < 0.3
     assert (numbers[:, 90:] == 0).all()
@@ -124,13 +127,13 @@ def test_a_review_is_answered_with_a_label(run):
 
 def test_all_of_it_is_measured(run):
     sample = datasets.sample("imdb_reviews")
-    scores = evaluation.evaluate(run.model, split="sample", slices="label")
+    scores = evaluation.evaluate(run.model, split="sample", slice_by="label")
     answers = pipelines.pipeline(run.model)(list(sample.inputs))
     labels = np.array(["negative", "positive"])[sample.targets]
     right = np.array([answer["label"] for answer in answers]) == labels
     assert scores["accuracy"] == pytest.approx(right.mean())
     assert scores["slices"]["positive"] == pytest.approx(right[labels == "positive"].mean())
-    assert scores["examples"] == 256
+    assert scores["num_examples"] == 256
 
 
 def test_the_history_agrees_with_the_measure(run):
@@ -183,15 +186,15 @@ def test_tensorboard_shows_the_reviews_as_points(run):
     assert 'tensor_path: "embeddings.tsv"' in (logs / "projector_config.pbtxt").read_text()
     points = np.loadtxt(logs / "embeddings.tsv", delimiter="\t")
     about = [line.split("\t") for line in (logs / "about.tsv").read_text("utf-8").splitlines()]
-    held_out = datasets.sample("imdb_reviews").take(slice(200, None), "held out")
+    held_out = datasets.sample("imdb_reviews").subset(slice(200, None), "held out")
     assert about[0] == ["label", "text"]
     assert [row[0] for row in about[1:]] == [
         ["negative", "positive"][target] for target in held_out.targets
     ]
     assert points.shape == (56, 512)
     logits = run.model.get_layer("logits")(points.astype("float32"))
-    expected = tasks.task_of(run.model).read_rows(
-        run.model, tasks.task_of(run.model).rows(held_out)
+    expected = task_of(run.model).predictor.predict_token_ids(
+        run.model, task_of(run.model).rows(held_out)
     )
     np.testing.assert_allclose(logits, expected, atol=2e-3)
 
@@ -226,4 +229,4 @@ def test_examples_that_do_not_fit_are_named(run, inputs, targets, complaint):
 def test_another_number_of_classes_is_another_head():
     model = loading.get("lstm", weights=None, num_classes=5)
     assert model.output_shape == (None, 5)
-    assert tasks.task_of(model).build_arguments["vocabulary"] == 20_002
+    assert task_of(model).build_arguments["vocabulary"] == 20_002

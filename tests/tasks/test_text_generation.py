@@ -5,14 +5,15 @@ import pytest
 import tensorflow as tf
 from keras.src import backend
 
-from keras_fm import pipelines, registry, tasks
+from keras_fm import pipelines, registry
 from keras_fm.data import character_texts, datasets, examples
 from keras_fm.errors import DataError, InvalidInputError, UnknownNameError
 from keras_fm.evaluation import evaluation, flops
 from keras_fm.exporting import saved_model
 from keras_fm.models import building, loading, spec
+from keras_fm.tasks.base import task_of
 
-KNOWN = registry.info("char_lstm").inputs[0].values
+KNOWN = registry.info("char_lstm").inputs[0].categories
 PROMPTS = ["ROMEO:", "", "The q", "ñ🙂x", "A long one: shall I compare thee to a summer's day?"]
 
 
@@ -21,7 +22,7 @@ def model():
     """A small one whose random weights are large, so that its answers differ."""
     room, _ = registry.find("char_lstm")
     keras.utils.set_random_seed(0)
-    model = building.build(room, spec.default_spec(room), units=12, width=6)
+    model = building.build(spec.ModelSpec.of(room), units=12, width=6)
     model.set_weights([3 * weights for weights in model.get_weights()])
     head = model.get_layer("logits")
     head.set_weights([15 * weights for weights in head.get_weights()])
@@ -145,19 +146,19 @@ def test_what_is_no_prompt(write):
 
 
 def test_measuring_is_the_mean_of_each_characters_bits(model):
-    text = datasets.sample("tiny_shakespeare").take(slice(700), "700 characters")
+    text = datasets.sample("tiny_shakespeare").subset(slice(700), "700 characters")
     numbers = np.append(ids(map(chr, text.inputs)), ids([chr(text.targets[-1])]))
     logits = model.predict(numbers[None, :-1], verbose=0)[0].astype("float64")
     likely = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     expected = -likely[np.arange(700), numbers[1:]].mean() / np.log(2)
-    scores = tasks.task_of(model).measure(model, text)
+    scores = task_of(model).objective.evaluate(model, text)
     assert scores["bits_per_character"] == pytest.approx(expected, abs=1e-4)
     assert scores["accuracy"] == pytest.approx((likely.argmax(-1) == numbers[1:]).mean())
 
 
 def test_the_baseline_is_how_often_each_character_comes(model):
     learned, asked = examples.characters("xaaab", ""), examples.characters("xab", "")
-    scores = tasks.task_of(model).baseline(learned, asked)
+    scores = task_of(model).objective.baseline(learned, asked)
     expected = -(np.log2(4 / 70) + np.log2(2 / 70)) / 2
     assert scores["bits_per_character"] == pytest.approx(expected)
     assert scores["accuracy"] == 0.5
@@ -221,7 +222,7 @@ def test_the_export_foresees_the_next_character(served, model):
 
 def test_the_export_measures_a_text(served, model):
     answers = served.signatures["serving_default"](text=tf.constant(["", "ROMEO:\nO", "t"]))
-    measured = tasks.task_of(model).measure(model, examples.characters("\nROMEO:\nO", ""))
+    measured = task_of(model).objective.evaluate(model, examples.characters("\nROMEO:\nO", ""))
     empty, text, _ = answers["bits_per_character"].numpy()
     assert empty == 0
     assert text == pytest.approx(measured["bits_per_character"], abs=1e-4)
@@ -291,5 +292,5 @@ def test_nothing_asks_for_cudnn(model, tmp_path, monkeypatch):
     monkeypatch.setattr(backend, "lstm", cudnn)
     with pytest.raises(AssertionError, match="asked for cuDNN"):
         keras.layers.LSTM(3)(np.zeros((1, 2, 3), "float32"))  # as it would without our doing
-    for endpoint in tasks.task_of(model).endpoints(model, tmp_path).by_name.values():
+    for endpoint in task_of(model).serving.signatures(model, tmp_path).by_name.values():
         tf.function(endpoint.answer, input_signature=endpoint.inputs).get_concrete_function()

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_fm import registry, tasks
+from keras_fm import registry
 from keras_fm.data import datasets
 from keras_fm.errors import InvalidInputError, KerasFmError, SchemaError
 from keras_fm.models import loading
+from keras_fm.tasks.base import task_of
 from keras_fm.trainers.adversarial_text import AdversarialTextTrainer
 from keras_fm.training import fine_tuning, runs, training
 
@@ -18,8 +19,8 @@ pytestmark = pytest.mark.usefixtures("tiny_reader")
 def learner():
     keras.utils.set_random_seed(0)
     model = loading.get("tiny_reader", weights=None)
-    recipe = registry.find("tiny_reader")[0].recipe.override(adversarial=2.0)
-    return tasks.task_of(model).learner(model, recipe, steps=4)
+    recipe = registry.find("tiny_reader")[0].recipe.override(adversarial_epsilon=2.0)
+    return task_of(model).objective.compiled_model(model, recipe, steps=4)
 
 
 def texts():
@@ -49,7 +50,7 @@ def test_each_text_moves_as_far_as_asked_against_the_model(learner):
 
 def test_a_step_follows_the_mean_slope_of_both(learner):
     numbers, labels = texts()
-    objective = tasks.task_of(learner.model).objective(helpers.recipe())
+    objective = task_of(learner.model).objective.compile_options(helpers.recipe())
     learner.compile(keras.optimizers.SGD(1.0), **objective)
     for layer in learner.model.layers:
         if isinstance(layer, keras.layers.Dropout):
@@ -73,7 +74,7 @@ def test_a_step_follows_the_mean_slope_of_both(learner):
 
 
 def test_a_training_that_was_stopped_goes_on_to_the_same_end(whole_and_resumed, tmp_path):
-    whole, resumed = whole_and_resumed("tiny_reader", 1, adversarial=2.0)
+    whole, resumed = whole_and_resumed("tiny_reader", 1, adversarial_epsilon=2.0)
     assert helpers.same_weights(whole.model, resumed.model)
     assert helpers.same_weights(runs.load_run(resumed.path).model, resumed.model)
     plain = training.train("tiny_reader", data="sample", run_dir=tmp_path / "plain")
@@ -83,12 +84,12 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_end(whole_and_resumed, 
 
 def test_a_head_alone_has_no_words_to_move():
     with pytest.raises(SchemaError, match=r'adversarial.*learns is "head".*received 2.0'):
-        helpers.recipe().override(learns="head", adversarial=2.0)
+        helpers.recipe().override(trainable="head", adversarial_epsilon=2.0)
 
 
 def test_other_models_are_refused_before_anything_is_written(tmp_path):
     complaint = "classifiers of texts, which cifar_cnn_basic is not.*received 2.0"
-    asked = {"run_dir": tmp_path / "run", "adversarial": 2.0}
+    asked = {"run_dir": tmp_path / "run", "adversarial_epsilon": 2.0}
     with pytest.raises(InvalidInputError, match=complaint):
         training.train("cifar_cnn_basic", data="sample", **asked)
     with pytest.raises(InvalidInputError, match=complaint):

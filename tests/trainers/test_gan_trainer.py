@@ -3,11 +3,13 @@ import keras
 import numpy as np
 import pytest
 
-from keras_fm import registry, tasks
+from keras_fm import registry
 from keras_fm.data import datasets
 from keras_fm.data.batches import SetEpoch
 from keras_fm.errors import KerasFmError
 from keras_fm.models import building, loading, precision, spec
+from keras_fm.models.spec import ModelSpec
+from keras_fm.tasks.base import task_of
 from keras_fm.trainers.gan import GANTrainer
 from keras_fm.training import runs
 from keras_fm.training.checkpoints import EpochCheckpoint
@@ -30,17 +32,17 @@ class Stop(keras.callbacks.Callback):
 def learner_and_batches(**changes):
     """A new pair, always the same, and its batches from the sample."""
     room, _ = registry.find("tiny_gan")
-    recipe = room.recipe.override(**changes)
+    recipe = ModelSpec.of(room).task.default_recipe().override(**changes)
     keras.utils.set_random_seed(1)
     model = loading.get("tiny_gan", weights=None)
-    task = tasks.task_of(model)
-    batches = task.batches(datasets.sample("cifar10"), recipe, seed=1)
-    return task.learner(model, recipe, steps=len(batches) * recipe.epochs), batches
+    task = task_of(model)
+    batches = task.data.batches(datasets.sample("cifar10"), recipe, seed=1)
+    return task.objective.compiled_model(model, recipe, steps=len(batches) * recipe.epochs), batches
 
 
 def fit(learner, batches, *callbacks, epochs=3, initial_epoch=0):
     learner.fit(
-        batches.stream(), initial_epoch=initial_epoch, epochs=epochs, shuffle=False, verbose=0,
+        batches.as_dataset(), initial_epoch=initial_epoch, epochs=epochs, shuffle=False, verbose=0,
         callbacks=[SetEpoch(batches), *callbacks],
     )  # fmt: skip
 
@@ -62,13 +64,13 @@ def test_both_learn_and_the_average_follows():
 
 
 def test_without_averaging_the_average_is_the_generator_itself():
-    learner, batches = learner_and_batches(moving_average=0.0)
+    learner, batches = learner_and_batches(ema_momentum=0.0)
     fit(learner, batches, epochs=1)
     assert helpers.same_weights(learner.average, learner.generator)
 
 
 def test_the_average_forgets_its_random_start_quickly():
-    learner, batches = learner_and_batches(moving_average=0.9)
+    learner, batches = learner_and_batches(ema_momentum=0.9)
     start = learner.average.get_weights()[0]
     learner.train_on_batch(*batches[0])
     first = learner.generator.get_weights()[0]
@@ -77,14 +79,14 @@ def test_the_average_forgets_its_random_start_quickly():
 
 
 def test_the_discriminator_learns_to_tell_them_apart():
-    learner, batches = learner_and_batches(learning_rate=1e-9, discriminator_rate=0.02)
+    learner, batches = learner_and_batches(learning_rate=1e-9, discriminator_learning_rate=0.02)
     fit(learner, batches)
     losses = learner.history.history["discriminator_loss"]
     assert losses[-1] < losses[0]
 
 
 def test_the_two_have_rates_of_their_own():
-    learner, _ = learner_and_batches(learning_rate=0.5, discriminator_rate=0.25)
+    learner, _ = learner_and_batches(learning_rate=0.5, discriminator_learning_rate=0.25)
     assert float(learner.optimizer.learning_rate) == 0.5
     assert float(learner.discriminator_optimizer.learning_rate) == 0.25
     learner, _ = learner_and_batches(learning_rate=0.5)
@@ -92,7 +94,7 @@ def test_the_two_have_rates_of_their_own():
 
 
 def test_the_penalty_is_the_squared_slope_at_real_images():
-    learner, batches = learner_and_batches(gradient_penalty=3.0)
+    learner, batches = learner_and_batches(r1_gamma=3.0)
     given, label = batches[0]
     image = given["image"][:7].astype("float32")  # an eighth of 50, rounded up
     step = 1e-2
@@ -139,8 +141,10 @@ def test_a_run_resumes_as_the_zoos_others_do(whole_and_resumed):
 def test_both_compute_in_the_precision_of_the_training():
     room, _ = registry.find("tiny_gan")
     with precision.dtype_policy("bfloat16"):
-        model = building.build(room, spec.default_spec(room))
-    learner = tasks.task_of(model).learner(model, room.recipe, steps=1)
+        model = building.build(spec.ModelSpec.of(room))
+    learner = task_of(model).objective.compiled_model(
+        model, ModelSpec.of(room).task.default_recipe(), steps=1
+    )
     for network, layer in ((learner.generator, "dense"), (learner.discriminator, "conv")):
         assert network.get_layer(layer).compute_dtype == "bfloat16"
     assert keras.config.dtype_policy().name == "float32"

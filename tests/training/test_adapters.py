@@ -24,7 +24,7 @@ def base(request):
 @pytest.fixture(scope="module")
 def taught(base):
     """The same with a head and adapters that learned something, in a training's precision."""
-    identity = spec_of(base).with_labels(LABELS)
+    identity = spec_of(base).with_class_names(LABELS)
     with precision.dtype_policy("bfloat16"):
         model = building.build(loading.registry.find(base.name)[0], identity)
     transfer.transfer_weights(base, model)

@@ -5,9 +5,11 @@ import keras
 import numpy as np
 import pytest
 
-from keras_fm import registry, tasks
+from keras_fm import registry
 from keras_fm.data import datasets
 from keras_fm.models import building, spec
+from keras_fm.models.spec import ModelSpec
+from keras_fm.tasks.base import task_of
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="tf.GradientTape sees TensorFlow's variables"
@@ -41,14 +43,14 @@ def test_two_layers_separate_what_a_line_can_not(by_hand):
 
 def test_the_loop_by_hand_has_the_losses_of_fit(by_hand):
     room, _ = registry.find("cifar_cnn_basic")
-    recipe = room.recipe.override(epochs=2, batch_size=32)
+    recipe = ModelSpec.of(room).task.default_recipe().override(epochs=2, batch_size=32)
     examples = datasets.sample("cifar10")
     losses = list(by_hand("fit").train(examples, recipe, seed=3))
 
     keras.utils.set_random_seed(3)
-    model = building.build(room, spec.default_spec(room))
-    batches = tasks.task_of(model).batches(examples, recipe, seed=3)
-    tasks.task_of(model).learner(model, recipe, steps=len(losses))
+    model = building.build(spec.ModelSpec.of(room))
+    batches = task_of(model).data.batches(examples, recipe, seed=3)
+    task_of(model).objective.compiled_model(model, recipe, steps=len(losses))
     means = []
 
     class Record(keras.callbacks.Callback):
@@ -58,7 +60,7 @@ def test_the_loop_by_hand_has_the_losses_of_fit(by_hand):
         def on_train_batch_end(self, batch, logs=None):
             means.append(logs["loss"])
 
-    model.fit(batches.stream(), epochs=2, shuffle=False, verbose=0, callbacks=[Record()])
+    model.fit(batches.as_dataset(), epochs=2, shuffle=False, verbose=0, callbacks=[Record()])
     # `fit` logs the mean since the epoch began.
     by_fit = np.diff(np.reshape(means, (2, 8)) * np.arange(1, 9), prepend=0)
     np.testing.assert_allclose(np.reshape(losses, (2, 8)), by_fit, atol=1e-4)

@@ -20,7 +20,7 @@ def generator(tiny_gan, tmp_path):
 @pytest.fixture
 def learner(tiny_gan):
     """The identity of a model that is to know two of the generator's classes."""
-    return spec_of(keras_fm.get("tiny_net")).with_labels(["ship", "frog"])
+    return spec_of(keras_fm.get("tiny_net")).with_class_names(["ship", "frog"])
 
 
 def test_images_are_added_to_each_class(learner, generator):
@@ -29,7 +29,7 @@ def test_images_are_added_to_each_class(learner, generator):
     assert np.bincount(more.targets).tolist() == [4 + 6, 2 + 3]
     np.testing.assert_array_equal(more.inputs[:6], examples.inputs)
     assert (more.inputs.shape, more.inputs.dtype) == ((15, 32, 32, 3), np.uint8)
-    assert more.origin == f"mine, and 9 drawn by {generator}"
+    assert more.description == f"mine, and 9 drawn by {generator}"
     again, other = (
         generated_images.add_generated(examples, learner, generator, 1.5, s) for s in (0, 1)
     )
@@ -40,7 +40,7 @@ def test_images_are_added_to_each_class(learner, generator):
 def test_a_generator_of_other_classes_is_named(learner, generator):
     generated_images.check_generator(generator, learner)
     with pytest.raises(DataError, match=r"draws no 'fork'\. Did you mean 'frog'"):
-        generated_images.check_generator(generator, learner.with_labels(["ship", "fork"]))
+        generated_images.check_generator(generator, learner.with_class_names(["ship", "fork"]))
     with pytest.raises(InvalidInputError, match="received 'tiny_net' for 'tiny_net'"):
         generated_images.check_generator("tiny_net", learner)
     words = spec.default_spec(loading.registry.find("lstm")[0])

@@ -38,13 +38,13 @@ def stop_at(monkeypatch):
 def test_a_training_goes_on_with_what_was_learned_before(tiny_reader, tmp_path):
     run = train(tmp_path / "run", learning_rate=1e-12, seed=3)
     before = runs.load_run(tmp_path / "run" / "pretraining")
-    assert spec_of(before.model).task == "masked-language-modelling"
+    assert spec_of(before.model).task == "fill-mask"
     assert before.metrics["perplexity"] < 400
     assert all(np.allclose(a, b, atol=1e-6) for name in SHARED for a, b in zip(
         run.model.get_layer(name).get_weights(), before.model.get_layer(name).get_weights(),
         strict=True,
     ))  # fmt: skip
-    random = train(tmp_path / "random", learning_rate=1e-12, seed=3, start="random")
+    random = train(tmp_path / "random", learning_rate=1e-12, seed=3, init_from="random")
     assert not (tmp_path / "random" / "pretraining").exists()
     embeddings = (r.model.get_layer("token_embedding").get_weights()[0] for r in (run, random))
     assert not np.allclose(*embeddings)
@@ -57,7 +57,7 @@ def test_a_training_goes_on_with_what_was_learned_before(tiny_reader, tmp_path):
 def test_several_trainings_start_from_one_pretraining(tiny_reader, tmp_path):
     train(tmp_path / "run", epochs=1)
     start = tmp_path / "run" / "pretraining"
-    other = train(tmp_path / "other", start=start, learning_rate=1e-12, seed=5)
+    other = train(tmp_path / "other", init_from=start, learning_rate=1e-12, seed=5)
     assert np.allclose(
         other.model.get_layer("token_embedding").get_weights()[0],
         runs.open_run(start).model.get_layer("token_embedding").get_weights()[0],
@@ -68,8 +68,8 @@ def test_several_trainings_start_from_one_pretraining(tiny_reader, tmp_path):
 
 
 def test_the_head_goes_on_where_the_answers_are_the_same(tiny_reader, tmp_path):
-    first = train(tmp_path / "first", start="random", epochs=1)
-    second = train(tmp_path / "second", start=first.path, learning_rate=1e-12)
+    first = train(tmp_path / "first", init_from="random", epochs=1)
+    second = train(tmp_path / "second", init_from=first.path, learning_rate=1e-12)
     assert np.allclose(*(r.model.get_layer("logits").get_weights()[0] for r in (first, second)))
 
 
@@ -77,7 +77,7 @@ def test_a_training_stopped_in_either_stage_ends_as_one_that_was_not(
     tiny_reader, tmp_path, stop_at
 ):
     whole = train(tmp_path / "whole", **{"pretraining.epochs": 3})
-    stop_at("masked-language-modelling", 1)
+    stop_at("fill-mask", 1)
     with pytest.raises(KeyboardInterrupt, match="--resume"):
         train(tmp_path / "stopped", **{"pretraining.epochs": 3})
     stop_at("text-classification", 1)
@@ -109,12 +109,12 @@ def test_what_a_training_can_not_start_from_is_an_error(
 
 def test_a_model_without_a_pretraining_says_so(tmp_path):
     with pytest.raises(UnknownNameError, match="'mlp' has no pretraining"):
-        training.train("mlp", start="pretraining", run_dir=tmp_path / "run")
+        training.train("mlp", init_from="pretraining", run_dir=tmp_path / "run")
 
 
 def test_other_layers_are_no_start(tiny_reader, small_run, tmp_path):
     with pytest.raises(InvalidInputError, match="tiny_filler has no layer of"):
-        train(tmp_path / "run", start=small_run.path)
+        train(tmp_path / "run", init_from=small_run.path)
     model = models.get("tiny_filler", weights=None)
     wider = models.get("tiny_filler", weights=None, width=5)
     with pytest.raises(InvalidInputError, match="'token_embedding' has other shapes"):
