@@ -20,7 +20,7 @@ KERAS_FM_OFFLINE=1     open no socket
 
 
 def add(verbs: Any) -> None:
-    """Adds them to the parser."""
+    """Add the commands of `keras-fm cache` to the parser."""
     summary = "the weights files on this machine"
     parser = verbs.add_parser(
         "cache",
@@ -36,7 +36,7 @@ def add(verbs: Any) -> None:
         (_clear, "delete what was downloaded", "keras-fm cache clear cifar_cnn"),
         (_prefetch, "download what is not here", "keras-fm cache prefetch cifar_cnn lstm.v1"),
     ):
-        verb = add_command(actions, run, what, example, keras=False)
+        verb = add_command(actions, run, what, example, needs_keras=False)
         verb.add_argument("model", nargs="*", help="MODEL or MODEL.TAG (default: all)")
 
 
@@ -82,6 +82,6 @@ def _prefetch(options: argparse.Namespace) -> int:
     from keras_fm.store import inventory
 
     for name in dict.fromkeys(item.name for item in inventory.list_weights(options.model)):
-        room, tag = registry.find(name)
-        print(f"{name}  {store.find_weights(room, tag).path}", flush=True)
+        package, tag = registry.find(name)
+        print(f"{name}  {store.find_weights(package, tag).path}", flush=True)
     return 0

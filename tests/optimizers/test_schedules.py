@@ -10,7 +10,7 @@ def rates(warmup, steps=99):
     return np.array([float(schedule(step)) for step in range(steps)])
 
 
-@pytest.mark.parametrize("warmup_fraction", [0.1, 0.25, 0.5])
+@pytest.mark.parametrize("warmup", [0.1, 0.25, 0.5])
 def test_it_rises_to_the_peak_and_falls(warmup):
     values = rates(warmup)
     top = values.argmax()
@@ -20,7 +20,7 @@ def test_it_rises_to_the_peak_and_falls(warmup):
     assert (np.diff(values[top:]) < 0).all()
 
 
-@pytest.mark.parametrize("warmup_fraction", [0.0, 0.01, 0.3, 0.99])
+@pytest.mark.parametrize("warmup", [0.0, 0.01, 0.3, 0.99])
 def test_no_step_is_lost_to_a_rate_of_zero(warmup):
     values = rates(warmup)
     assert values.min() > 0

@@ -58,7 +58,7 @@ def test_gaps_are_hidden_as_in_bert():
     assert len(np.unique(places)) == 98
 
 
-@pytest.mark.parametrize("num_cycles", [1, 2])
+@pytest.mark.parametrize("cycles", [1, 2])
 def test_windows_grow_and_a_step_stays_as_large(cycles):
     recipe = helpers.recipe(
         batch_size=8, sequence_length=10, long_sequence_length=40, long_sequence_from=0.5, epochs=4 * cycles,
@@ -90,7 +90,7 @@ def test_an_epoch_is_a_part_of_all_windows():
 
 def test_a_model_that_knows_nothing_is_perplexed_by_every_piece(filler):
     filler.get_layer("token_embedding").set_weights([np.zeros((400, 4))])
-    texts = data.sample("imdb_reviews").subset(slice(20), "20 reviews")
+    texts = datasets.sample("imdb_reviews").subset(slice(20), "20 reviews")
     measured = task().objective.evaluate(filler, texts)
     assert measured["perplexity"] == pytest.approx(400, rel=1e-4)
     targets = task().data.encode(texts).targets

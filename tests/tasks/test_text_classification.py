@@ -68,7 +68,7 @@ def test_texts_are_padded_behind():
     assert padded.tolist() == [[2, 2, 2, *[0] * 13], [3, *[0] * 15]]
 
 
-@pytest.mark.parametrize("epochs_per_pass", [1, 4])
+@pytest.mark.parametrize("parts", [1, 4])
 def test_texts_of_like_length_come_together_and_each_once(parts):
     random = np.random.default_rng(0)
     lengths = random.integers(1, 400, 640)

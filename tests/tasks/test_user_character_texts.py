@@ -10,7 +10,7 @@ from keras_fm.data import examples
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.evaluation import evaluation
 from keras_fm.exporting import saved_model
-from keras_fm.models import building, loading, run_files, spec
+from keras_fm.models import building, loading, run_files, spec, transfer
 from keras_fm.tasks.base import task_of
 from keras_fm.training import training
 
@@ -72,9 +72,9 @@ def test_a_text_of_other_characters_goes_on_with_those_that_both_know(book, tmp_
             elif layer.name == "logits":
                 old, new = old[..., places], new[..., :-1]
             np.testing.assert_allclose(new, old, atol=1e-6)
-    wider = models.get("char_lstm", weights=None, width=8)
+    wider = loading.get("char_lstm", weights=None, width=8)
     with pytest.raises(InvalidInputError, match="layer 'token_embedding' has other shapes"):
-        models.start_from(wider, started.model)
+        transfer.transfer_weights(started.model, wider)
 
 
 def test_it_learns_from_a_text_of_the_users_own(run, book):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from keras_fm.errors import InvalidInputError, RunError, UnknownNameError
+from keras_fm.models import loading, transfer
 from keras_fm.models.spec import spec_of
 from keras_fm.training import runs, training
 
@@ -115,8 +116,8 @@ def test_a_model_without_a_pretraining_says_so(tmp_path):
 def test_other_layers_are_no_start(tiny_reader, small_run, tmp_path):
     with pytest.raises(InvalidInputError, match="tiny_filler has no layer of"):
         train(tmp_path / "run", init_from=small_run.path)
-    model = models.get("tiny_filler", weights=None)
-    wider = models.get("tiny_filler", weights=None, width=5)
+    model = loading.get("tiny_filler", weights=None)
+    wider = loading.get("tiny_filler", weights=None, width=5)
     with pytest.raises(InvalidInputError, match="'token_embedding' has other shapes"):
-        models.start_from(wider, model)
+        transfer.transfer_weights(model, wider)
     assert not (tmp_path / "run").exists()

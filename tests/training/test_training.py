@@ -48,7 +48,7 @@ def test_the_resolved_recipe_is_kept(small_run):
 
 
 @pytest.mark.parametrize(
-    ("chosen", "epochs", "epochs_per_pass"),
+    ("chosen", "epochs", "parts"),
     [((), 3, 1), (("epochs",), 12, 1), (("epochs_per_pass",), 12, 4)],
 )
 def test_an_epoch_of_other_data_visits_all_of_it(chosen, epochs, parts):
