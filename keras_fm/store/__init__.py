@@ -1,7 +1,8 @@
 """The weights store: from what a user names to a checked file on this machine.
 
-A file comes from the package, from the cache, or from a mirror into the cache. Nothing here imports
-Keras.
+A file comes from the package, from the cache, or from a mirror into the cache.
+
+May import registry and errors. Imports no Keras.
 """
 
 import logging
