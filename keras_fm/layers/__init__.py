@@ -1,7 +1,9 @@
 """Layers and initializers that Keras lacks, or that are faster on a CPU than Keras' own.
 
 A faster layer falls back to Keras' own computation for every option, input and backend that its
-fast path does not support. May import preprocessing, registry and errors.
+fast path does not support.
+
+May import preprocessing, registry and errors.
 """
 
 from keras_fm.layers.attention import RotaryMultiHeadAttention
