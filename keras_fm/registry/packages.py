@@ -212,9 +212,9 @@ def _package_of(point: "EntryPoint") -> ModelPackage:
         module_spec = util.find_spec(point.value)
     except ModuleNotFoundError:
         module_spec = None
-    if module_spec is None or module_spec.description is None:
+    if module_spec is None or module_spec.origin is None:
         raise KerasFmError(f"{described}, which is not a package with an __init__.py")
-    path = Path(module_spec.description).parent
+    path = Path(module_spec.origin).parent
     if path.name != point.name:
         raise KerasFmError(f"{described}: its folder must have the model's name too")
     return ModelPackage(point.name, point.value, path)
