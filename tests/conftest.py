@@ -21,7 +21,7 @@ import pytest
 import tiny_gan as tiny_gan_room
 import tiny_reader as tiny_reader_room
 
-from keras_fm.registry import packages
+from keras_fm import registry
 
 if TYPE_CHECKING:
     from keras_fm.training.runs import Run
@@ -124,11 +124,11 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         importlib.invalidate_caches()
         if str(site) not in sys.path:
             monkeypatch.syspath_prepend(site)
-        packages.cache_clear()
+        registry.clear_cache()
         return site / package
 
     yield install
-    packages.cache_clear()
+    registry.clear_cache()
     for module in list(sys.modules):
         if module.partition(".")[0] in installed:
             del sys.modules[module]

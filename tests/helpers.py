@@ -13,7 +13,6 @@ import numpy as np
 from PIL import Image
 
 from keras_fm import registry
-from keras_fm.registry import packages
 from keras_fm.registry.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -224,7 +223,7 @@ def write_record(room: Path, **claims: Any) -> None:
         values = (claims.get(name, table) if name else table | claims[""]).items()
         text += "".join(f"{key} = {json.dumps(value)}\n" for key, value in values)
     (room / "entry.toml").write_text(text)
-    packages.cache_clear()
+    registry.clear_cache()
 
 
 def write_weights(package: Path, *, storage: str = "float32", **claims: Any) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import helpers
 
-from keras_fm.registry import packages
+from keras_fm import registry
 
 MODEL = '''"""A tiny pair."""
 
@@ -92,5 +92,5 @@ def install(offer: Callable[..., Path]) -> Path:
         (room / name).write_text(text)
     helpers.write_room(site / "tiny_net")
     helpers.write_weights(site / "tiny_net")
-    packages.cache_clear()
+    registry.clear_cache()
     return room
