@@ -56,7 +56,7 @@ class TaskData:
                 f"this {entry.name} was trained on other data than {entry.dataset}: say what to "
                 "evaluate it on (data=, or --data)"
             )
-        examples = self.prepare_dataset(datasets.load(entry.dataset, entry.split(split)))
+        examples = self.load_dataset(entry.dataset, entry.split(split))
         if split not in entry.splits:
             return examples
         description = f"{entry.dataset} {split} ({entry.split(split)})"
@@ -69,6 +69,18 @@ class TaskData:
         except UnknownNameError:  # another package's data set
             return None
         return sample.subset(slice(count), sample.description).inputs
+
+    def load_dataset(self, dataset: str, split: str) -> Examples:
+        """Load a split of a data set, as the task learns it.
+
+        Args:
+            dataset: TFDS name.
+            split: In TFDS's terms; `"sample"` is the bundled one.
+
+        Raises:
+            DataError: The data set can't be had.
+        """
+        return self.prepare_dataset(datasets.load(dataset, split))
 
     def prepare_dataset(self, examples: Examples) -> Examples:
         """Turn a split of a TFDS data set into what the task learns; most take it as it is."""
@@ -272,11 +284,10 @@ class Objective(ABC):
         """Return the weight of each class in a training; None where all examples weigh the same."""
         return None
 
-    def outputs(self, model: keras.Model, examples: Examples) -> np.ndarray | None:
-        """Return the outputs that the metrics are of; None where they don't fit into memory."""
+    def outputs(self, model: keras.Model, examples: Examples) -> Any:
+        """Return the array of outputs that the metrics are of; None where it does not fit in memory."""
         return self.predictor.predict_examples(model, examples)
 
-    @abstractmethod
     def evaluate(
         self,
         model: keras.Model,
@@ -287,12 +298,17 @@ class Objective(ABC):
     ) -> dict[str, Any]:
         """Return the metrics on all examples by name, and `slices` where asked.
 
+        By default those of `score`.
+
         Args:
             model: The model.
             examples: Of the task's data.
             slice_by: One of `slices`.
             outputs: What `outputs` returned for them, where it was called before.
         """
+        if outputs is None:
+            outputs = self.outputs(model, examples)
+        return self.score(outputs, examples)
 
     @abstractmethod
     def baseline(self, examples: Examples, validation: Examples) -> dict[str, float]:

@@ -117,7 +117,8 @@ def training_job(
     job = _split(job, overrides.keys() if adapted else None, shuffled=is_user_data)
     if data is not None or "adapt" not in package.entry.splits:
         return job
-    adapt_examples = datasets.load(job.recipe.dataset, package.entry.split("adapt"))
+    split = package.entry.split("adapt")
+    adapt_examples = job.task.data.load_dataset(job.recipe.dataset, split)
     # What validates stands at its end too: a training sees nothing of that.
     adapt_examples, _ = split_validation(adapt_examples, job.recipe.validation_examples)
     return replace(job, adapt_examples=adapt_examples)
@@ -136,7 +137,7 @@ def pretraining_job(
     resolved = recipe or spec.task.default_recipe().override(**overrides)
     is_sample = data is not None and is_recipe_data(data)
     split = datasets.SAMPLE if is_sample else package.entry.split("pretraining")
-    examples = datasets.load(resolved.dataset, split)
+    examples = spec.task.data.load_dataset(resolved.dataset, split)
     job = TrainingJob(spec, examples, None, resolved, seed)
     return _split(job, overrides.keys() if is_sample and recipe is None else None)
 
@@ -217,8 +218,8 @@ def _load(
     if isinstance(data, Examples):
         return spec, data, []
     if is_made_for_it:
-        examples = datasets.load(dataset, data or spec.entry.split("train"))
-        return spec, task.data.prepare_dataset(examples), []
+        examples = task.data.load_dataset(dataset, data or spec.entry.split("train"))
+        return spec, examples, []
     # A tf.data.Dataset has a length too, though it may not know its own.
     if isinstance(data, (str, os.PathLike)) or hasattr(data, "__len__"):
         user_data = UserData(data, target=target, problem_type=problem_type)
