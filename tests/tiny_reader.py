@@ -78,7 +78,7 @@ def build(num_classes: int = 2, vocabulary: int = 400, width: int = 4) -> keras.
 
 
 def build_for_pretraining(vocabulary: int = 400, width: int = 4) -> keras.Model:
-    """`text_ids` [batch, length], `mask_positions` [batch, masks] -> logits [batch, masks, vocabulary]."""
+    """`text_ids` [batch, length], `mask_positions` [batch, n] -> logits [batch, n, vocabulary]."""
     text_ids = keras.Input((None,), dtype="int32", name="text_ids")
     mask_positions = keras.Input((None,), dtype="int32", name="mask_positions")
     embedding = layers.ReversibleEmbedding(vocabulary, width, name="token_embedding")
