@@ -26,5 +26,7 @@ def make_optimizer(
     }
     if recipe.optimizer == "sgd":
         return keras.optimizers.SGD(momentum=recipe.momentum, nesterov=recipe.nesterov, **options)
+    if recipe.optimizer == "adamw":
+        options["weight_decay"] = recipe.weight_decay  # it takes 0, but not None
     classes = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}
     return classes[recipe.optimizer](beta_1=recipe.beta_1, beta_2=recipe.beta_2, **options)
