@@ -39,11 +39,11 @@ def list_weights(names: Sequence[str] = ()) -> list[Item]:
             shipped, cached = room.path / record.file, cache.file_path(record.sha256)
             name = f"{room.name}.{each}"
             here = [
-                Item(name, record.sha256, record.bytes, path, place)
+                Item(name, record.sha256, record.file_size, path, place)
                 for place, path in (("package", shipped), ("cache", cached))
                 if path.is_file()
             ]
-            items += here or [Item(name, record.sha256, record.bytes, None, None)]
+            items += here or [Item(name, record.sha256, record.file_size, None, None)]
     return items
 
 
