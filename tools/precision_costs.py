@@ -1,4 +1,4 @@
-"""What a shorter precision of an export costs: the entry's metrics on the whole test split.
+"""Measures an export's lower precisions: the first metric of the entry on the test split.
 
     python tools/precision_costs.py cifar_cnn fashion_cnn
 
@@ -17,7 +17,7 @@ from keras_fm.tasks.base import task_of
 
 
 def main() -> None:
-    """Prints a Markdown table."""
+    """Print a Markdown table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -31,8 +31,10 @@ def main() -> None:
         entry = spec_of(model).entry
         metric = next(iter(entry.weights[entry.default_weights].metrics))
         examples = task_of(model).data.load(options.split)
-        found = [_measure(model, metric, examples, one) for one in inference_graph.PRECISIONS]
-        print(f"| {name} | {METRICS[metric].title} |", *(f"{one} |" for one in found), flush=True)
+        values = [_measure(model, metric, examples, x) for x in inference_graph.PRECISIONS]
+        print(
+            f"| {name} | {METRICS[metric].title} |", *(f"{value} |" for value in values), flush=True
+        )
 
 
 def _measure(model, metric, examples, precision) -> str:
@@ -40,7 +42,7 @@ def _measure(model, metric, examples, precision) -> str:
         prepared = inference_graph.inference_model(model, precision)
     except InvalidInputError:
         return "–"
-    return METRICS[metric].write(task_of(model).objective.evaluate(prepared, examples)[metric])
+    return METRICS[metric].format(task_of(model).objective.evaluate(prepared, examples)[metric])
 
 
 if __name__ == "__main__":

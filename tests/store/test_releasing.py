@@ -15,7 +15,6 @@ from keras_fm.data import datasets
 from keras_fm.errors import RunError, SchemaError, WeightsError
 from keras_fm.evaluation import evaluation
 from keras_fm.models import loading
-from keras_fm.registry import packages
 from keras_fm.store import cache
 from keras_fm.training import training
 
@@ -39,7 +38,7 @@ def release(tools, monkeypatch):
     def release(*arguments):
         monkeypatch.setattr(sys, "argv", ["release_weights", *map(str, arguments)])
         tools("release_weights").main()
-        packages.cache_clear()
+        registry.clear_cache()
 
     return release
 
@@ -98,10 +97,10 @@ def test_a_run_becomes_released_weights(tiny_net, run, release):
     assert not [path for path in tiny_net.iterdir() if "draft" in path.name]
 
 
-def test_a_tag_keeps_its_weights(tiny_net, run, other_run, release):
+def test_a_tag_keeps_its_weights_unless_replaced(tiny_net, run, other_run, release):
     release(run)
     before = helpers.snapshot(tiny_net)
-    release(run)  # the same weights are no others
+    release(run)  # the same weights
     assert helpers.snapshot(tiny_net) == before
     with pytest.raises(RunError, match=r"tiny_net\.v1 is released already.*--replace"):
         release(other_run)
@@ -121,12 +120,13 @@ def test_further_seeds_are_added_to_what_is_released(tiny_net, run, other_run, r
     files = helpers.snapshot(tiny_net / "weights")
     with pytest.raises(RunError, match=r"tiny_net\.v1 would have a seed twice: \[0, 0\]"):
         release(other_run, "--more-seeds")
-    about = json.loads((other_run / "run.json").read_text())
-    elsewhere = {**about["environment"], "hardware": "NVIDIA H200"}
-    (other_run / "run.json").write_text(json.dumps({**about, "seed": 7, "environment": elsewhere}))
+    run_info = json.loads((other_run / "run.json").read_text())
+    environment = {**run_info["environment"], "hardware": "NVIDIA H200"}
+    changed = {**run_info, "seed": 7, "environment": environment}
+    (other_run / "run.json").write_text(json.dumps(changed))
     release(other_run, "--more-seeds")
     record = registry.info("tiny_net").weights["v1"]
-    assert record.hardware == [about["environment"]["hardware"], "NVIDIA H200"]
+    assert record.hardware == [run_info["environment"]["hardware"], "NVIDIA H200"]
     assert helpers.snapshot(tiny_net / "weights") == files
     assert record.seeds.seeds == [0, 7]
     assert len(record.seeds.minutes) == 2
@@ -136,23 +136,23 @@ def test_further_seeds_are_added_to_what_is_released(tiny_net, run, other_run, r
     recipe = (other_run / "recipe.toml").read_text().replace("momentum = 0.0", "momentum = 0.5")
     for folder in (other_run, tiny_net):
         (folder / "recipe.toml").write_text(recipe)
-    (other_run / "run.json").write_text(json.dumps({**about, "seed": 8}))
-    packages.cache_clear()
-    with pytest.raises(RunError, match=r"by another recipe than tiny_net\.v1"):
+    (other_run / "run.json").write_text(json.dumps({**run_info, "seed": 8}))
+    registry.clear_cache()
+    with pytest.raises(RunError, match=r"has another recipe than tiny_net\.v1"):
         release(other_run, "--more-seeds")
 
 
-def test_what_started_elsewhere_is_not_released(tiny_net, run, other_run, release):
+def test_a_run_from_other_weights_is_not_released(tiny_net, run, other_run, release):
     entry = tiny_net / "entry.toml"
-    entry.write_text(f'start = "cifar_cnn_basic"\n{entry.read_text()}')
-    packages.cache_clear()
-    with pytest.raises(RunError, match="started from random, not from cifar_cnn_basic"):
+    entry.write_text(f'init_from = "cifar_cnn_basic"\n{entry.read_text()}')
+    registry.clear_cache()
+    with pytest.raises(RunError, match="initialized from random, not from cifar_cnn_basic"):
         release(run)
-    about = json.loads((other_run / "run.json").read_text())
-    (other_run / "run.json").write_text(json.dumps({**about, "start": "cifar_cnn_basic"}))
+    run_info = json.loads((other_run / "run.json").read_text())
+    (other_run / "run.json").write_text(json.dumps({**run_info, "init_from": "cifar_cnn_basic"}))
     release(other_run)
-    began = registry.info("cifar_cnn_basic").weights_of().sha256
-    assert registry.info("tiny_net").weights_of().start_sha256 == began
+    expected = registry.info("cifar_cnn_basic").weights_of().sha256
+    assert registry.info("tiny_net").weights_of().init_from_sha256 == expected
 
 
 def test_a_release_that_fails_changes_nothing(tiny_net, run, release):
@@ -162,7 +162,9 @@ def test_a_release_that_fails_changes_nothing(tiny_net, run, release):
     assert helpers.snapshot(tiny_net) == before
 
 
-def test_points_that_tensorboard_would_not_show_are_not_released(tiny_net, run, release, tmp_path):
+def test_embeddings_that_tensorboard_would_not_show_are_not_released(
+    tiny_net, run, release, tmp_path
+):
     shutil.copytree(run, tmp_path / "old")
     config = tmp_path / "old" / "logs" / "points" / "projector_config.pbtxt"
     config.parent.mkdir()
@@ -175,8 +177,8 @@ def test_points_that_tensorboard_would_not_show_are_not_released(tiny_net, run, 
     release(tmp_path / "old")
 
 
-def test_a_file_that_measures_otherwise_is_not_released(tools):
-    record = {"metrics": {"accuracy": 0.75}, "examples": 10_000, "storage": "float16"}
+def test_a_file_with_other_metrics_is_not_released(tools):
+    record = {"metrics": {"accuracy": 0.75}, "num_examples": 10_000, "storage": "float16"}
     check = tools("release_weights")._check_storage
     check(record, {"accuracy": 0.7505})
     with pytest.raises(RunError, match=r"76\.00% as trained and 75\.00% as stored in float16"):
@@ -197,7 +199,7 @@ def test_a_mirror_is_a_folder_that_any_host_serves(
     assert scores["accuracy"] == pytest.approx(record.sample_metrics["accuracy"], abs=1e-6)
 
 
-def test_the_zoos_mirror_serves_the_zoo(tools, host, tmp_path, monkeypatch):
+def test_a_mirror_of_the_zoo_serves_its_weights(tools, host, tmp_path, monkeypatch):
     names = ["linear_regression", "cifar_cnn_basic"]
     copied = tools("mirror_weights").lay_out(tmp_path / "mirror", names)
     sums = ["sha256sum", "--check", "--quiet", "SHA256SUMS"]
@@ -209,16 +211,16 @@ def test_the_zoos_mirror_serves_the_zoo(tools, host, tmp_path, monkeypatch):
 
     monkeypatch.setenv("KERAS_FM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KERAS_FM_WEIGHTS_URL", host)
-    wanted = [
+    remote_files = [
         store.RemoteFile(name, record.sha256, record.file_size)
         for name in names
         for record in registry.info(name).weights.values()
     ]
-    for each in wanted:
-        assert store.sha256_of(store.fetch(each)) == each.sha256
+    for file in remote_files:
+        assert store.sha256_of(store.fetch(file)) == file.sha256
 
 
-def test_a_mirror_keeps_what_it_has(tools, tmp_path):
+def test_a_mirror_keeps_its_files(tools, tmp_path):
     lay_out = tools("mirror_weights").lay_out
     lay_out(tmp_path / "mirror", ["linear_regression"])
     before = helpers.snapshot(tmp_path / "mirror")
