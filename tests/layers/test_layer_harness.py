@@ -102,6 +102,7 @@ RECURRENT = [
     ({"activation": "relu"}, (3, 7, 5)),
     ({"recurrent_activation": "hard_sigmoid"}, (3, 7, 5)),
     ({"implementation": 1}, (3, 7, 5)),
+    ({"dropout": 1.0, "recurrent_dropout": 1.0}, (3, 7, 5)),  # no dropout, says Keras
     ({"zero_output_for_mask": True, "return_sequences": True}, (3, 7, 5)),
 ]
 TWINS = [

@@ -152,7 +152,7 @@ def test_a_model_with_it_saves_and_loads(layer, tmp_path):
     np.testing.assert_allclose(again.predict(maps(3)), model.predict(maps(3)), atol=1e-6)
 
 
-def test_numbers_become_how_far_they_come_through_the_bins():
+def test_numbers_are_encoded_by_their_bins():
     layer = PiecewiseLinearEncoding(2)
     layer.build((None, 2))
     # Quantiles 0, 1 and 4; the second column is nearly one value.
@@ -162,7 +162,13 @@ def test_numbers_become_how_far_they_come_through_the_bins():
     assert encoded.shape == (5, 2, 3)
     first = [[0.5, 0, 0], [1, 0.5, 0], [0, 0, 0], [1, 1, 0], [0, 0, 1]]
     np.testing.assert_allclose(encoded[:, 0], first, atol=1e-6)
-    np.testing.assert_allclose(encoded[1:3, 1], [[0, 0, 0], [1, 1, 0]], atol=1e-6)
+    np.testing.assert_allclose(encoded[:3, 1], [[0, 0, 0], [0, 0, 0], [1, 1, 0]], atol=1e-6)
+
+
+def test_a_missing_number_is_in_no_bin():
+    layer = PiecewiseLinearEncoding(2)
+    layer.adapt(np.array([[-4], [-1], [4]], "float32"))
+    np.testing.assert_allclose(layer(np.array([[np.nan]], "float32")), [[[0, 0, 1]]])
 
 
 def cross_entropy(logits, labels):
