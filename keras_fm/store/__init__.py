@@ -70,7 +70,7 @@ def find_weights(room: "ModelPackage", tag: str | None = None) -> WeightsFile:
     if is_valid(shipped.path, record.sha256):
         return shipped
     name = f"{room.name}.{tag or room.entry.default_weights}"
-    wanted = RemoteFile(name, record.sha256, record.bytes, tuple(record.urls))
+    wanted = RemoteFile(name, record.sha256, record.file_size, tuple(record.urls))
     if shipped.path.is_file():
         if not downloads.can_fetch(wanted):
             check_sha256(shipped)
