@@ -83,23 +83,23 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], None]:
 
 
 @pytest.fixture
-def whole_and_resumed(
+def uninterrupted_and_resumed(
     tmp_path: Path, stop_at: Callable[[int | None], None]
 ) -> Callable[..., tuple["Run", "Run"]]:
-    """`whole_and_resumed("tiny_net", 1, epochs=3)`: a run, and one stopped in its second epoch."""
+    """`uninterrupted_and_resumed("tiny_net", 1)`: two runs, one stopped in its second epoch."""
     from keras_fm.training import training
 
     def both(name: str, epoch: int, **options: object) -> tuple["Run", "Run"]:
         def train(folder: str, **more: object) -> "Run":
             return training.train(name, data="sample", run_dir=tmp_path / folder, **more)
 
-        whole = train("whole", **options)
+        uninterrupted = train("uninterrupted", **options)
         stop_at(epoch)
         with pytest.raises(KeyboardInterrupt, match="--resume"):
             train("stopped", **options)
         assert not (tmp_path / "stopped" / "result.json").exists()
         stop_at(None)
-        return whole, train("stopped", resume=True)
+        return uninterrupted, train("stopped", resume=True)
 
     return both
 

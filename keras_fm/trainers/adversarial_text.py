@@ -49,8 +49,8 @@ class AdversarialTextTrainer(CustomTrainer):
             )
         except ValueError:
             raise InvalidInputError(
-                f"adversarial_epsilon = {epsilon} is for models with one layer "
-                f"{TOKEN_EMBEDDING!r}; {model.name} has none: leave it out"
+                f"adversarial_epsilon = {epsilon} is for models that call a layer "
+                f"{TOKEN_EMBEDDING!r} once; {model.name} does not: leave it out"
             ) from None
         self.epsilon = epsilon
 

@@ -210,8 +210,8 @@ def test_the_model_of_a_run_computes_in_float32(tiny_net, tmp_path, precision):
     ],
     ids=["adam", "triangle"],
 )  # fmt: skip
-def test_a_run_that_was_stopped_goes_on_to_the_same_end(changes, tiny_net, whole_and_resumed):
-    whole, resumed = whole_and_resumed("tiny_net", 2, epochs=4, seed=3, **changes)
+def test_a_run_that_was_stopped_goes_on_to_the_same_end(changes, tiny_net, uninterrupted_and_resumed):
+    whole, resumed = uninterrupted_and_resumed("tiny_net", 2, epochs=4, seed=3, **changes)
     assert helpers.same_weights(whole.model, resumed.model)
     assert figures(resumed) == figures(whole)
     assert resumed.metrics == whole.metrics
@@ -220,17 +220,17 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(changes, tiny_net, whole
     }
 
 
-def test_a_resumed_run_drops_what_a_whole_one_does(tiny_net, whole_and_resumed):
+def test_a_resumed_run_drops_what_a_whole_one_does(tiny_net, uninterrupted_and_resumed):
     code = (tiny_net / "model.py").read_text()
     dropout = '    x = layers.Dropout(0.5, name="dropout")(x)\n    logits ='
     (tiny_net / "model.py").write_text(code.replace("    logits =", dropout))
-    whole, resumed = whole_and_resumed("tiny_net", 1, epochs=3)
+    whole, resumed = uninterrupted_and_resumed("tiny_net", 1, epochs=3)
     assert len(set(whole.history["loss"])) == 3
     assert helpers.same_weights(whole.model, resumed.model)
 
 
-def test_a_run_stopped_in_its_first_epoch_starts_again(tiny_net, whole_and_resumed):
-    whole, resumed = whole_and_resumed("tiny_net", 0)
+def test_a_run_stopped_in_its_first_epoch_starts_again(tiny_net, uninterrupted_and_resumed):
+    whole, resumed = uninterrupted_and_resumed("tiny_net", 0)
     assert helpers.same_weights(whole.model, resumed.model)
     assert len(resumed.history["epoch"]) == 1
 
