@@ -24,7 +24,7 @@ def tools(monkeypatch):
 
 def rows(table):
     """Return the values of a card's table by claim."""
-    return dict(line.strip("| \n").split(" | ", 1) for line in table.splitrows())
+    return dict(line.strip("| \n").split(" | ", 1) for line in table.splitlines())
 
 
 @pytest.mark.parametrize("name", PRETRAINED)

@@ -3,17 +3,17 @@
     TFDS_DATA_DIR=... python tools/release_weights.py RUN [RUN ...] [--tag v1] [--mirror DIRECTORY]
     TFDS_DATA_DIR=... python tools/release_weights.py RUN [RUN ...] [--tag v1] --more-seeds
 
-The runs are the same recipe from several seeds. The weights of the first are released; their metrics
-are measured on the stored file and the full test split, and have to agree with those of the trained
-weights. The other runs add to mean and standard deviation. Writes `zoo/<model>/weights/`, the images
-of the card included, and `[weights.<tag>]` into `entry.toml`, all or nothing. The pretraining of a
-run, `RUN/pretraining`, is released in the same way, under another tag.
+The runs are the same recipe from several seeds. The weights of the first are released; their
+metrics are measured on the stored file and the full test split, and have to agree with those of the
+trained weights. The other runs add to mean and standard deviation. Writes `zoo/<model>/weights/`,
+the images of the card included, and `[weights.<tag>]` into `entry.toml`, all or nothing. The
+pretraining of a run, `RUN/pretraining`, is released in the same way, under another tag.
 
 With `--more-seeds` the runs are further seeds of released weights, whose file stays.
 
 Other weights under a released tag need `--replace` with the reason, which the entry keeps. With
-`--mirror`, the file is copied into a folder for any static host, as `mirror_weights.py` does; `--url`
-is the address of that folder, and `--apart` leaves the file out of the package.
+`--mirror`, the file is copied into a folder for any static host, as `mirror_weights.py` does;
+`--url` is the address of that folder, and `--apart` leaves the file out of the package.
 """
 
 import argparse
