@@ -65,4 +65,4 @@ def _serve_check(options: argparse.Namespace) -> int:
 
     report = serve_check(options.directory, url=options.url)
     print(report)
-    return 0 if report.holds else 1
+    return 0 if report.passed else 1
