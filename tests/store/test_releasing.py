@@ -1,3 +1,5 @@
+"""Tools that release weights and lay out mirrors."""
+
 import functools
 import http.server
 import importlib
@@ -22,7 +24,7 @@ from keras_fm.training import training
 
 @pytest.fixture
 def tools(monkeypatch):
-    """Imports one of the tools."""
+    """`tools(name)`: imports a tool."""
     monkeypatch.syspath_prepend(str(helpers.ROOT / "tools"))
     pytest.importorskip("tomlkit")
     yield importlib.import_module
@@ -46,7 +48,7 @@ def release(tools, monkeypatch):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Where the one training of all these tests lies, once it is made."""
+    """The run directory that all tests share; the first one to need it trains."""
     return tmp_path_factory.mktemp("trained") / "run"
 
 
@@ -61,7 +63,7 @@ def run(tiny_net, trained):
 
 @pytest.fixture
 def other_run(run, tmp_path):
-    """The same with other weights."""
+    """The same run with other weights."""
     shutil.copytree(run, tmp_path / "other")
     loading.get("tiny_net", weights=None).save_weights(tmp_path / "other" / "model.weights.h5")
     return tmp_path / "other"
@@ -69,7 +71,7 @@ def other_run(run, tmp_path):
 
 @pytest.fixture
 def host(tmp_path):
-    """The address of a static host that serves the folder `mirror`."""
+    """The URL of a static host that serves the folder `mirror`."""
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
@@ -100,12 +102,12 @@ def test_a_run_becomes_released_weights(tiny_net, run, release):
 
 def test_a_tag_keeps_its_weights(tiny_net, run, other_run, release):
     release(run)
-    before = helpers.snapshot(tiny_net)
-    release(run)  # the same weights are no others
-    assert helpers.snapshot(tiny_net) == before
+    released = helpers.snapshot(tiny_net)
+    release(run)  # the same weights once more
+    assert helpers.snapshot(tiny_net) == released
     with pytest.raises(RunError, match=r"tiny_net\.v1 is released already.*--replace"):
         release(other_run)
-    assert helpers.snapshot(tiny_net) == before
+    assert helpers.snapshot(tiny_net) == released
 
     old = registry.info("tiny_net").weights["v1"].sha256
     release(other_run, "--replace", "a better seed")
@@ -121,45 +123,47 @@ def test_further_seeds_are_added_to_what_is_released(tiny_net, run, other_run, r
     files = helpers.snapshot(tiny_net / "weights")
     with pytest.raises(RunError, match=r"tiny_net\.v1 would have a seed twice: \[0, 0\]"):
         release(other_run, "--more-seeds")
-    about = json.loads((other_run / "run.json").read_text())
-    elsewhere = {**about["environment"], "hardware": "NVIDIA H200"}
-    (other_run / "run.json").write_text(json.dumps({**about, "seed": 7, "environment": elsewhere}))
+    run_info = json.loads((other_run / "run.json").read_text())
+    elsewhere = {**run_info["environment"], "hardware": "NVIDIA H200"}
+    (other_run / "run.json").write_text(
+        json.dumps({**run_info, "seed": 7, "environment": elsewhere})
+    )
     release(other_run, "--more-seeds")
     record = registry.info("tiny_net").weights["v1"]
-    assert record.hardware == [about["environment"]["hardware"], "NVIDIA H200"]
+    assert record.hardware == [run_info["environment"]["hardware"], "NVIDIA H200"]
     assert helpers.snapshot(tiny_net / "weights") == files
     assert record.seeds.seeds == [0, 7]
     assert len(record.seeds.minutes) == 2
-    one, other = record.seeds.metrics["accuracy"]
-    assert one == pytest.approx(record.metrics["accuracy"], abs=0.01) != other
+    accuracy, other_accuracy = record.seeds.metrics["accuracy"]
+    assert accuracy == pytest.approx(record.metrics["accuracy"], abs=0.01) != other_accuracy
 
     recipe = (other_run / "recipe.toml").read_text().replace("momentum = 0.0", "momentum = 0.5")
     for folder in (other_run, tiny_net):
         (folder / "recipe.toml").write_text(recipe)
-    (other_run / "run.json").write_text(json.dumps({**about, "seed": 8}))
+    (other_run / "run.json").write_text(json.dumps({**run_info, "seed": 8}))
     packages.cache_clear()
     with pytest.raises(RunError, match=r"by another recipe than tiny_net\.v1"):
         release(other_run, "--more-seeds")
 
 
-def test_what_started_elsewhere_is_not_released(tiny_net, run, other_run, release):
+def test_a_run_with_another_initialization_is_not_released(tiny_net, run, other_run, release):
     entry = tiny_net / "entry.toml"
     entry.write_text(f'start = "cifar_cnn_basic"\n{entry.read_text()}')
     packages.cache_clear()
     with pytest.raises(RunError, match="started from random, not from cifar_cnn_basic"):
         release(run)
-    about = json.loads((other_run / "run.json").read_text())
-    (other_run / "run.json").write_text(json.dumps({**about, "start": "cifar_cnn_basic"}))
+    run_info = json.loads((other_run / "run.json").read_text())
+    (other_run / "run.json").write_text(json.dumps({**run_info, "start": "cifar_cnn_basic"}))
     release(other_run)
-    began = registry.info("cifar_cnn_basic").weights_of().sha256
-    assert registry.info("tiny_net").weights_of().start_sha256 == began
+    expected = registry.info("cifar_cnn_basic").weights_of().sha256
+    assert registry.info("tiny_net").weights_of().start_sha256 == expected
 
 
 def test_a_release_that_fails_changes_nothing(tiny_net, run, release):
-    before = helpers.snapshot(tiny_net)
+    content = helpers.snapshot(tiny_net)
     with pytest.raises(SchemaError, match="Not A Tag"):
         release(run, "--tag", "Not A Tag")
-    assert helpers.snapshot(tiny_net) == before
+    assert helpers.snapshot(tiny_net) == content
 
 
 def test_points_that_tensorboard_would_not_show_are_not_released(tiny_net, run, release, tmp_path):
@@ -167,15 +171,15 @@ def test_points_that_tensorboard_would_not_show_are_not_released(tiny_net, run, 
     config = tmp_path / "old" / "logs" / "points" / "projector_config.pbtxt"
     config.parent.mkdir()
     config.touch()
-    before = helpers.snapshot(tiny_net)
+    content = helpers.snapshot(tiny_net)
     with pytest.raises(RunError, match=r"show nothing of .*projector_config.* move .*logs/train"):
         release(tmp_path / "old")
-    assert helpers.snapshot(tiny_net) == before
+    assert helpers.snapshot(tiny_net) == content
     config.rename(tmp_path / "old" / "logs" / "train" / config.name)
     release(tmp_path / "old")
 
 
-def test_a_file_that_measures_otherwise_is_not_released(tools):
+def test_a_stored_file_with_other_metrics_is_not_released(tools):
     record = {"metrics": {"accuracy": 0.75}, "examples": 10_000, "storage": "float16"}
     check = tools("release_weights")._check_storage
     check(record, {"accuracy": 0.7505})
@@ -183,7 +187,7 @@ def test_a_file_that_measures_otherwise_is_not_released(tools):
         check(record, {"accuracy": 0.76})
 
 
-def test_a_mirror_is_a_folder_that_any_host_serves(
+def test_a_mirror_is_a_folder_on_any_static_host(
     tiny_net, run, release, host, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("KERAS_FM_HOME", str(tmp_path / "home"))
@@ -209,26 +213,26 @@ def test_the_zoos_mirror_serves_the_zoo(tools, host, tmp_path, monkeypatch):
 
     monkeypatch.setenv("KERAS_FM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KERAS_FM_WEIGHTS_URL", host)
-    wanted = [
+    files = [
         store.RemoteFile(name, record.sha256, record.bytes)
         for name in names
         for record in registry.info(name).weights.values()
     ]
-    for each in wanted:
-        assert store.sha256_of(store.fetch(each)) == each.sha256
+    for file in files:
+        assert store.sha256_of(store.fetch(file)) == file.sha256
 
 
-def test_a_mirror_keeps_what_it_has(tools, tmp_path):
+def test_a_mirror_keeps_its_files(tools, tmp_path):
     lay_out = tools("mirror_weights").lay_out
     lay_out(tmp_path / "mirror", ["linear_regression"])
-    before = helpers.snapshot(tmp_path / "mirror")
+    content = helpers.snapshot(tmp_path / "mirror")
     lay_out(tmp_path / "mirror", ["linear_regression"])
-    assert helpers.snapshot(tmp_path / "mirror") == before
+    assert helpers.snapshot(tmp_path / "mirror") == content
     lay_out(tmp_path / "mirror", ["cifar_cnn_basic"])
     assert len(json.loads((tmp_path / "mirror" / "index.json").read_text())) == 2
 
 
-def test_a_mirror_with_a_wrong_file_is_an_error(tools, tmp_path):
+def test_a_mirror_with_a_damaged_file_is_an_error(tools, tmp_path):
     (path,) = tools("mirror_weights").lay_out(tmp_path / "mirror", ["linear_regression"])
     path.write_bytes(b"x")
     with pytest.raises(WeightsError, match="cut or altered"):
