@@ -1,40 +1,73 @@
-"""Checks of the numbers that users give as options."""
+"""Checks of numeric options: Python's numbers and numpy's, but no truth values and no NaN."""
 
 import math
+import numbers
 from typing import Any
-
-import numpy as np
 
 from keras_fm.errors import InvalidInputError
 
 
-def check_int(name: str, value: Any, low: int, high: int | None = None) -> int:
-    """Return a whole number of Python's or numpy's as Python's.
+def check_int(name: str, value: Any, low: int | None = None, high: int | None = None) -> int:
+    """Return the value as Python's `int`.
+
+    Args:
+        name: what the error calls the option.
+        value: what the user passed.
+        low: the smallest value allowed.
+        high: the largest value allowed.
 
     Raises:
-        InvalidInputError: It is none, or not from `low` to `high`.
+        InvalidInputError: it is no integer, or outside the range.
     """
-    is_int = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_))
-    if not is_int or value < low or (high is not None and value > high):
-        limits = f"from {low}" if high is None else f"from {low} to {high}"
-        raise InvalidInputError(f"{name} is a whole number {limits}; received {value!r}")
-    return int(value)
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        integer = int(value)
+        if (low is None or low <= integer) and (high is None or integer <= high):
+            return integer
+    raise InvalidInputError(f"{name} is a whole number{_range(low, high)}; received {value!r}")
 
 
-def check_float(name: str, value: Any, low: float, high: float | None = None) -> float:
-    """Return a finite number of Python's or numpy's as Python's.
+def check_float(
+    name: str,
+    value: Any,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    above: float | None = None,
+    unit: str = "",
+) -> float:
+    """Return the value, a finite number, as Python's `float`.
+
+    Args:
+        name: what the error calls the option.
+        value: what the user passed.
+        low: the smallest value allowed.
+        high: the largest value allowed.
+        above: a bound that is not allowed itself, in place of `low`.
+        unit: what the number counts, such as "seconds", for the error.
 
     Raises:
-        InvalidInputError: It is none, or not from `low` to `high`.
+        InvalidInputError: it is no finite number, or outside the range.
     """
-    kinds = (int, float, np.integer, np.floating)
-    is_number = isinstance(value, kinds) and not isinstance(value, (bool, np.bool_))
-    if (
-        not is_number
-        or not math.isfinite(value)
-        or value < low
-        or (high is not None and value > high)
-    ):
-        limits = f"from {low}" if high is None else f"from {low} to {high}"
-        raise InvalidInputError(f"{name} is a number {limits}; received {value!r}")
-    return float(value)
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:  # an integer that no float can hold
+            number = math.inf
+        inside = (low is None or low <= number) and (high is None or number <= high)
+        if math.isfinite(number) and inside and (above is None or above < number):
+            return number
+    of_unit = f" of {unit}" if unit else ""
+    raise InvalidInputError(
+        f"{name} is a number{of_unit}{_range(low, high, above)}; received {value!r}"
+    )
+
+
+def _range(low: float | None, high: float | None, above: float | None = None) -> str:
+    words = []
+    if above is not None:
+        words.append(f"above {above}")
+    if low is not None:
+        words.append(f"from {low}")
+    if high is not None:
+        words.append(f"to {high}" if low is not None else f"up to {high}")
+    return "".join(f" {word}" for word in words)

@@ -15,7 +15,7 @@ Arrays = dict[str, np.ndarray]
 Random = np.random.Generator
 
 REFUSED = "assertion failed: ["  # what TensorFlow puts before a sentence of ours
-LOADER = ("takes [", "Expects arg[")  # its own words on names and dtypes
+LOADER = ("takes [", "Type mismatch: actual ")  # the session's words on names and dtypes
 DTYPES = ("float32", "float64", "float16", "int32", "int64", "uint8", "bool", "complex64", "object")
 MOST = 4000  # characters that a model of characters reads or writes
 MEGABYTE = 2**20

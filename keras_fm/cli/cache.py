@@ -1,28 +1,32 @@
-"""The weights files on this machine: `cache list`, `verify`, `clear` and `prefetch`."""
+"""Weights files on this machine: `cache list`, `verify`, `clear` and `prefetch`."""
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keras_fm import registry
 from keras_fm.cli.common import add_command
 from keras_fm.cli.printing import print_table
 
+if TYPE_CHECKING:
+    from keras_fm.store.inventory import InventoryItem
+
 EXAMPLES = """examples:
   keras-fm cache list
-  keras-fm cache prefetch cifar_cnn     # before the network is gone: KERAS_FM_OFFLINE=1
+  keras-fm cache prefetch cifar_cnn     # while there is a network; later: KERAS_FM_OFFLINE=1
   keras-fm cache verify
   keras-fm cache clear cifar_cnn.v1
 
-KERAS_FM_HOME          where downloads lie
-KERAS_FM_WEIGHTS_URL   a mirror to ask first: https://, hf://owner/repository or file://
-KERAS_FM_OFFLINE=1     open no socket
+environment:
+  KERAS_FM_HOME          directory for downloads
+  KERAS_FM_WEIGHTS_URL   mirror to try first: https://, hf://owner/repository or file://
+  KERAS_FM_OFFLINE=1     never use the network
 """
 
 
-def add(verbs: Any) -> None:
-    """Add the commands of `keras-fm cache` to the parser."""
-    summary = "the weights files on this machine"
-    parser = verbs.add_parser(
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    summary = "manage the weights files on this machine"
+    parser = commands.add_parser(
         "cache",
         help=summary,
         description=summary,
@@ -30,38 +34,43 @@ def add(verbs: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    for run, what, example in (
-        (_list, "which there are, and where", "keras-fm cache list"),
-        (_verify, "read each one and compare its sha256", "keras-fm cache verify"),
-        (_clear, "delete what was downloaded", "keras-fm cache clear cifar_cnn"),
-        (_prefetch, "download what is not here", "keras-fm cache prefetch cifar_cnn lstm.v1"),
+    for run, summary, example in (
+        (_list, "list weights files and where they are", "keras-fm cache list"),
+        (_verify, "compare each file's sha256", "keras-fm cache verify"),
+        (_clear, "delete downloaded files", "keras-fm cache clear cifar_cnn"),
+        (_prefetch, "download missing files", "keras-fm cache prefetch cifar_cnn lstm.v1"),
     ):
-        verb = add_command(actions, run, what, example, needs_keras=False)
-        verb.add_argument("model", nargs="*", help="MODEL or MODEL.TAG (default: all)")
+        command = add_command(actions, run, summary, example, needs_keras=False)
+        command.add_argument("model", nargs="*", help="MODEL or MODEL.TAG (default: all)")
+
+
+def _items(names: list[str]) -> "list[InventoryItem]":
+    from keras_fm.store import inventory
+
+    return inventory.list_weights(names) + ([] if names else inventory.orphaned())
 
 
 def _list(options: argparse.Namespace) -> int:
-    from keras_fm.store import cache, inventory
+    from keras_fm.store import cache
 
-    items = inventory.list_weights(options.model) + ([] if options.model else inventory.orphaned())
-    rows = [("weights", "bytes", "where", "sha256")]
-    rows += [(i.name, f"{i.bytes:,}", i.place or "not here", i.sha256[:12]) for i in items]
+    rows = [("weights", "bytes", "location", "sha256")]
+    rows += [
+        (item.name, f"{item.size:,}", item.location or "not here", item.sha256[:12])
+        for item in _items(options.model)
+    ]
     print_table(rows)
-    print(f"\nthe cache: {cache.folder()}")
+    print(f"\ncache directory: {cache.folder()}")
     return 0
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from keras_fm.store import inventory
-
-    items = inventory.list_weights(options.model) + ([] if options.model else inventory.orphaned())
-    here = [item for item in items if item.path is not None]
+    present = [item for item in _items(options.model) if item.path is not None]
     print_table([("weights", "", "file")] + [
-        (item.name, "ok" if item.whole else "DAMAGED", str(item.path)) for item in here
+        (item.name, "ok" if item.is_valid else "DAMAGED", str(item.path)) for item in present
     ])  # fmt: skip
-    if all(item.whole for item in here):
+    if all(item.is_valid for item in present):
         return 0
-    print("\nkeras-fm cache prefetch downloads what is damaged again")
+    print("\nkeras-fm cache prefetch downloads damaged files again")
     return 1
 
 
@@ -71,9 +80,10 @@ def _clear(options: argparse.Namespace) -> int:
     only = (
         {item.sha256 for item in inventory.list_weights(options.model)} if options.model else None
     )
-    for path in (gone := cache.clear(only)):
+    deleted = cache.clear(only)
+    for path in deleted:
         print(f"deleted {path}")
-    print(f"{len(gone)} files deleted from {cache.folder()}")
+    print(f"{len(deleted)} files deleted from {cache.folder()}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Whether a server could load and run an export: everything short of the server itself."""
+"""Checks whether a server could load and run an export, without the server itself."""
 
 import json
 import os
@@ -19,16 +19,16 @@ from keras_fm.serving import rest, servers, signatures
 
 # Registered, but not where a server runs: another process's Python, another machine's GPU.
 UNSUPPORTED_OPS = ("PyFunc", "EagerPyFunc", "PyFuncStateless", "Cudnn")
-TOLERANCE = 1e-4  # between a row alone and the same among others, which sum in another order
+TOLERANCE = 1e-4  # between a row alone and the same row in a batch, which sum in another order
 
 
 @dataclass(frozen=True)
 class ServingCheck:
-    """One thing that a server needs; `found` says what there is."""
+    """A thing that a server needs; `detail` says what was found."""
 
-    about: str
-    holds: bool
-    found: str
+    name: str
+    passed: bool
+    detail: str
 
 
 @dataclass(frozen=True)
@@ -39,178 +39,188 @@ class ServingReport:
     checks: tuple[ServingCheck, ...]
 
     @property
-    def holds(self) -> bool:
-        """Whether all of them hold."""
-        return all(check.holds for check in self.checks)
+    def passed(self) -> bool:
+        """Whether all checks passed."""
+        return all(check.passed for check in self.checks)
 
     def __str__(self) -> str:
-        width = max(len(check.about) for check in self.checks)
+        width = max(len(check.name) for check in self.checks)
         lines = [
-            f"{'ok  ' if check.holds else 'FAIL'}  {check.about:{width}}  {check.found}"
+            f"{'ok  ' if check.passed else 'FAIL'}  {check.name:{width}}  {check.detail}"
             for check in self.checks
         ]
         return "\n".join([str(self.version), *lines])
 
 
 def serve_check(directory: str | os.PathLike[str], *, url: str | None = None) -> ServingReport:
-    """Checks any SavedModel's folder, or the highest version in it.
+    """Check a SavedModel, or the highest version in a folder of them.
 
-    It is loaded by the loader that TF Serving is built on (`c_api`), its warm-up requests are run,
-    and its operations looked up in stock TensorFlow.
+    It is loaded into a TensorFlow session, as TF Serving does, which runs its warm-up requests; its
+    operations have to be those of stock TensorFlow.
 
     Args:
+        directory: the SavedModel's folder, or the folder that holds its versions.
         url: of a TF Serving that serves it, such as "http://localhost:8501" or, for gRPC,
-            "grpc://localhost:8500": the requests that the export brings are sent there, and have
-            to be answered as they are here.
+            "grpc://localhost:8500": the example requests beside the export are sent there, and its
+            responses have to be those of the session here.
 
     Raises:
         InvalidInputError: there is no SavedModel.
     """
-    version = _version(Path(directory))
-    checks = [_operations(version)]
+    version = _find_version(Path(directory))
+    checks = [_check_operations(version)]
+    name = "TensorFlow session"
     try:
         session = Session(version)
     except ExportError as error:
-        return ServingReport(
-            version, (*checks, ServingCheck("TensorFlow's C++ loader", False, f"{error}"))
-        )
+        return ServingReport(version, (*checks, ServingCheck(name, False, f"{error}")))
     with session:
-        checks.append(ServingCheck("TensorFlow's C++ loader", True, ", ".join(session.signatures)))
+        checks.append(ServingCheck(name, True, ", ".join(session.signatures)))
         requests = warmup.read_warmup(version)
-        for name in session.signatures:
-            checks.append(_signature(session, name, requests.get(name, [])))
+        for signature in session.signatures:
+            checks.append(_check_signature(session, signature, requests.get(signature, [])))
         if url is not None:
-            checks += _served(session, version, url)
+            checks += _check_server(session, version, url)
     return ServingReport(version, tuple(checks))
 
 
-def _version(path: Path) -> Path:
+def _find_version(path: Path) -> Path:
     if (path / "saved_model.pb").exists():
         return path
-    numbers = [int(one.name) for one in path.glob("*") if one.name.isdecimal()]
-    if not numbers:
+    versions = [int(folder.name) for folder in path.glob("*") if folder.name.isdecimal()]
+    if not versions:
         raise InvalidInputError(
             f"{path} holds no SavedModel and no version of one: export a model there first"
         )
-    return path / str(max(numbers))
+    return path / str(max(versions))
 
 
-def _operations(version: Path) -> ServingCheck:
-    about = "operations of stock TensorFlow"
+def _check_operations(version: Path) -> ServingCheck:
+    name = "operations of stock TensorFlow"
     try:
         content = (version / "saved_model.pb").read_bytes()
         graph = saved_model_pb2.SavedModel.FromString(content).meta_graphs[0].graph_def
     except (OSError, DecodeError, IndexError) as error:
-        return ServingCheck(about, False, f"saved_model.pb can't be read: {error}")
+        return ServingCheck(name, False, f"saved_model.pb can't be read: {error}")
     nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
     functions = {function.signature.name for function in graph.library.function}
-    used = {node.op for node in nodes} - functions
-    foreign = {
-        op for op in used if op_def_registry.get(op) is None or op.startswith(UNSUPPORTED_OPS)
-    }  # fmt: skip
-    if foreign:
-        return ServingCheck(about, False, f"not there: {', '.join(sorted(foreign))}")
-    return ServingCheck(about, True, f"{len(used)} kinds")
+    operations = {node.op for node in nodes} - functions
+    unsupported = {
+        operation
+        for operation in operations
+        if op_def_registry.get(operation) is None or operation.startswith(UNSUPPORTED_OPS)
+    }
+    if unsupported:
+        return ServingCheck(name, False, f"not there: {', '.join(sorted(unsupported))}")
+    return ServingCheck(name, True, f"{len(operations)} kinds")
 
 
-def _signature(session: Session, name: str, requests: list[dict[str, np.ndarray]]) -> ServingCheck:
-    about = f"signature {name}"
+def _check_signature(
+    session: Session, signature: str, requests: list[dict[str, np.ndarray]]
+) -> ServingCheck:
+    """Run the warm-up requests of a signature."""
+    name = f"signature {signature}"
     if not requests:
-        return ServingCheck(about, *_zeros(session, name))
-    answers = []
+        return ServingCheck(name, *_run_zeros(session, signature))
+    responses = []
     try:
-        for request in requests:
-            size = len(next(iter(request.values())))
-            answers.append(session.run(name, request))
-            _check_answers(answers[-1], size)
+        for inputs in requests:
+            rows = len(next(iter(inputs.values())))
+            outputs = session.run(signature, inputs)
+            _check_outputs(outputs, rows)
+            responses.append(outputs)
     except ExportError as error:
-        return ServingCheck(about, False, f"{error}")
-    apart = _deviation(answers)
+        return ServingCheck(name, False, f"{error}")
+    deviation = _batch_deviation(responses)
     return ServingCheck(
-        about,
-        apart <= TOLERANCE,
-        f"{', '.join(answers[0])}; {len(requests)} warm-up requests; a row alone and among others "
-        f"differ by {apart:.0e}",
+        name,
+        deviation <= TOLERANCE,
+        f"{', '.join(responses[0])}; {len(requests)} warm-up requests; a row alone and in a batch "
+        f"differ by {deviation:.0e}",
     )
 
 
-def _zeros(session: Session, name: str) -> tuple[bool, str]:
-    """Whether a signature without a warm-up request runs at all; zeros may be refused."""
-    zeros = {
-        given: np.zeros(
-            [max(1, size.size) for size in about.tensor_shape.dim],
-            tf.as_dtype(about.dtype).as_numpy_dtype,
-        )
-        for given, about in session.signatures[name].inputs.items()
-    }
-    texts = {given: np.full(zero.shape, b"") for given, zero in zeros.items() if zero.dtype == "O"}
+def _run_zeros(session: Session, signature: str) -> tuple[bool, str]:
+    """Run a signature without a warm-up request, which may refuse zeros."""
+    inputs = {}
+    for name, tensor in session.signatures[signature].inputs.items():
+        shape = [max(1, dimension.size) for dimension in tensor.tensor_shape.dim]
+        dtype = tf.as_dtype(tensor.dtype)
+        zero = b"" if dtype == tf.string else 0
+        inputs[name] = np.full(shape, zero, dtype.as_numpy_dtype)
     try:
-        answers = session.run(name, {**zeros, **texts})
+        outputs = session.run(signature, inputs)
     except ExportError as error:
-        return error.code == tf.errors.INVALID_ARGUMENT, f"no warm-up request; of zeros: {error}"
-    return True, f"{', '.join(answers)}; no warm-up request to run"
+        refused = error.code == tf.errors.INVALID_ARGUMENT
+        return refused, f"no warm-up request; of zeros: {error}"
+    return True, f"{', '.join(outputs)}; no warm-up request to run"
 
 
-def _check_answers(answers: Mapping[str, np.ndarray], size: int) -> None:
-    for name, values in answers.items():
-        if values.ndim == 0 or len(values) != size:
-            raise ExportError(f"{name} has no row for each of {size}: {list(values.shape)}")
+def _check_outputs(outputs: Mapping[str, np.ndarray], rows: int) -> None:
+    """Refuse outputs that a client can't use."""
+    for name, values in outputs.items():
+        if values.ndim == 0 or len(values) != rows:
+            raise ExportError(f"{name} has no row for each of {rows}: {list(values.shape)}")
         if values.dtype == tf.bfloat16.as_numpy_dtype:
             raise ExportError(f"{name} is bfloat16, which a client's JSON does not know")
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise ExportError(f"{name} is not finite")
 
 
-def _deviation(answers: list[dict[str, np.ndarray]]) -> float:
-    """The largest difference of the first row between the batches, relative to what it holds."""
-    first, *others = answers
-    largest = 0.0
-    for name, values in first.items():
+def _batch_deviation(responses: list[dict[str, np.ndarray]]) -> float:
+    """Compute the largest difference of the first row between batches, relative to its values."""
+    reference, *others = responses
+    deviation = 0.0
+    for name, values in reference.items():
         if values.dtype.kind == "f":
             scale = max(1.0, float(np.abs(values[0]).max(initial=0)))
             for other in others:
-                largest = max(largest, float(np.abs(values[0] - other[name][0]).max()) / scale)
-    return largest
+                difference = float(np.abs(values[0] - other[name][0]).max(initial=0))
+                deviation = max(deviation, difference / scale)
+    return deviation
 
 
-def _served(session: Session, version: Path, url: str) -> Iterator[ServingCheck]:
-    """The export's requests, sent to a server."""
+def _check_server(session: Session, version: Path, url: str) -> Iterator[ServingCheck]:
+    """Send the example requests beside the export to a server."""
     server = servers.connect(url, _model_name(version))
-    for name, about in signatures.parse_protos(session.signatures).items():
-        file = version.parent / "requests" / f"{name}.json"
+    for signature, definition in signatures.parse_protos(session.signatures).items():
+        file = version.parent / "requests" / f"{signature}.json"
         if not file.exists():
             continue
-        inputs = rest.decode_request(file.read_text("utf-8"), about.inputs)
+        name = f"served {signature}"
+        inputs = rest.decode_request(file.read_text("utf-8"), definition.inputs)
         try:
-            answers = server.predict(inputs, name)
-            apart = _difference(answers, session.run(name, inputs))
+            outputs = server.predict(inputs, signature)
+            deviation = _output_deviation(outputs, session.run(signature, inputs))
         except KerasFmError as error:
-            yield ServingCheck(f"served {name}", False, f"{error}")
+            yield ServingCheck(name, False, f"{error}")
             continue
-        rows = len(next(iter(answers.values())))
-        found = f"{rows} rows, {apart:.0e} from what it answers here"
-        yield ServingCheck(f"served {name}", apart <= TOLERANCE, found)
+        rows = len(next(iter(outputs.values())))
+        detail = f"{rows} rows, {deviation:.0e} from the outputs here"
+        yield ServingCheck(name, deviation <= TOLERANCE, detail)
 
 
-def _difference(answers: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> float:
-    """The largest one between numbers; what differs otherwise is an `ExportError`."""
-    if set(answers) != set(expected):
-        raise ExportError(f"{', '.join(answers)} was answered, and {', '.join(expected)} expected")
-    largest = 0.0
+def _output_deviation(
+    outputs: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]
+) -> float:
+    """Compute the largest difference of numbers; any other difference is an `ExportError`."""
+    if set(outputs) != set(expected):
+        raise ExportError(
+            f"expected the outputs {', '.join(expected)}; received {', '.join(outputs)}"
+        )
+    deviation = 0.0
     for name, values in expected.items():
-        got = answers[name]
-        if got.shape != values.shape:
+        received = outputs[name]
+        if received.shape != values.shape:
             raise ExportError(
-                f"{name}: {[*got.shape]} was answered, and {[*values.shape]} expected"
+                f"{name}: expected the shape {[*values.shape]}; received {[*received.shape]}"
             )
         if values.dtype.kind in "iuf":
-            apart = np.abs(got.astype("float64") - values.astype("float64"))
-            largest = max(largest, float(apart.max(initial=0)))
-        elif not (got == values).all():
-            raise ExportError(
-                f"{name}: {got.tolist()} was answered, and {values.tolist()} expected"
-            )
-    return largest
+            difference = np.abs(received.astype("float64") - values.astype("float64"))
+            deviation = max(deviation, float(difference.max(initial=0)))
+        elif not (received == values).all():
+            raise ExportError(f"{name}: expected {values.tolist()}; received {received.tolist()}")
+    return deviation
 
 
 def _model_name(version: Path) -> str:

@@ -1,6 +1,6 @@
-"""The same model made for answering alone: batch normalisation folded, numbers as short as asked.
+"""Copies of a model for inference alone: folded batch normalization, and a lower precision.
 
-What comes out is a functional model as what went in, so each task writes its signatures the same.
+The copy is a functional model too, so a task writes its signatures the same way.
 """
 
 import warnings
@@ -22,8 +22,8 @@ from keras_fm.models.transfer import copy_weights
 Precision = Literal["float32", "bfloat16", "int8"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
 
-# Where a scale and an offset of each channel can go.
 _TRANSPOSED = keras.layers.Conv2DTranspose  # the inputs are the last axis of its kernel
+# Layers whose kernel and bias can take in a scale and an offset of each channel.
 LINEAR_LAYERS = (
     keras.layers.Conv1D,
     keras.layers.Conv2D,
@@ -31,53 +31,54 @@ LINEAR_LAYERS = (
     keras.layers.Dense,
     _TRANSPOSED,
 )
-# What is stored in bfloat16.
-_KERNELS = (
+# Layers that are stored in bfloat16.
+_KERNEL_LAYERS = (
     *LINEAR_LAYERS,
     keras.layers.EinsumDense,
     keras.layers.Embedding,
     keras.layers.MultiHeadAttention,
 )
-# What may stand between: it takes the largest of scaled values, and the scales are positive.
-_POOLING = keras.layers.MaxPooling1D, keras.layers.MaxPooling2D, keras.layers.MaxPooling3D
+# Layers that may stand between: the maximum of scaled values, if the scales are positive.
+_MAX_POOLING = keras.layers.MaxPooling1D, keras.layers.MaxPooling2D, keras.layers.MaxPooling3D
 
 
 def inference_model(model: keras.Model, precision: Precision = "float32") -> keras.Model:
-    """A copy of the model that only answers.
+    """Copy the model for inference.
 
-    Each batch normalisation that follows a convolution or a dense layer is multiplied into its
-    kernel and bias, also through a max pooling between them.
+    Each batch normalization that follows a convolution or a dense layer is folded into its kernel
+    and bias, also through a max pooling between them.
 
     Args:
-        precision: "bfloat16" lets the layers with kernels, and what reads them, compute and be
-            stored in it; the answer stays float32. "int8" has Keras quantise the layers that it
-            can: dense ones and embeddings.
+        model: any functional model of the zoo.
+        precision: "bfloat16" lets the layers with kernels, and those that read them, compute and be
+            stored in it; the outputs stay float32. "int8" has Keras quantize the layers that it
+            can: dense layers and embeddings.
 
     Raises:
-        InvalidInputError: another precision, or a model that has nothing to quantise.
+        InvalidInputError: another precision, or a model that has nothing to quantize.
     """
     if precision not in PRECISIONS:
         raise InvalidInputError(
             f"precision is one of {', '.join(PRECISIONS)}; received {precision!r}"
         )
-    graph = _Graph.of(model)
+    graph = _Graph.from_model(model)
     folded = _foldable(model, graph)
-    computes = _in_bfloat16(model, graph) if precision == "bfloat16" else {}
+    policies = _bfloat16_policies(model, graph) if precision == "bfloat16" else {}
     norms = {norm.name for norm in folded.values()}
 
     def clone(layer: keras.Layer) -> keras.Layer:
         config = layer.get_config()
         if layer.name in folded:
             config["use_bias"] = True
-        if layer.name in computes:
-            config["dtype"] = computes[layer.name]
+        if layer.name in policies:
+            config["dtype"] = policies[layer.name]
         return type(layer).from_config(config)
 
     copy = keras.models.clone_model(
         model,
         clone_function=clone,
-        call_function=lambda layer, *given, **options: (
-            given[0] if layer.name in norms else layer(*given, **options)
+        call_function=lambda layer, *inputs, **options: (
+            inputs[0] if layer.name in norms else layer(*inputs, **options)
         ),
     )
     names = [layer.name for layer in copy.layers]
@@ -85,108 +86,119 @@ def inference_model(model: keras.Model, precision: Precision = "float32") -> ker
     for name, norm in folded.items():
         copy.get_layer(name).set_weights(_fold(model.get_layer(name), norm))
     if precision == "int8":
-        _quantise(copy)
+        _quantize(copy)
     return attach_spec(copy, spec_of(model))
 
 
-def with_constant_weights(model: keras.Model, answer: Callable[..., Any]) -> Callable[..., Any]:
-    """`answer`, in whose graph the model's weights are constants.
+def with_constant_weights(model: keras.Model, fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap `fn` so that the model's weights are constants in its graph.
 
-    TensorFlow then computes in advance what depends on them alone, as the order in which oneDNN
-    wants a kernel. It costs memory: each signature has constants of its own.
+    TensorFlow then computes in advance what depends on them alone, such as the order in which
+    oneDNN wants a kernel. It costs memory: each signature has its own copy of the constants.
     """
     values = [(weight, keras.ops.convert_to_numpy(weight)) for weight in model.variables]
 
     def with_constants(*inputs: Any) -> Any:
         constants = [(weight, tf.constant(value, weight.dtype)) for weight, value in values]
         with keras.StatelessScope(state_mapping=constants):
-            return answer(*inputs)
+            return fn(*inputs)
 
     return with_constants
 
 
 @dataclass
 class _Graph:
-    """Which layers each layer reads, how many read it, and which ones make the answer."""
+    """Connections of a model's layers, by their names.
+
+    sources: the layers that a layer reads. num_readers: how many layers read it. outputs: the
+    layers of the model's outputs.
+    """
 
     sources: dict[str, list[str]] = field(default_factory=dict)
-    readers: Counter[str] = field(default_factory=Counter)
-    answers: set[str] = field(default_factory=set)
+    num_readers: Counter[str] = field(default_factory=Counter)
+    outputs: set[str] = field(default_factory=set)
 
     @classmethod
-    def of(cls, model: keras.Model) -> "_Graph":
+    def from_model(cls, model: keras.Model) -> "_Graph":
         graph = cls()
-        made: dict[int, tuple[str, Any]] = {}  # by a tensor's id, which only holds while it lives
+        # Layer and tensor by the tensor's id, which is unique while the tensor lives.
+        producers: dict[int, tuple[str, Any]] = {}
 
-        def call(layer: keras.Layer, *given: Any, **options: Any) -> Any:
-            outputs = layer(*given, **options)
-            read = [made[id(x)][0] for x in keras.tree.flatten((given, options)) if id(x) in made]
-            graph.sources.setdefault(layer.name, []).extend(read)
-            graph.readers.update(read)
-            made.update((id(x), (layer.name, x)) for x in keras.tree.flatten(outputs))
+        def call(layer: keras.Layer, *inputs: Any, **options: Any) -> Any:
+            outputs = layer(*inputs, **options)
+            tensors = keras.tree.flatten((inputs, options))
+            sources = [producers[id(x)][0] for x in tensors if id(x) in producers]
+            graph.sources.setdefault(layer.name, []).extend(sources)
+            graph.num_readers.update(sources)
+            producers.update((id(x), (layer.name, x)) for x in keras.tree.flatten(outputs))
             return outputs
 
         copy = keras.models.clone_model(model, call_function=call)
-        graph.answers = {made[id(x)][0] for x in copy.outputs if id(x) in made}
+        graph.outputs = {producers[id(x)][0] for x in copy.outputs if id(x) in producers}
         return graph
 
 
 def _foldable(model: keras.Model, graph: _Graph) -> dict[str, keras.Layer]:
-    """The batch normalisation that each layer can take in, by that layer's name."""
-    found = {}
+    """Return the batch normalization that each layer can take in, by that layer's name."""
+    foldable = {}
     for norm in model.layers:
         if not isinstance(norm, keras.layers.BatchNormalization) or norm.name == EMBEDDING_LAYER:
             continue
         scale, _ = scale_and_offset(norm)
-        name, ways = norm.name, [norm.name]
+        name, path = norm.name, [norm.name]
         while len(graph.sources.get(name, [])) == 1:
             [name] = graph.sources[name]
-            ways.append(name)
-            if not (isinstance(model.get_layer(name), _POOLING) and (scale > 0).all()):
+            path.append(name)
+            if not (isinstance(model.get_layer(name), _MAX_POOLING) and (scale > 0).all()):
                 break
         layer = model.get_layer(name)
-        seen = {EMBEDDING_LAYER, *graph.answers, *(way for way in ways if graph.readers[way] > 1)}
-        linear = getattr(layer, "activation", None) is keras.activations.linear
-        alone = seen.isdisjoint(ways[1:])
-        if isinstance(layer, LINEAR_LAYERS) and linear and alone and _by_channel(norm):
-            found[name] = norm
-    return found
+        shared = {name for name in path if graph.num_readers[name] > 1}
+        has_other_readers = not {EMBEDDING_LAYER, *graph.outputs, *shared}.isdisjoint(path[1:])
+        is_linear = getattr(layer, "activation", None) is keras.activations.linear
+        if (
+            isinstance(layer, LINEAR_LAYERS)
+            and is_linear
+            and not has_other_readers
+            and _is_per_channel(norm)
+        ):
+            foldable[layer.name] = norm
+    return foldable
 
 
-def _by_channel(norm: keras.layers.BatchNormalization) -> bool:
+def _is_per_channel(norm: keras.layers.BatchNormalization) -> bool:
     return norm.axis in (-1, len(norm.input.shape) - 1)
 
 
 def _fold(layer: keras.Layer, norm: keras.Layer) -> list[np.ndarray]:
-    """The kernel and bias of a layer and the normalisation behind it."""
+    """Compute kernel and bias of a layer that includes the normalization behind it."""
     kernel, *bias = (weight.astype("float64") for weight in layer.get_weights())
     scale, offset = scale_and_offset(norm)
-    along = scale[:, None] if isinstance(layer, _TRANSPOSED) else scale
-    return [kernel * along, (bias[0] * scale if bias else 0) + offset]
+    kernel_scale = scale[:, None] if isinstance(layer, _TRANSPOSED) else scale
+    return [kernel * kernel_scale, (bias[0] * scale if bias else 0) + offset]
 
 
-def _in_bfloat16(model: keras.Model, graph: _Graph) -> dict[str, str]:
-    """The dtype policy of each layer that computes in bfloat16.
+def _bfloat16_policies(model: keras.Model, graph: _Graph) -> dict[str, str]:
+    """Return the dtype policy of each layer that computes in bfloat16, by its name.
 
-    What stands before the first kernel keeps the inputs' precision: a price, a number of pieces.
-    A recurrent layer's kernels are stored in float32, for its initialiser knows nothing shorter.
+    Layers before the first kernel keep the inputs' precision: a price, a number of tokens. The
+    kernels of a recurrent layer are stored in float32, for its initializer knows nothing shorter.
     """
     policies: dict[str, str] = {}
     for layer in model.layers:
-        has_kernel = isinstance(layer, _KERNELS)
-        reads = any(source in policies for source in graph.sources.get(layer.name, []))
-        if layer.name not in graph.answers and (has_kernel or reads):
+        has_kernel = isinstance(layer, _KERNEL_LAYERS)
+        reads_bfloat16 = any(source in policies for source in graph.sources.get(layer.name, []))
+        if layer.name not in graph.outputs and (has_kernel or reads_bfloat16):
             policies[layer.name] = "bfloat16" if has_kernel else "mixed_bfloat16"
     return policies
 
 
-def _quantise(model: keras.Model) -> None:
-    before = {weight.dtype for weight in model.weights}
+def _quantize(model: keras.Model) -> None:
+    dtypes = {weight.dtype for weight in model.weights}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a warning for each layer that Keras can't quantise
+        warnings.simplefilter("ignore")  # a warning for each layer that Keras can't quantize
         model.quantize("int8")
-    if not {weight.dtype for weight in model.weights} - before:
+    if not {weight.dtype for weight in model.weights} - dtypes:
         raise InvalidInputError(
-            f"{model.name} has no layer that Keras can quantise to int8: only dense layers and "
+            f"{model.name} has no layer that Keras can quantize to int8: only dense layers and "
             "embeddings; bfloat16 is for convolutions"
         )

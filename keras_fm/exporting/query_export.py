@@ -1,6 +1,6 @@
-"""Asks a SavedModel in a process with plain TensorFlow and without keras_fm, as a server would.
+"""Queries a SavedModel in a process with plain TensorFlow and without keras_fm, as a server would.
 
-    python -P ask_export.py EXPORT/1 IMAGES.npy ANSWERS.npz
+    python -P query_export.py EXPORT/1 IMAGES.npy OUTPUTS.npz
 
 Reads uint8 images `[count, rows, columns, 3]`; writes `logits` and `label`. The demo and the tests
 run this file by its path.
@@ -12,13 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 
-def main(export: str, images: str, answers: str) -> None:
-    """Loads, asks once, and writes the answers."""
-    serve = tf.saved_model.load(export).signatures["serving_default"]
-    served = serve(image=tf.constant(np.load(images, allow_pickle=False)))
-    np.savez(answers, logits=served["logits"], label=served["label"].numpy().astype("U"))
+def main(version: str, images: str, outputs: str) -> None:
+    """Load the version, call its default signature, and write the outputs."""
+    signature = tf.saved_model.load(version).signatures["serving_default"]
+    tensors = signature(image=tf.constant(np.load(images, allow_pickle=False)))
+    np.savez(outputs, logits=tensors["logits"], label=tensors["label"].numpy().astype("U"))
     if "keras_fm" in sys.modules:
-        raise SystemExit("this was to be a process without keras_fm")
+        raise SystemExit("this process must not import keras_fm")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""A `.keras` file from a stranger: a zip archive of a configuration and an HDF5 file.
+"""Check of `.keras` files from strangers: zip archives of a configuration and an HDF5 file.
 
-Keras builds the layers that the configuration names, so what it may name is decided here, before
-Keras opens the file; Keras' own safe mode refuses code in it a second time.
+Keras builds the layers that the configuration names, so the names are checked here before Keras
+opens the file; Keras' safe mode refuses code in it a second time.
 """
 
 import json
@@ -15,15 +15,22 @@ from keras_fm.models import hdf5
 MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 MAX_CONFIG_BYTES = 1_000_000  # the zoo's longest has 40,000
 MODEL_CLASS = "keras_fm>ZooModel"
-# Layers that run what a file says, or load more from elsewhere.
-_RUN_CODE = {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
+# Layers that run code from the file, or load another model.
+_UNSAFE_LAYERS = {
+    "Lambda",
+    "__lambda__",
+    "TFSMLayer",
+    "TorchModuleWrapper",
+    "JaxLayer",
+    "FlaxLayer",
+}
 
 
 def check_keras_file(path: Path) -> None:
-    """Refuses a `.keras` file that no model of ours was saved as.
+    """Refuse a `.keras` file that is not that of a model of keras_fm.
 
     Raises:
-        WeightsError: it is cut, holds code or more than a model, or is larger than it is.
+        WeightsError: it is cut, holds code or more than a model, or claims a size it has not.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -60,15 +67,17 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
 def _check_config(path: Path, config: Any) -> None:
     if not isinstance(config, dict) or config.get("registered_name") != MODEL_CLASS:
         raise WeightsError(f"{path} is not the file of a model of keras_fm: open it with Keras")
-    waiting: list[Any] = [config]
-    while waiting:
-        item = waiting.pop()
+    pending: list[Any] = [config]
+    while pending:
+        item = pending.pop()
         if isinstance(item, list):
-            waiting += item
+            pending += item
         elif isinstance(item, dict):
-            waiting += item.values()
-            kind, module = item.get("class_name"), item.get("module")
-            ours = ">" in str(item.get("registered_name"))
-            known = module in (None, "keras", "builtins") or str(module).startswith("keras.")
-            if kind in _RUN_CODE or not (ours or known):
-                raise WeightsError(f"{path} asks for {module}.{kind}, which may run code: refused")
+            pending += item.values()
+            class_name, module = item.get("class_name"), item.get("module")
+            is_registered = ">" in str(item.get("registered_name"))
+            is_keras = module in (None, "keras", "builtins") or str(module).startswith("keras.")
+            if class_name in _UNSAFE_LAYERS or not (is_registered or is_keras):
+                raise WeightsError(
+                    f"{path} asks for {module}.{class_name}, which may run code: refused"
+                )

@@ -1,4 +1,4 @@
-"""TF Serving's REST form: rows of named values as JSON, bytes as base64.
+"""JSON bodies of TF Serving's REST API in row format; bytes are base64.
 
 Source: https://www.tensorflow.org/tfx/serving/api_rest
 """
@@ -14,43 +14,55 @@ from keras_fm.serving.signatures import TensorInfo
 
 
 def encode_request(signature: str, inputs: Mapping[str, np.ndarray]) -> str:
-    """The body of a request, one instance a row."""
+    """Encode the body of a predict request, one instance per row."""
     rows = zip(*inputs.values(), strict=True)
     instances = [
-        {name: _write(name, value) for name, value in zip(inputs, row, strict=True)} for row in rows
+        {name: _to_json(name, value) for name, value in zip(inputs, row, strict=True)}
+        for row in rows
     ]
     return json.dumps({"signature_name": signature, "instances": instances})
 
 
-def decode_request(body: str, about: Mapping[str, TensorInfo]) -> dict[str, np.ndarray]:
-    """The inputs that a body means; `about` says what they are."""
-    return to_arrays(json.loads(body)["instances"], about)
+def decode_request(body: str, tensors: Mapping[str, TensorInfo]) -> dict[str, np.ndarray]:
+    """Decode the inputs in a request's body.
+
+    Args:
+        body: as `encode_request` returns it.
+        tensors: the signature's inputs.
+    """
+    return to_arrays(json.loads(body)["instances"], tensors)
 
 
-def to_arrays(rows: list[Any], about: Mapping[str, TensorInfo]) -> dict[str, np.ndarray]:
-    """Rows as one array for each name; `about` says what they are.
+def to_arrays(rows: list[Any], tensors: Mapping[str, TensorInfo]) -> dict[str, np.ndarray]:
+    """Collect rows into an array per name.
+
+    Args:
+        rows: instances of a request, or predictions of a response.
+        tensors: the signature's inputs or outputs.
 
     Raises:
-        KeyError, TypeError, ValueError: they are something else.
+        KeyError, TypeError, ValueError: the rows do not fit the tensors.
     """
-    if len(about) == 1:  # a server leaves the name out where there is but one output
-        [name] = about
+    if len(tensors) == 1:  # a server leaves the name out where there is but one output
+        [name] = tensors
         rows = [row if isinstance(row, dict) and name in row else {name: row} for row in rows]
     return {
-        name: np.array([_read(row[name]) for row in rows], tensor.numpy)
-        for name, tensor in about.items()
+        name: np.array([_from_json(row[name]) for row in rows], tensor.numpy)
+        for name, tensor in tensors.items()
     }
 
 
-def _write(name: str, value: Any) -> Any:
-    """One input's value of one row. A name that ends in `_bytes` means base64 to the server."""
+def _to_json(name: str, value: Any) -> Any:
+    """Convert an input's value of one row; a name that ends in `_bytes` means base64 to TFS."""
     if isinstance(value, np.ndarray):
-        return value.tolist() if value.dtype.kind in "iub" else [_write(name, one) for one in value]
+        if value.dtype.kind in "iub":
+            return value.tolist()
+        return [_to_json(name, item) for item in value]
     if isinstance(value, bytes):
         try:
             if not name.endswith("_bytes"):
                 return value.decode()
-        except UnicodeDecodeError:  # JSON has no other way to say it
+        except UnicodeDecodeError:  # JSON has no other form for it
             pass
         return {"b64": base64.b64encode(value).decode()}
     if isinstance(value, np.float32):
@@ -58,9 +70,9 @@ def _write(name: str, value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _read(value: Any) -> Any:
+def _from_json(value: Any) -> Any:
     if isinstance(value, dict):
         return base64.b64decode(value["b64"])
     if isinstance(value, list):
-        return [_read(one) for one in value]
+        return [_from_json(item) for item in value]
     return value.encode() if isinstance(value, str) else value

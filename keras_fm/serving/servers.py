@@ -1,74 +1,70 @@
-"""A running TF Serving, asked by REST or gRPC.
+"""Clients of a running TF Serving, over REST or gRPC.
 
 Sources: https://www.tensorflow.org/tfx/serving/api_rest, and `prediction_service.proto` of TF
 Serving for gRPC.
 """
 
-import http
-import http.client
 import json
-import math
-import urllib.error
-import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import numpy as np
 
-from keras_fm import registry
+from keras_fm import http_session, registry
 from keras_fm.errors import InvalidInputError, ServerError, UnknownNameError, suggest
+from keras_fm.options import check_float, check_int
 from keras_fm.serving import rest, signatures
 from keras_fm.serving.signatures import Signature, TensorInfo
 
 DEFAULT_TIMEOUT = 30.0  # seconds for one request
-SHOWN = 1000  # characters of what a server says; some repeat the whole request
+MAX_SHOWN = 1000  # characters of a server's message; some repeat the whole request
 NOT_FOUND = (404, "NOT_FOUND")
 
 
 def connect(
     url: str, model: str, *, version: int | None = None, timeout: float = DEFAULT_TIMEOUT
 ) -> "Server":
-    """The server of an address, which is not asked anything yet.
+    """Return a client of the server at `url`; nothing is sent yet.
 
     Args:
         url: `http://HOST:8501` (or https) for REST, `grpc://HOST:8500` for gRPC.
-        model: its name there.
-        version: None for the one that the server takes.
-        timeout: seconds that it may take for a request; over REST, that it may be silent.
+        model: the model's name in the server.
+        version: None for the one that the server chooses.
+        timeout: seconds that a request may take; over REST, seconds without a byte.
 
     Raises:
-        InvalidInputError: one of them is none.
+        InvalidInputError: an argument of another form.
     """
-    kind = _kind(url)
-    if kind is None:
+    server_class = _server_class(url)
+    if server_class is None:
         raise InvalidInputError(
             f"url is http://HOST:8501 for REST or grpc://HOST:8500 for gRPC; received {url!r}"
         )
     if not isinstance(model, str) or not model:
         raise InvalidInputError(f"model is its name in the server; received {model!r}")
-    if version is not None and (isinstance(version, bool) or not isinstance(version, int)):
-        raise InvalidInputError(f"version is a whole number; received {version!r}")
-    number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
-    if not number or not 0 < timeout < math.inf:
-        raise InvalidInputError(f"timeout is a number of seconds above 0; received {timeout!r}")
-    return kind(url.rstrip("/"), model, version, float(timeout))
+    if version is not None:
+        version = check_int("version", version)
+    timeout = check_float("timeout", timeout, above=0, unit="seconds")
+    return server_class(url.rstrip("/"), model, version, timeout)
 
 
-def _kind(url: str) -> "type[Server] | None":
+def _server_class(url: str) -> "type[Server] | None":
     try:
         parts = urlsplit(url)
-        kind = {"http": RestServer, "https": RestServer, "grpc": GrpcServer}[parts.scheme]
-        fits = parts.hostname and (parts.port or kind is RestServer)  # a wrong port: ValueError
+        server_class = {"http": RestServer, "https": RestServer, "grpc": GrpcServer}[parts.scheme]
+        # A port that is no number raises a ValueError.
+        valid = parts.hostname and (parts.port or server_class is RestServer)
     except (AttributeError, TypeError, ValueError, KeyError):
         return None
-    return kind if fits else None
+    return server_class if valid else None
 
 
 class Server(ABC):
-    """One model of a TF Serving."""
+    """Client of one model in a TF Serving."""
 
     def __init__(self, url: str, model: str, version: int | None, timeout: float) -> None:
         self.url = url
@@ -78,28 +74,32 @@ class Server(ABC):
 
     @cached_property
     def signatures(self) -> dict[str, Signature]:
-        """What it serves, by name; asked once.
+        """The model's signatures by name, fetched at the first use.
 
         Raises:
-            ServerError: see `predict`; of an unknown model it says which of the zoo's there are.
+            ServerError: as of `predict`; for an unknown model it lists the zoo's models there.
         """
         try:
-            return self.ask_signatures()
+            return self.fetch_signatures()
         except ServerError as error:
             if error.status not in NOT_FOUND:
                 raise
-            others = ", ".join(filter(self._has, registry.list_models())) or "none"
-            raise ServerError(f"{error}. Models of the zoo there: {others}", error.status) from None
+            served = ", ".join(filter(self._serves, registry.list_models())) or "none"
+            raise ServerError(f"{error}. Models of the zoo there: {served}", error.status) from None
 
     def predict(self, inputs: Mapping[str, Any], signature: str) -> dict[str, np.ndarray]:
-        """What a signature answers, an array by name; strings are bytes.
+        """Call a signature, in one request.
 
         Args:
-            inputs: arrays by name, sent as they are; lists and single values as the signature's
-                dtype.
+            inputs: by name; arrays are sent as they are, lists and single values in the
+                signature's dtype.
+            signature: its name.
+
+        Returns:
+            An array for each output; strings are bytes.
 
         Raises:
-            ServerError: it can't be reached, takes too long, refuses, or answers something else.
+            ServerError: the server can't be reached, is late, refuses, or sends no such response.
             UnknownNameError: no such signature or input.
             InvalidInputError: a list that is no array of the signature's dtype.
         """
@@ -108,93 +108,105 @@ class Server(ABC):
                 f"{self.model} at {self.url} has no signature {signature!r}. "
                 f"{suggest(signature, self.signatures)}"
             )
-        about = self.signatures[signature]
+        tensors = self.signatures[signature].inputs
         for name in inputs:
-            if name not in about.inputs:
+            if name not in tensors:
                 raise UnknownNameError(
-                    f"{signature} has no input {name!r}. {suggest(name, about.inputs)}"
+                    f"{signature} has no input {name!r}. {suggest(name, tensors)}"
                 )
-        arrays = {name: _array(name, value, about.inputs[name]) for name, value in inputs.items()}
-        return self.ask(signature, arrays)
+        arrays = {name: _to_array(name, value, tensors[name]) for name, value in inputs.items()}
+        return self.call(signature, arrays)
 
     @abstractmethod
-    def ask_signatures(self) -> dict[str, Signature]:
-        """Asks what there is."""
+    def fetch_signatures(self) -> dict[str, Signature]:
+        """Request the model's signatures."""
 
     @abstractmethod
-    def ask(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Asks one signature."""
+    def call(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Send a predict request."""
 
-    def _has(self, model: str) -> bool:
+    def _serves(self, model: str) -> bool:
         try:
-            type(self)(self.url, model, None, self.timeout).ask_signatures()
+            type(self)(self.url, model, None, self.timeout).fetch_signatures()
         except ServerError:
             return False
         return True
 
 
 class RestServer(Server):
-    """Asked in JSON."""
+    """Client over REST, in JSON."""
 
     @property
     def address(self) -> str:
-        """Of the model."""
+        """The model's URL."""
         version = "" if self.version is None else f"/versions/{self.version}"
         return f"{self.url}/v1/models/{quote(self.model, safe='')}{version}"
 
-    def ask_signatures(self) -> dict[str, Signature]:
-        """From its metadata."""
+    def fetch_signatures(self) -> dict[str, Signature]:
+        """Request the model's signatures from its metadata."""
         address = f"{self.address}/metadata"
-        answer = self._request(address, None)
+        response = self._request(address, None)
         try:
-            return signatures.parse_signatures(answer["metadata"]["signature_def"]["signature_def"])
+            definitions = response["metadata"]["signature_def"]["signature_def"]
+            return signatures.parse_signatures(definitions)
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise _strange(address, answer) from None
+            raise _unexpected_response(address, response) from None
 
-    def ask(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """In rows."""
+    def call(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Send a predict request in row format."""
         shapes = {name: [*value.shape] for name, value in inputs.items()}
         if not all(shapes.values()) or len({shape[0] for shape in shapes.values()}) > 1:
             raise InvalidInputError(f"expected as many rows in each input; received {shapes}")
         address = f"{self.address}:predict"
-        answer = self._request(address, rest.encode_request(signature, inputs))
+        response = self._request(address, rest.encode_request(signature, inputs))
         try:
-            return rest.to_arrays(answer["predictions"], self.signatures[signature].outputs)
+            return rest.to_arrays(response["predictions"], self.signatures[signature].outputs)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-            raise _strange(address, answer) from None
+            raise _unexpected_response(address, response) from None
 
     def _request(self, address: str, body: str | None) -> Any:
-        """The JSON that is answered; a body is posted."""
-        posted = None if body is None else body.encode()
-        request = urllib.request.Request(address, posted, {"Content-Type": "application/json"})
+        """Return the JSON of the response; a body is posted."""
         try:
-            status, content = _exchange(request, self.timeout)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            if isinstance(reason, TimeoutError):
-                raise _late(address, self.timeout) from None
-            said = getattr(reason, "strerror", None) or reason
-            raise ServerError(f"{address} can't be asked: {said}") from None
-        if status != http.HTTPStatus.OK:
-            raise ServerError(f"{address} answered {status}: {_words(content)}", status)
+            status, location, content = self._exchange(address, body)
+        except http_session.request_errors() as error:
+            if http_session.is_timeout(error):
+                raise _timeout_error(address, self.timeout) from None
+            reason = http_session.error_reason(error)
+            raise ServerError(f"{address} can't be reached: {reason}") from None
+        if location is not None:
+            raise ServerError(
+                f"{address} answered {status}, a redirect to {_shorten(location)}: use the address "
+                "of the server itself",
+                status,
+            )
+        if status != HTTPStatus.OK:
+            raise ServerError(f"{address} answered {status}: {_error_message(content)}", status)
         try:
             return json.loads(content)
         except (ValueError, RecursionError):
-            raise ServerError(f"{address} answered no JSON: {_start(content)}") from None
+            raise ServerError(f"{address} answered no JSON: {_shorten(content)}") from None
 
-
-def _exchange(request: urllib.request.Request, timeout: float) -> tuple[int, bytes]:
-    """The status and the content of an answer, also of an error."""
-    try:
-        with urllib.request.urlopen(request, timeout=timeout) as response:
-            return response.status, response.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read()
+    def _exchange(self, address: str, body: str | None) -> tuple[int, str | None, bytes]:
+        """Return status, target of a redirect, and content of the response."""
+        with (
+            http_session.open_session() as session,
+            session.request(
+                "GET" if body is None else "POST",
+                address,
+                data=None if body is None else body.encode(),
+                headers={"Content-Type": "application/json"},
+                timeout=self.timeout,
+                allow_redirects=False,  # a redirected POST would arrive as a GET
+                stream=True,
+            ) as response,
+        ):
+            location = response.headers.get("Location") if response.is_redirect else None
+            content = b"" if location else response.raw.read(decode_content=False)
+            return response.status_code, location, content
 
 
 class GrpcServer(Server):
-    """Asked in protos, which come with TensorFlow."""
+    """Client over gRPC, in the protos of TensorFlow."""
 
     @cached_property
     def _channel(self) -> Any:
@@ -203,39 +215,39 @@ class GrpcServer(Server):
         sizes = ("grpc.max_receive_message_length", "grpc.max_send_message_length")
         return grpc.insecure_channel(urlsplit(self.url).netloc, [(size, -1) for size in sizes])
 
-    def ask_signatures(self) -> dict[str, Signature]:
-        """From its metadata."""
+    def fetch_signatures(self) -> dict[str, Signature]:
+        """Request the model's signatures from its metadata."""
         from tensorflow_serving.apis import get_model_metadata_pb2
 
         request = get_model_metadata_pb2.GetModelMetadataRequest(
-            model_spec=self._spec(), metadata_field=["signature_def"]
+            model_spec=self._model_spec(), metadata_field=["signature_def"]
         )
-        answer = self._call("GetModelMetadata", request)
-        found = get_model_metadata_pb2.SignatureDefMap()
-        answer.metadata["signature_def"].Unpack(found)
-        return signatures.parse_protos(found.signature_def)
+        response = self._call_method("GetModelMetadata", request)
+        definitions = get_model_metadata_pb2.SignatureDefMap()
+        response.metadata["signature_def"].Unpack(definitions)
+        return signatures.parse_protos(definitions.signature_def)
 
-    def ask(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """In tensors."""
+    def call(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Send a predict request in tensors."""
         import tensorflow as tf
         from tensorflow_serving.apis import predict_pb2
 
         request = predict_pb2.PredictRequest(
-            model_spec=self._spec(signature_name=signature),
+            model_spec=self._model_spec(signature_name=signature),
             inputs={name: tf.make_tensor_proto(value) for name, value in inputs.items()},
         )
-        answer = self._call("Predict", request)
-        return {name: tf.make_ndarray(tensor) for name, tensor in answer.outputs.items()}
+        response = self._call_method("Predict", request)
+        return {name: tf.make_ndarray(tensor) for name, tensor in response.outputs.items()}
 
-    def _spec(self, **more: str) -> Any:
+    def _model_spec(self, **fields: str) -> Any:
         from tensorflow_serving.apis import model_pb2
 
-        spec = model_pb2.ModelSpec(name=self.model, **more)
+        model_spec = model_pb2.ModelSpec(name=self.model, **fields)
         if self.version is not None:
-            spec.version.value = self.version
-        return spec
+            model_spec.version.value = self.version
+        return model_spec
 
-    def _call(self, method: str, request: Any) -> Any:
+    def _call_method(self, method: str, request: Any) -> Any:
         import grpc
         from tensorflow_serving.apis import prediction_service_pb2_grpc
 
@@ -245,56 +257,56 @@ class GrpcServer(Server):
         except grpc.RpcError as error:
             status = error.code().name
             if status == "DEADLINE_EXCEEDED":
-                raise _late(self.url, self.timeout) from None
-            said = _start(error.details() or "")
+                raise _timeout_error(self.url, self.timeout) from None
+            details = _shorten(error.details() or "")
             if status == "UNAVAILABLE":
-                raise ServerError(f"{self.url} can't be asked: {said}", status) from None
-            raise ServerError(f"{self.url} answered {status}: {said}", status) from None
+                raise ServerError(f"{self.url} can't be reached: {details}", status) from None
+            raise ServerError(f"{self.url} answered {status}: {details}", status) from None
 
 
-def _array(name: str, value: Any, about: TensorInfo) -> np.ndarray:
-    """An array as it is, anything else in the signature's dtype; texts as bytes."""
+def _to_array(name: str, value: Any, tensor: TensorInfo) -> np.ndarray:
+    """Convert all but arrays to the signature's dtype, and strings to bytes."""
     try:
-        array = value if isinstance(value, np.ndarray) else np.array(value, about.numpy)
+        array = value if isinstance(value, np.ndarray) else np.array(value, tensor.numpy)
         if array.dtype.kind in "iu" and not (array == np.asarray(value)).all():
             raise ValueError("a number that is not whole, or too large")
         if array.dtype.kind in "OSU":
-            return np.array(np.frompyfunc(_bytes, 1, 1)(array.astype(object)), object)
+            return np.array(np.frompyfunc(_to_bytes, 1, 1)(array.astype(object)), object)
         if array.dtype.kind in "biuf":
             return array
     except (TypeError, ValueError, OverflowError):
         pass
-    raise InvalidInputError(f"{name}: expected {about.dtype}; received {_start(repr(value))}")
+    raise InvalidInputError(f"{name}: expected {tensor.dtype}; received {_shorten(repr(value))}")
 
 
-def _bytes(text: Any) -> bytes:
+def _to_bytes(text: Any) -> bytes:
     if not isinstance(text, (str, bytes)):
-        raise TypeError("no text")
-    # A lone surrogate has no UTF-8: the model gets bytes that count as unknown.
+        raise TypeError("no string")
+    # A lone surrogate has no UTF-8: the model receives bytes that count as unknown.
     return text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
 
 
-def _late(address: str, timeout: float) -> ServerError:
+def _timeout_error(address: str, timeout: float) -> ServerError:
     return ServerError(f"{address} did not answer within {timeout:g} seconds")
 
 
-def _strange(address: str, answer: Any) -> ServerError:
+def _unexpected_response(address: str, response: Any) -> ServerError:
     return ServerError(
-        f"{address} does not answer as TF Serving does: {_start(json.dumps(answer))}"
+        f"{address} does not answer as TF Serving does: {_shorten(json.dumps(response))}"
     )
 
 
-def _words(content: bytes) -> str:
-    """The sentence of an error, which TF Serving puts into JSON."""
+def _error_message(content: bytes) -> str:
+    """Return the sentence of an error, which TF Serving puts into JSON."""
     try:
-        return _start(json.loads(content)["error"])
+        return _shorten(json.loads(content)["error"])
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
-        return _start(content)
+        return _shorten(content)
 
 
-def _start(text: str | bytes) -> str:
-    """The beginning of a text, in one line."""
+def _shorten(text: str | bytes) -> str:
+    """Return the beginning of a text, in one line."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     line = " ".join(text.split())
-    return line if len(line) <= SHOWN else f"{line[:SHOWN]} ..."
+    return line if len(line) <= MAX_SHOWN else f"{line[:MAX_SHOWN]} ..."

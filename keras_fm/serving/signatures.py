@@ -1,4 +1,4 @@
-"""What a served model takes and answers, as TF Serving's metadata says it."""
+"""Signatures of a served model, as TF Serving's metadata describes them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,68 +6,71 @@ from typing import Any
 
 import numpy as np
 
-_NUMPY = {"float": "float32", "double": "float64", "half": "float16"}  # TensorFlow's: numpy's
+_NUMPY_DTYPES = {"float": "float32", "double": "float64", "half": "float16"}  # by TensorFlow's name
 
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """One input or output: `"string"` or the name of numpy's dtype; in the shape None is any."""
+    """Dtype and shape of an input or output.
+
+    dtype: "string" or numpy's name. shape: None for a dimension of any size.
+    """
 
     dtype: str
     shape: tuple[int | None, ...]
 
     @property
     def numpy(self) -> np.dtype:
-        """The dtype of its array; strings are objects: bytes."""
+        """The dtype of its numpy array; strings are bytes in an object array."""
         return np.dtype(object if self.dtype == "string" else self.dtype)
 
 
 @dataclass(frozen=True)
 class Signature:
-    """The inputs and outputs of a signature by name."""
+    """Inputs and outputs of a signature, by name."""
 
     inputs: dict[str, TensorInfo]
     outputs: dict[str, TensorInfo]
 
 
-def parse_signatures(described: Mapping[str, Any]) -> dict[str, Signature]:
-    """Signatures by name.
+def parse_signatures(definitions: Mapping[str, Any]) -> dict[str, Signature]:
+    """Parse signatures by name.
 
     Args:
-        described: the JSON form of each `SignatureDef` by name, as REST answers it.
+        definitions: the JSON form of each `SignatureDef` by name, as REST returns it.
 
     Raises:
-        KeyError, TypeError, ValueError, AttributeError: it is no such form.
+        KeyError, TypeError, ValueError, AttributeError: the JSON has another form.
     """
     return {
-        name: Signature(_tensors(one["inputs"]), _tensors(one["outputs"]))
-        for name, one in sorted(described.items())
-        if not name.startswith("__")  # TensorFlow's own
+        name: Signature(_tensor_infos(definition["inputs"]), _tensor_infos(definition["outputs"]))
+        for name, definition in sorted(definitions.items())
+        if not name.startswith("__")  # TensorFlow's internal signatures
     }
 
 
 def parse_protos(protos: Mapping[str, Any]) -> dict[str, Signature]:
-    """The same of each `SignatureDef` itself."""
+    """Parse signatures by name from `SignatureDef` messages."""
     from google.protobuf import json_format
 
     return parse_signatures(
         {
             name: json_format.MessageToDict(
-                one,
+                proto,
                 preserving_proto_field_name=True,
                 always_print_fields_with_no_presence=True,
             )
-            for name, one in protos.items()
+            for name, proto in protos.items()
         }
     )
 
 
-def _tensors(described: Mapping[str, Any]) -> dict[str, TensorInfo]:
-    return {name: _tensor(one) for name, one in sorted(described.items())}
+def _tensor_infos(definitions: Mapping[str, Any]) -> dict[str, TensorInfo]:
+    return {name: _tensor_info(definition) for name, definition in sorted(definitions.items())}
 
 
-def _tensor(described: Mapping[str, Any]) -> TensorInfo:
-    dtype = described["dtype"].removeprefix("DT_").lower()
-    sizes = [int(one["size"]) for one in described["tensor_shape"]["dim"]]
+def _tensor_info(definition: Mapping[str, Any]) -> TensorInfo:
+    dtype = definition["dtype"].removeprefix("DT_").lower()
+    sizes = [int(dimension["size"]) for dimension in definition["tensor_shape"]["dim"]]
     shape = tuple(None if size < 0 else size for size in sizes)
-    return TensorInfo(_NUMPY.get(dtype, dtype), shape)
+    return TensorInfo(_NUMPY_DTYPES.get(dtype, dtype), shape)

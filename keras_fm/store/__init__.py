@@ -1,6 +1,6 @@
-"""The weights store: from what a user names to a checked file on this machine.
+"""The weights store: from what a user names to a verified file on this machine.
 
-A file comes from the package, from the cache, or from a mirror into the cache.
+A file comes from the model's package, from the cache, or from a mirror into the cache.
 
 May import registry and errors. Imports no Keras.
 """
@@ -21,30 +21,35 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SUFFIX",
-    "Source",
-    "Wanted",
-    "check",
+    "RemoteFile",
+    "WeightsFile",
+    "check_sha256",
     "fetch",
-    "of_record",
+    "find_weights",
     "resolve",
     "sha256_of",
 ]
 
-_URL = re.compile(r"(?P<url>\w+://[^#]*)(#(?P<hash>.*))?", re.DOTALL)
-_HASH = re.compile(r"sha256=([0-9a-f]{64})", re.IGNORECASE)
+_URL = re.compile(r"(?P<url>\w+://[^#]*)(#(?P<fragment>.*))?", re.DOTALL)
+_SHA256 = re.compile(r"sha256=([0-9a-f]{64})", re.IGNORECASE)
 
 _log = logging.getLogger(__name__)
 
 
-def resolve(room: "ModelPackage", weights: str | os.PathLike[str], tag: str | None) -> WeightsFile:
-    """Finds the file that `weights` means: "default", a tag, a path, or a URL with its hash.
+def resolve(
+    package: "ModelPackage", weights: str | os.PathLike[str], tag: str | None
+) -> WeightsFile:
+    """Find the file that `weights` means: "default", a tag, a path, or a URL with its sha256.
 
     Args:
-        room: the model's room. tag: the one in the model's name; it is what "default" means then.
+        package: the model's package.
+        weights: as `keras_fm.get` takes it.
+        tag: the tag in the model's name, which "default" then means.
 
     Raises:
-        WeightsError: a URL without a hash, or a file that is not there and can't be downloaded.
+        WeightsError: a URL without a sha256, or a file that is not there and can't be downloaded.
         UnknownNameError: no such tag.
+        InvalidInputError: `weights` is of another type.
     """
     if not isinstance(weights, (str, os.PathLike)):
         raise InvalidInputError(
@@ -52,33 +57,37 @@ def resolve(room: "ModelPackage", weights: str | os.PathLike[str], tag: str | No
             f"{type(weights).__name__}"
         )
     if match := _URL.fullmatch(str(weights)):
-        return _of_url(match["url"], match["hash"])
+        return _from_url(match["url"], match["fragment"])
     if isinstance(weights, os.PathLike) or "/" in weights or weights.endswith(SUFFIX):
-        return _of_path(Path(weights))
-    return find_weights(room, tag if weights == "default" else weights)
+        return _from_path(Path(weights))
+    return find_weights(package, tag if weights == "default" else weights)
 
 
-def find_weights(room: "ModelPackage", tag: str | None = None) -> WeightsFile:
-    """The file of a tag (None: the default one): of the package, the cache, or a mirror.
+def find_weights(package: "ModelPackage", tag: str | None = None) -> WeightsFile:
+    """Find the weights file of a tag in the package or the cache, or download it.
+
+    Args:
+        package: the model's package.
+        tag: None for the default one.
 
     Raises:
-        WeightsError: it is in none of them, or damaged and in no other one.
+        WeightsError: the file is nowhere, or damaged and nowhere else.
         UnknownNameError: no such tag.
     """
-    record = room.entry.weights_of(tag)
-    shipped = WeightsFile(room.path / record.file, record.sha256)
-    if is_valid(shipped.path, record.sha256):
-        return shipped
-    name = f"{room.name}.{tag or room.entry.default_weights}"
-    wanted = RemoteFile(name, record.sha256, record.file_size, tuple(record.urls))
-    if shipped.path.is_file():
-        if not downloads.can_fetch(wanted):
-            check_sha256(shipped)
-        _log.warning("%s was cut or altered: taking another copy of it", shipped.path)
-    return WeightsFile(fetch(wanted), record.sha256)
+    record = package.entry.weights_of(tag)
+    packaged = WeightsFile(package.path / record.file, record.sha256)
+    if is_valid(packaged.path, record.sha256):
+        return packaged
+    name = f"{package.name}.{tag or package.entry.default_weights}"
+    remote = RemoteFile(name, record.sha256, record.file_size, tuple(record.urls))
+    if packaged.path.is_file():
+        if not downloads.can_fetch(remote):
+            check_sha256(packaged)
+        _log.warning("%s was cut or altered: taking another copy of it", packaged.path)
+    return WeightsFile(fetch(remote), record.sha256)
 
 
-def _of_path(path: Path) -> WeightsFile:
+def _from_path(path: Path) -> WeightsFile:
     if not path.is_file():
         raise WeightsError(f"no weights file {path}")
     if not path.name.endswith(SUFFIX):
@@ -86,8 +95,8 @@ def _of_path(path: Path) -> WeightsFile:
     return WeightsFile(path)
 
 
-def _of_url(url: str, fragment: str | None) -> WeightsFile:
-    match = _HASH.fullmatch(fragment or "")
+def _from_url(url: str, fragment: str | None) -> WeightsFile:
+    match = _SHA256.fullmatch(fragment or "")
     if match is None:
         raise WeightsError(
             f"a download is checked: expected {url}#sha256=… with 64 hex digits, received "

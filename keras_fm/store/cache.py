@@ -1,4 +1,4 @@
-"""The cache: a folder of downloaded weights files, each one named after its own sha256."""
+"""The cache: a folder of downloaded weights files, each named after its own sha256."""
 
 import os
 import re
@@ -8,10 +8,11 @@ from pathlib import Path
 from keras_fm.store.files import SUFFIX, is_valid
 
 _NAME = re.compile(rf"([0-9a-f]{{64}}){re.escape(SUFFIX)}")
+_PARTIAL = ".partial"
 
 
 def folder() -> Path:
-    """Where downloads lie: `KERAS_FM_HOME`, or the system's place for caches."""
+    """Return the folder of downloads: in `KERAS_FM_HOME`, or the system's folder for caches."""
     import platformdirs
 
     home = os.environ.get("KERAS_FM_HOME") or platformdirs.user_cache_dir("keras_fm")
@@ -19,62 +20,65 @@ def folder() -> Path:
 
 
 def file_name(sha256: str) -> str:
-    """The name of a file in the cache, and in a mirror's folder."""
+    """Return the name of a file in the cache, and in a mirror's folder."""
     return f"{sha256.lower()}{SUFFIX}"
 
 
 def file_path(sha256: str) -> Path:
-    """Where the file with this hash lies once it is downloaded."""
+    """Return the path of the file with this sha256, downloaded or not."""
     return folder() / file_name(sha256)
 
 
 def partial_path(path: Path) -> Path:
-    """Where a file's bytes go as long as they are unchecked."""
-    return path.with_name(f".{path.name}.draft")
+    """Return the path of a download that is not complete and checked yet."""
+    return path.with_name(f".{path.name}{_PARTIAL}")
 
 
 def lock_path(path: Path) -> Path:
-    """What a process holds that downloads the file; it stays, and is empty."""
+    """Return the path of the lock that a process holds while it downloads the file.
+
+    The lock file is empty and stays there.
+    """
     return path.with_name(f".{path.name}.lock")
 
 
 def files() -> dict[str, Path]:
-    """The downloaded files by the sha256 that their names promise."""
+    """Return the downloaded files, by the sha256 in their names."""
     if not folder().is_dir():
         return {}
-    named = {path: _NAME.fullmatch(path.name) for path in sorted(folder().iterdir())}
-    return {match[1]: path for path, match in named.items() if match}
+    matches = {path: _NAME.fullmatch(path.name) for path in sorted(folder().iterdir())}
+    return {match[1]: path for path, match in matches.items() if match}
 
 
 def damaged() -> list[Path]:
-    """The downloaded files that are not what their names promise."""
+    """Return the downloaded files that do not have the sha256 in their names."""
     return [path for sha256, path in files().items() if not is_valid(path, sha256)]
 
 
 def clear(only: Container[str] | None = None) -> list[Path]:
-    """Deletes downloaded files.
+    """Delete downloaded files.
 
     Args:
-        only: the hashes of those to delete; None: all, and what downloads left that were killed.
+        only: the sha256 of the files to delete; None for all, and for what killed downloads left.
 
     Returns:
-        what was deleted.
+        The paths of the deleted files.
     """
-    found = [path for sha256, path in files().items() if only is None or sha256 in only]
+    paths = [path for sha256, path in files().items() if only is None or sha256 in only]
     if only is None and folder().is_dir():
-        drafts = folder().glob(f".*{SUFFIX}.draft")
-        found += [draft for draft in drafts if not _is_being_written(draft)]
-    for path in found:
+        partials = folder().glob(f".*{SUFFIX}{_PARTIAL}")
+        paths += [path for path in partials if not _is_being_written(path)]
+    for path in paths:
         path.unlink(missing_ok=True)
-    return found
+    return paths
 
 
-def _is_being_written(draft: Path) -> bool:
+def _is_being_written(partial: Path) -> bool:
     from filelock import FileLock, Timeout
 
-    lock = FileLock(lock_path(draft.with_name(draft.name[1:].removesuffix(".draft"))))
+    path = partial.with_name(partial.name.removeprefix(".").removesuffix(_PARTIAL))
     try:
-        with lock.acquire(timeout=0):
+        with FileLock(lock_path(path)).acquire(timeout=0):
             return False
     except Timeout:
         return True

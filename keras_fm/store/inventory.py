@@ -1,4 +1,4 @@
-"""Which weights files there are, and where each one lies."""
+"""Inventory of weights files: which there are, and where each one is on this machine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,48 +10,55 @@ from keras_fm.store.files import is_valid
 
 
 @dataclass(frozen=True)
-class Item:
-    """A weights file. name: `model.tag`. place: "package" or "cache"; None: not on this machine."""
+class InventoryItem:
+    """A weights file, and a location where it is.
+
+    name: `model.tag`. size: in bytes. path, location: None where it is not on this machine; the
+    location is "package" or "cache".
+    """
 
     name: str
     sha256: str
-    bytes: int
+    size: int
     path: Path | None
-    place: str | None
+    location: str | None
 
     @property
-    def whole(self) -> bool:
-        """Whether it is what its hash says; it is read for that."""
+    def is_valid(self) -> bool:
+        """Whether the file has its sha256; it is read for that."""
         return self.path is not None and is_valid(self.path, self.sha256)
 
 
-def list_weights(names: Sequence[str] = ()) -> list[Item]:
-    """The weights of models: an item for each place where they are, or one for none.
+def list_weights(names: Sequence[str] = ()) -> list[InventoryItem]:
+    """List the weights of models: an item for each location, or one without a location.
 
     Args:
-        names: `"model"` for all of its weights, or `"model.tag"`; none: all there are.
+        names: `"model"` for all of its weights, or `"model.tag"`; by default all models.
     """
-    items: list[Item] = []
-    for given in names or registry.list_models():
-        room, tag = registry.find(given)
-        for each in [tag] if tag else room.entry.weights:
-            record = room.entry.weights_of(each)
-            shipped, cached = room.path / record.file, cache.file_path(record.sha256)
-            name = f"{room.name}.{each}"
-            here = [
-                Item(name, record.sha256, record.file_size, path, place)
-                for place, path in (("package", shipped), ("cache", cached))
+    items: list[InventoryItem] = []
+    for model_name in names or registry.list_models():
+        package, named_tag = registry.find(model_name)
+        for tag in [named_tag] if named_tag else package.entry.weights:
+            record = package.entry.weights_of(tag)
+            locations = {
+                "package": package.path / record.file,
+                "cache": cache.file_path(record.sha256),
+            }
+            name = f"{package.name}.{tag}"
+            present = [
+                InventoryItem(name, record.sha256, record.file_size, path, location)
+                for location, path in locations.items()
                 if path.is_file()
             ]
-            items += here or [Item(name, record.sha256, record.file_size, None, None)]
+            items += present or [InventoryItem(name, record.sha256, record.file_size, None, None)]
     return items
 
 
-def orphaned() -> list[Item]:
-    """Files in the cache that belong to no model that is installed."""
-    ours = {item.sha256 for item in list_weights()}
+def orphaned() -> list[InventoryItem]:
+    """List the files in the cache that belong to no installed model."""
+    known = {item.sha256 for item in list_weights()}
     return [
-        Item("of no model here", sha256, path.stat().st_size, path, "cache")
+        InventoryItem("(no installed model)", sha256, path.stat().st_size, path, "cache")
         for sha256, path in cache.files().items()
-        if sha256 not in ours
+        if sha256 not in known
     ]

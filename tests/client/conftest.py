@@ -1,7 +1,4 @@
-"""The models that a client asks for, and the servers that have them.
-
-The server is `serving_server.py`.
-"""
+"""Models of each task, and the servers that serve them; the server is `serving_server.py`."""
 
 import csv
 import socket
@@ -14,7 +11,7 @@ from keras_fm.data import datasets
 from keras_fm.exporting import saved_model
 from keras_fm.models import loading
 
-# A model of each task, and what is changed of one that would take long.
+# A model of each task, with arguments that make it small where it would take long.
 MODELS = {
     "cifar_cnn_basic": {},
     "linear_regression": {},
@@ -26,32 +23,34 @@ MODELS = {
 
 @pytest.fixture(params=MODELS)
 def name(request):
-    """Of each model that is served."""
+    """Name of each served model."""
     return request.param
 
 
 @pytest.fixture(params=["rest", "grpc"])
 def protocol(request):
-    """Both."""
+    """Each protocol."""
     return request.param
 
 
 @pytest.fixture(scope="session")
-def asked():
-    """The models that are served."""
-    return {name: loading.get(name, **changes) for name, changes in MODELS.items()}
+def models():
+    """The served models, by name."""
+    return {name: loading.get(name, **arguments) for name, arguments in MODELS.items()}
 
 
 @pytest.fixture(scope="session")
-def exports(asked, tmp_path_factory):
+def exports(models, tmp_path_factory):
+    """The versions of the served models, by name."""
     base = tmp_path_factory.mktemp("exports")
     return {
-        name: saved_model.export(model, base / name, warmup=False) for name, model in asked.items()
+        name: saved_model.export(model, base / name, warmup=False) for name, model in models.items()
     }
 
 
 @pytest.fixture(scope="session")
 def serving(exports):
+    """A server of all exports."""
     server = ServingServer({name: [version] for name, version in exports.items()})
     yield server
     server.close()
@@ -59,23 +58,23 @@ def serving(exports):
 
 @pytest.fixture
 def server(serving):
-    """The same one, which a test may disturb."""
-    serving.seen.clear()
+    """The same server, whose delay a test may set."""
+    serving.batch_sizes.clear()
     yield serving
     serving.delay = 0.0
 
 
 @pytest.fixture
 def serve():
-    """`serve({"name": version})`: another server."""
-    started = []
+    """`serve({"name": version})`: starts another server."""
+    servers = []
 
     def start(versions):
-        started.append(ServingServer({name: [version] for name, version in versions.items()}))
-        return started[-1]
+        servers.append(ServingServer({name: [version] for name, version in versions.items()}))
+        return servers[-1]
 
     yield start
-    for server in started:
+    for server in servers:
         server.close()
 
 

@@ -1,4 +1,4 @@
-"""`keras_fm.Client` answers as a pipeline does: exports speak TF Serving's protocols."""
+"""`keras_fm.Client` against a server: the same predictions as a pipeline in this process."""
 
 import json
 
@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import keras_fm
-from keras_fm import cli, client, pipelines, registry
+from keras_fm import cli, pipelines, registry
+from keras_fm.client import MAX_BATCH
 from keras_fm.errors import InvalidInputError
 from keras_fm.exporting import saved_model, warmup
 from keras_fm.models import building
@@ -18,13 +19,13 @@ from keras_fm.serving.signatures import TensorInfo
 
 
 @pytest.fixture(scope="module")
-def here(asked):
-    """Their pipelines."""
-    return {name: pipelines.pipeline(model) for name, model in asked.items()}
+def local_pipelines(models):
+    """The pipelines of the served models, by name."""
+    return {name: pipelines.pipeline(model) for name, model in models.items()}
 
 
-def questions(name, folder, diamonds):
-    """Raw inputs and options of a model."""
+def raw_inputs(name, folder, diamonds):
+    """Return pairs of raw inputs and options for a model."""
     images = [
         str(folder / "photo.jpg"),
         folder / "photo.jpg",
@@ -53,66 +54,69 @@ def questions(name, folder, diamonds):
     }[name]
 
 
-def assert_alike(ours, theirs):
-    """Two answers, but for the last digits."""
-    assert [set(answer) for answer in ours] == [set(answer) for answer in theirs]
-    for one, other in zip(ours, theirs, strict=True):
-        for key, value in other.items():
+def assert_close(actual, expected):
+    """Check that predictions are equal but for the last digits."""
+    assert [set(prediction) for prediction in actual] == [set(row) for row in expected]
+    for prediction, expected_prediction in zip(actual, expected, strict=True):
+        for key, value in expected_prediction.items():
             if key == "probabilities":
-                assert list(one[key]) == list(value)
-                expected = list(value.values())
-                np.testing.assert_allclose(list(one[key].values()), expected, atol=1e-5)
+                assert list(prediction[key]) == list(value)
+                probabilities = list(prediction[key].values())
+                np.testing.assert_allclose(probabilities, list(value.values()), atol=1e-5)
             elif key == "value":
-                assert one[key] == pytest.approx(value, rel=1e-5)
+                assert prediction[key] == pytest.approx(value, rel=1e-5)
             elif key == "image":
-                assert one[key].shape == value.shape
-                assert abs(one[key].astype(int) - value).max() <= 1
+                assert prediction[key].shape == value.shape
+                assert abs(prediction[key].astype(int) - value).max() <= 1
             else:
-                assert one[key] == value
+                assert prediction[key] == value
 
 
-def test_it_answers_as_a_pipeline_does(name, protocol, here, server, folder, diamonds):
-    ask = keras_fm.Client(getattr(server, protocol), name)
-    for inputs, options in questions(name, folder, diamonds):
-        assert_alike(ask(inputs, **options), here[name](inputs, **options))
+def test_predictions_equal_those_of_a_pipeline(
+    name, protocol, local_pipelines, server, folder, diamonds
+):
+    client = keras_fm.Client(getattr(server, protocol), name)
+    for inputs, options in raw_inputs(name, folder, diamonds):
+        assert_close(client(inputs, **options), local_pipelines[name](inputs, **options))
 
 
-def test_every_signature_answers_as_the_export_does(name, protocol, exports, server):
-    ask = keras_fm.Client(getattr(server, protocol), name)
-    about = json.loads((exports[name] / "keras_fm.json").read_text("utf-8"))
-    assert set(ask.signatures) == set(about["signatures"])
+def test_outputs_of_every_signature_equal_those_of_the_export(name, protocol, exports, server):
+    client = keras_fm.Client(getattr(server, protocol), name)
+    metadata = json.loads((exports[name] / "keras_fm.json").read_text("utf-8"))
+    assert set(client.signatures) == set(metadata["signatures"])
     session = server.models[name][1]
-    assert ask.signatures == signatures.parse_protos(session.signatures)
-    for signature, described in ask.signatures.items():
+    assert client.signatures == signatures.parse_protos(session.signatures)
+    for signature, definition in client.signatures.items():
         body = (exports[name].parent / "requests" / f"{signature}.json").read_text("utf-8")
-        inputs = rest.decode_request(body, described.inputs)
-        answered = ask.predict(inputs, signature)
-        assert set(answered) == set(described.outputs)
+        inputs = rest.decode_request(body, definition.inputs)
+        outputs = client.predict(inputs, signature)
+        assert set(outputs) == set(definition.outputs)
         for output, values in session.run(signature, inputs).items():
-            np.testing.assert_array_equal(answered[output], values)
+            np.testing.assert_array_equal(outputs[output], values)
 
 
-def test_gaps_are_filled(tiny_reader, serve, tmp_path, capsys):
+def test_masks_are_filled(tiny_reader, serve, tmp_path, capsys):
     room, _ = registry.find("tiny_filler")
     model = building.build(ModelSpec.of_pretraining(room))
     server = serve({"filler": saved_model.export(model, tmp_path / "filler", warmup=False)})
     texts = ["a [MASK] film", "[MASK] and [MASK]"]
-    here = pipelines.pipeline(model)(texts)
+    expected = pipelines.pipeline(model)(texts)
     for url in (server.rest, server.grpc):
-        ask = keras_fm.Client(url, "filler")
-        there = ask(texts)
-        assert [len(answer["masks"]) for answer in there] == [1, 2]
-        for one, other in zip(there, here, strict=True):
-            for gap, expected in zip(one["masks"], other["masks"], strict=True):
-                assert gap == pytest.approx(expected, abs=1e-6)
-        assert ask("none is missing") == [{"masks": []}]
+        client = keras_fm.Client(url, "filler")
+        predictions = client(texts)
+        assert [len(prediction["masks"]) for prediction in predictions] == [1, 2]
+        for prediction, expected_prediction in zip(predictions, expected, strict=True):
+            masks = zip(prediction["masks"], expected_prediction["masks"], strict=True)
+            for scores, expected_scores in masks:
+                assert scores == pytest.approx(expected_scores, abs=1e-6)
+        assert client("none is missing") == [{"masks": []}]
     assert cli.main(["predict", "--url", server.rest, "filler", texts[0], "--top", "1"]) == 0
-    piece, chance = max(here[0]["masks"][0].items(), key=lambda pair: pair[1])
-    assert capsys.readouterr().out == f"{texts[0]}: {piece} {chance:.1%}\n"
+    token, probability = max(expected[0]["masks"][0].items(), key=lambda pair: pair[1])
+    assert capsys.readouterr().out == f"{texts[0]}: {token} {probability:.1%}\n"
 
 
-def two_kinds():
-    """A classifier of a table whose columns have names that no signature can have."""
+def shoe_classifier():
+    """Build a classifier of a table whose columns have names that no signature can have."""
     columns = (
         Input(name="shoe size", dtype="float32", shape=[], description=""),
         Input(
@@ -122,18 +126,18 @@ def two_kinds():
     room, _ = registry.find("linear_regression")
     labels = ("boot", "clog")
     model = building.build(
-        room, ModelSpec(room.entry, "tabular-classification", labels, columns, None)
+        ModelSpec(room, "tabular-classification", labels, columns, None)
     )
-    random = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for weights in model.get_layer("logits").weights:
-        weights.assign(random.normal(size=weights.shape))
+        weights.assign(rng.normal(size=weights.shape))
     return model
 
 
 @pytest.fixture(scope="module")
 def shoes(tmp_path_factory):
     """A classifier of a table, and its export."""
-    model = two_kinds()
+    model = shoe_classifier()
     return model, saved_model.export(model, tmp_path_factory.mktemp("shoes"), warmup=False)
 
 
@@ -141,66 +145,67 @@ def test_a_table_has_columns_of_any_name_and_classes(protocol, shoes, serve):
     model, version = shoes
     url = getattr(serve({"shoes": version}), protocol)
     rows = [{"shoe size": 43.5, "made in": "Zürich"}, {"shoe size": None, "made in": "Rom"}]
-    here = pipelines.pipeline(model)(rows)
-    ask = keras_fm.Client(url, "shoes", class_names=["boot", "clog"])
-    assert_alike(ask(rows), here)
-    assert_alike(ask([{"shoe_size": 43.5, "made_in": "Zürich", "shoe size": 1}]), here[:1])
+    expected = pipelines.pipeline(model)(rows)
+    client = keras_fm.Client(url, "shoes", class_names=["boot", "clog"])
+    assert_close(client(rows), expected)
+    assert_close(client([{"shoe_size": 43.5, "made_in": "Zürich", "shoe size": 1}]), expected[:1])
     with pytest.raises(InvalidInputError, match="no column 'made_in'; received shoe size"):
-        ask({"shoe size": 43.5})
+        client({"shoe size": 43.5})
     with pytest.raises(InvalidInputError, match="'shoe_size': expected numbers"):
-        ask({"shoe size": "large", "made in": "Ulm"})
+        client({"shoe size": "large", "made in": "Ulm"})
 
 
-def test_labels_that_nobody_knows_are_left_out(shoes, serve):
+def test_unknown_labels_are_left_out(shoes, serve):
     model, version = shoes
     url = serve({"shoes": version, "lstm": version}).rest
     rows = [{"shoe size": 43.5, "made in": "Ulm"}, {"shoe size": 20, "made in": ""}]
-    here = pipelines.pipeline(model)(rows)
-    for name in ("shoes", "lstm"):  # two labels as well, but others
-        for answer, expected in zip(keras_fm.Client(url, name)(rows), here, strict=True):
-            label = expected["label"]
-            assert answer["label"] == label
-            only = {label: pytest.approx(expected["probabilities"][label], abs=1e-5)}
-            assert answer["probabilities"] == only
+    expected = pipelines.pipeline(model)(rows)
+    for name in ("shoes", "lstm"):  # the zoo's lstm has two labels as well, but others
+        predictions = keras_fm.Client(url, name)(rows)
+        for prediction, expected_prediction in zip(predictions, expected, strict=True):
+            label = expected_prediction["label"]
+            assert prediction["label"] == label
+            probability = pytest.approx(expected_prediction["probabilities"][label], abs=1e-5)
+            assert prediction["probabilities"] == {label: probability}
     for labels in (["clog", "boot"], ["boot", "clog", "mule"]):
         with pytest.raises(InvalidInputError, match=r"answers '\w+' for label . of 2; received"):
             keras_fm.Client(url, "shoes", class_names=labels)(rows)
 
 
-def test_arrays_are_asked_as_they_are(protocol, asked, server):
-    ask = keras_fm.Client(getattr(server, protocol), "cifar_cnn_basic", version=1)
+def test_arrays_are_sent_as_they_are(protocol, models, server):
+    client = keras_fm.Client(getattr(server, protocol), "cifar_cnn_basic", version=1)
     images = helpers.noise(3).inputs
     for inputs in (images, images.tolist()):
-        answered = ask.predict({"image": inputs})
-        assert set(answered) == {"label", "logits", "probabilities"}
-        expected = helpers.logits(asked["cifar_cnn_basic"], images)
-        np.testing.assert_allclose(answered["logits"], expected, atol=1e-5)
-        assert answered["logits"].dtype == np.float32
-        assert {type(label) for label in answered["label"]} == {bytes}
-    [embedding] = ask.predict({"image": images}, "features").values()
-    assert embedding.shape == (3, asked["cifar_cnn_basic"].get_layer("embedding").output.shape[1])
-    about = ask.signatures["serving_default"]
-    assert about.inputs == {"image": TensorInfo("uint8", (None, None, None, 3))}
-    assert about.outputs["label"] == TensorInfo("string", (None,))
-    drawn = keras_fm.Client(getattr(server, protocol), "gan").predict(
+        outputs = client.predict({"image": inputs})
+        assert set(outputs) == {"label", "logits", "probabilities"}
+        expected = helpers.logits(models["cifar_cnn_basic"], images)
+        np.testing.assert_allclose(outputs["logits"], expected, atol=1e-5)
+        assert outputs["logits"].dtype == np.float32
+        assert {type(label) for label in outputs["label"]} == {bytes}
+    [embedding] = client.predict({"image": images}, "features").values()
+    assert embedding.shape == (3, models["cifar_cnn_basic"].get_layer("embedding").output.shape[1])
+    definition = client.signatures["serving_default"]
+    assert definition.inputs == {"image": TensorInfo("uint8", (None, None, None, 3))}
+    assert definition.outputs["label"] == TensorInfo("string", (None,))
+    generated = keras_fm.Client(getattr(server, protocol), "gan").predict(
         {"latent": np.zeros((2, 64), "float32"), "label": ["Bag", "Coat"]}
     )
-    assert drawn["image"].dtype == np.uint8
+    assert generated["image"].dtype == np.uint8
 
 
 def test_a_request_is_no_larger_than_a_server_takes(server, diamonds):
-    assert warmup.BATCH_SIZES[-1] == client.MAX_BATCH
-    ask, rows = keras_fm.Client(server.rest, "linear_regression"), diamonds[:70]
-    answers = ask(rows)
-    assert server.seen == [64, 6]
-    assert_alike([answers[0], answers[69]], ask([rows[0], rows[69]]))
+    assert warmup.BATCH_SIZES[-1] == MAX_BATCH
+    client, rows = keras_fm.Client(server.rest, "linear_regression"), diamonds[:70]
+    predictions = client(rows)
+    assert server.batch_sizes == [64, 6]
+    assert_close([predictions[0], predictions[69]], client([rows[0], rows[69]]))
 
 
 def test_an_array_of_an_image_is_sent_pixel_by_pixel():
     from keras_fm.preprocessing import image_inputs, images
 
-    grey = np.arange(256, dtype="uint8").reshape(16, 16, 1)
-    colour = helpers.image(7, 5)
-    for image in (grey, colour):
+    gray = np.arange(256, dtype="uint8").reshape(16, 16, 1)
+    color = helpers.image(7, 5)
+    for image in (gray, color):
         [file] = image_inputs.to_image_files(image)
         np.testing.assert_array_equal(images.decode_image(file, image.shape[-1]), image)

@@ -1,9 +1,11 @@
-"""What can go wrong between a client and a server, and what the client says then."""
+"""Errors between a client and a server, and what the client says of them."""
 
 import contextlib
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import helpers
 import numpy as np
@@ -13,21 +15,28 @@ import tensorflow as tf
 import keras_fm
 from keras_fm.errors import InvalidInputError, KerasFmError, ServerError
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
+from faulty_server import Fault, serving
+
 
 @pytest.fixture
-def says():
-    """`says(content)`: the URL of a server that answers this to everything."""
+def respond_with():
+    """`respond_with(content)`: the URL of a server that sends this response to every request."""
     servers = []
 
-    def start(content, status=200, delay=0.0, cut=0):
+    def start(content, status=200, delay=0.0, missing=0, headers=None):
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 time.sleep(delay)
-                with contextlib.suppress(ConnectionError):  # who asked may not have waited
+                with contextlib.suppress(ConnectionError):  # the client may not have waited
                     self.send_response(status)
-                    self.send_header("Content-Length", str(len(content) + cut))
+                    self.send_header("Content-Length", str(len(content) + missing))
+                    for name, value in (headers or {}).items():
+                        self.send_header(name, value)
                     self.end_headers()
                     self.wfile.write(content)
+
+            do_POST = do_GET
 
             def log_message(self, *_):
                 pass
@@ -45,18 +54,18 @@ def says():
 
 @pytest.mark.parametrize("scheme", ["http", "grpc"])
 def test_a_server_that_is_not_there(scheme, nowhere):
-    with pytest.raises(ServerError, match=rf"{nowhere}.* can't be asked: .*[Rr]efused"):
+    with pytest.raises(ServerError, match=rf"{nowhere}.* can't be reached: .*[Rr]efused"):
         keras_fm.Client(f"{scheme}://{nowhere}", "cifar_cnn")("x")
 
 
 def test_a_server_that_is_late(protocol, server, diamonds):
-    ask = keras_fm.Client(getattr(server, protocol), "linear_regression", timeout=5)
-    assert len(ask(diamonds[:1])) == 1
-    late = keras_fm.Client(getattr(server, protocol), "linear_regression", timeout=0.3)
-    late._server.signatures = ask.signatures
+    client = keras_fm.Client(getattr(server, protocol), "linear_regression", timeout=5)
+    assert len(client(diamonds[:1])) == 1
+    impatient = keras_fm.Client(getattr(server, protocol), "linear_regression", timeout=0.3)
+    impatient._server.signatures = client.signatures
     server.delay = 1.0
     with pytest.raises(ServerError, match=r"did not answer within 0\.3 seconds"):
-        late(diamonds[:1])
+        impatient(diamonds[:1])
 
 
 @pytest.mark.parametrize(
@@ -70,35 +79,105 @@ def test_a_server_that_is_late(protocol, server, diamonds):
         (b'{"error": "too  busy"}', {"status": 503}, "/metadata answered 503: too busy$"),
         (b"<b>no</b>", {"status": 500}, "answered 500: <b>no</b>"),
         (b"", {"delay": 1.0}, r"did not answer within 0\.5 seconds"),
-        (b"{}", {"cut": 5}, "can't be asked"),
+        (b"{}", {"missing": 5}, "can't be reached"),
     ],
 )
-def test_what_is_no_answer_of_tf_serving(content, options, sentence, says):
+def test_responses_that_tf_serving_does_not_send(content, options, sentence, respond_with):
     with pytest.raises(ServerError, match=sentence):
-        keras_fm.Client(says(content, **options), "cifar_cnn", timeout=0.5)(b"x")
+        keras_fm.Client(respond_with(content, **options), "cifar_cnn", timeout=0.5)(b"x")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(status, server, respond_with):
+    target = f"{server.rest}/v1/models/linear_regression"
+    headers = {"Location": target}
+    client = keras_fm.Client(respond_with(b"", status, headers=headers), "linear_regression")
+    for _ in range(2):  # the GET of the metadata, then a POST
+        with pytest.raises(ServerError, match=f"answered {status}, a redirect to {target}: use"):
+            client.predict({"carat": [1.0]})
+        client._server.signatures = keras_fm.Client(server.rest, "linear_regression").signatures
+    assert server.batch_sizes == []
+
+
+def test_a_redirect_with_an_endless_body_is_not_read():
+    refused = pytest.raises(ServerError, match="a redirect to /v1/models/m/metadata")
+    with serving(b"", Fault("redirect", how="endless body")) as server, refused:
+        keras_fm.Client(server.url, "m").predict({})
+
+
+def test_a_packed_response_is_not_unpacked():
+    refused = pytest.raises(ServerError, match="answered no JSON")
+    with serving(b"{}", Fault("gzip", how="bomb")) as server, refused:
+        keras_fm.Client(server.url, "m").predict({})
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        (Fault("silence"), r"did not answer within 0\.5 seconds"),
+        (Fault("stall", 5), r"did not answer within 0\.5 seconds"),
+        (Fault("cut", 5), "can't be reached: IncompleteRead"),
+        (Fault("reset", 5), "can't be reached: "),
+        (Fault("no_http", 9), "can't be reached: no HTTP response"),
+        (Fault("headers"), "can't be reached: got more than 100 headers"),
+        (Fault("chunked", how="no end"), "can't be reached: IncompleteRead"),
+        (Fault("chunked", how="no number"), "can't be reached: "),
+        (Fault("status", how=(204, None)), "answered 204: "),
+    ],
+    ids=str,
+)
+def test_a_faulty_server_is_named_in_one_line(fault, sentence):
+    refused = pytest.raises(ServerError, match=sentence)
+    with serving(b'{"metadata": {}}', fault) as server, refused as caught:
+        keras_fm.Client(server.url, "m", timeout=0.5).predict({})
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(f"{server.url}/v1/models/m/metadata ")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a b", "http://\udcff", "http://x..y", f"http://{'a' * 70}"]
+)
+def test_an_address_that_is_none_is_an_error(url):
+    with pytest.raises(ServerError, match="can't be reached: "):
+        keras_fm.Client(url, "m").predict({})
+
+
+def test_the_environment_names_a_proxy(monkeypatch, server, nowhere):
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("http_proxy", server.rest)
+    with pytest.raises(ServerError, match=f"Malformed request: GET http://{nowhere}/v1/models"):
+        keras_fm.Client(f"http://{nowhere}", "linear_regression").predict({})  # it is no proxy
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with pytest.raises(ServerError, match="refused"):
+        keras_fm.Client(f"http://{nowhere}", "linear_regression").predict({})
+
+
+def test_importing_the_client_imports_no_http_library():
+    code = "import sys; import keras_fm.client; sys.exit('requests' in sys.modules)"
+    assert helpers.python(code).returncode == 0
 
 
 @pytest.mark.parametrize(
     "predictions", [3, [], [{"label": "x"}], [{"label": 1, "logits": "a", "probabilities": []}]]
 )
-def test_rows_that_do_not_fit(predictions, server, says):
-    ask = keras_fm.Client(says(b"{}"), "cifar_cnn_basic")
-    ask._server.signatures = keras_fm.Client(server.rest, "cifar_cnn_basic").signatures
-    ask._server._request = lambda address, body: {"predictions": predictions}
+def test_rows_that_do_not_fit(predictions, server, respond_with):
+    client = keras_fm.Client(respond_with(b"{}"), "cifar_cnn_basic")
+    client._server.signatures = keras_fm.Client(server.rest, "cifar_cnn_basic").signatures
+    client._server._request = lambda address, body: {"predictions": predictions}
     with pytest.raises(ServerError, match=r"does not answer as TF Serving|rows of"):
-        ask(helpers.image(2, 2))
+        client(helpers.image(2, 2))
 
 
 @pytest.mark.parametrize(("protocol", "status"), [("rest", 404), ("grpc", "NOT_FOUND")])
 def test_an_unknown_model_names_those_that_are_there(protocol, status, server):
-    for name, version, asked in [("cifar", None, "Latest"), ("gan", 7, "Specific")]:
-        ask = keras_fm.Client(getattr(server, protocol), name, version=version)
+    for name, version, kind in [("cifar", None, "Latest"), ("gan", 7, "Specific")]:
+        client = keras_fm.Client(getattr(server, protocol), name, version=version)
         with pytest.raises(ServerError) as caught:
-            ask("x")
+            client("x")
         assert caught.value.status == status
-        assert f"Servable not found for request: {asked}({name}" in str(caught.value)
-        there = "char_lstm, cifar_cnn_basic, gan, linear_regression, lstm"
-        assert str(caught.value).endswith(f". Models of the zoo there: {there}")
+        assert f"Servable not found for request: {kind}({name}" in str(caught.value)
+        served = "char_lstm, cifar_cnn_basic, gan, linear_regression, lstm"
+        assert str(caught.value).endswith(f". Models of the zoo there: {served}")
 
 
 @pytest.mark.parametrize(
@@ -111,13 +190,13 @@ def test_an_unknown_model_names_those_that_are_there(protocol, status, server):
         ({}, "answered"),
     ],
 )
-def test_what_the_server_refuses_is_said_in_its_words(inputs, sentence, protocol, server):
-    ask = keras_fm.Client(getattr(server, protocol), "cifar_cnn_basic")
+def test_an_error_of_the_server_is_passed_on(inputs, sentence, protocol, server):
+    client = keras_fm.Client(getattr(server, protocol), "cifar_cnn_basic")
     with pytest.raises(ServerError, match=sentence) as caught:
-        ask.predict(inputs)
+        client.predict(inputs)
     assert caught.value.status in (400, "INVALID_ARGUMENT")
     with pytest.raises(ServerError, match="answered") as caught:
-        ask(b"no image")
+        client(b"no image")
     assert caught.value.status in (400, "INVALID_ARGUMENT")
 
 
@@ -135,10 +214,10 @@ def test_what_the_server_refuses_is_said_in_its_words(inputs, sentence, protocol
         ({"image_bytes": "a"}, "serve_bytes", "expected as many rows in each input"),
     ],
 )
-def test_what_can_not_be_asked(inputs, signature, sentence, server):
+def test_invalid_inputs_are_not_sent(inputs, signature, sentence, server):
     with pytest.raises(KerasFmError, match=sentence):
         keras_fm.Client(server.rest, "cifar_cnn_basic").predict(inputs, signature)
-    assert server.seen == []
+    assert server.batch_sizes == []
 
 
 @pytest.mark.parametrize(
@@ -163,7 +242,7 @@ def test_bad_inputs_are_named(name, inputs, options, sentence, server):
         keras_fm.Client(server.rest, name)(inputs, **options)
 
 
-def test_a_model_of_another_kind_is_asked_by_predict(serve, tmp_path):
+def test_a_model_of_another_task_has_predict_alone(serve, tmp_path):
     class Adder(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec((None, 2), tf.float32, name="x")])
         def add(self, x):
@@ -173,12 +252,12 @@ def test_a_model_of_another_kind_is_asked_by_predict(serve, tmp_path):
     tf.saved_model.save(adder, str(tmp_path / "1"), {"serving_default": adder.add})
     server = serve({"adder": tmp_path / "1"})
     for url in (server.rest, server.grpc):
-        ask = keras_fm.Client(url, "adder")
-        assert ask.predict({"x": [[1, 2.5]]})["sum"].tolist() == [3.5]
-        nothing = ask.predict({"x": np.array([[np.nan, 1], [np.inf, 1]], "float32")})["sum"]
-        np.testing.assert_array_equal(nothing, [np.nan, np.inf])
+        client = keras_fm.Client(url, "adder")
+        assert client.predict({"x": [[1, 2.5]]})["sum"].tolist() == [3.5]
+        sums = client.predict({"x": np.array([[np.nan, 1], [np.inf, 1]], "float32")})["sum"]
+        np.testing.assert_array_equal(sums, [np.nan, np.inf])
         with pytest.raises(InvalidInputError, match="no task of the zoo, serving_default: ask it"):
-            ask([[1, 2]])
+            client([[1, 2]])
 
 
 @pytest.mark.parametrize(
@@ -196,7 +275,7 @@ def test_a_model_of_another_kind_is_asked_by_predict(serve, tmp_path):
         (("http://host:1", "m", {"timeout": float("nan")}), "timeout is a number"),
     ],
 )
-def test_what_is_no_server_is_named(arguments, sentence):
+def test_invalid_arguments_are_named(arguments, sentence):
     url, model, *options = arguments
     with pytest.raises(InvalidInputError, match=sentence):
         keras_fm.Client(url, model, **(options[0] if options else {}))

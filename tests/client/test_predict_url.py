@@ -9,20 +9,20 @@ from PIL import Image
 from keras_fm import cli
 
 
-def test_predict_asks_a_server(server, folder, tmp_path, capsys):
+def test_predictions_of_a_server_are_printed(server, folder, tmp_path, capsys):
     photo = str(folder / "photo.jpg")
-    shown = []
-    for asked in ([], ["--url", server.rest], ["--url", server.grpc, "--timeout", "20"]):
-        assert cli.main(["predict", "cifar_cnn_basic", photo, photo, *asked]) == 0
-        shown.append(capsys.readouterr().out)
-    assert shown[0] == shown[1] == shown[2]
+    outputs = []
+    for options in ([], ["--url", server.rest], ["--url", server.grpc, "--timeout", "20"]):
+        assert cli.main(["predict", "cifar_cnn_basic", photo, photo, *options]) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1] == outputs[2]
     assert cli.main(["predict", "linear_regression", str(folder / "rows.csv"), "--json",
                      "--url", server.rest]) == 0  # fmt: skip
     assert json.loads(capsys.readouterr().out)[3]["input"] == "row 4"
-    out = str(tmp_path / "drawn")
+    out = str(tmp_path / "generated")
     assert cli.main(["predict", "--url", server.rest, "gan", "Coat", "--out", out]) == 0
     assert capsys.readouterr().out == f"Coat: {out}/coat-0.png\n"
-    assert Image.open(io.BytesIO((tmp_path / "drawn" / "coat-0.png").read_bytes())).mode == "L"
+    assert Image.open(io.BytesIO((tmp_path / "generated" / "coat-0.png").read_bytes())).mode == "L"
 
 
 def test_predict_of_a_server_starts_fast(server, folder):
@@ -30,24 +30,27 @@ def test_predict_of_a_server_starts_fast(server, folder):
         "import sys; from keras_fm import cli; code = cli.main(sys.argv[1:]);"
         "print('|', code, *sys.modules)"
     )
-    for name, given in {"cifar_cnn_basic": "photo.jpg", "linear_regression": "rows.csv"}.items():
-        done = helpers.python(code, "predict", "--url", server.rest, name, folder / given)
-        assert done.returncode == 0, done.stderr
-        code_of_it, *loaded = done.stdout.rpartition("|")[2].split()
-        assert code_of_it == "0", done.stderr
-        assert not {"keras", "tensorflow", "grpc"} & set(loaded)
+    for name, file in {"cifar_cnn_basic": "photo.jpg", "linear_regression": "rows.csv"}.items():
+        process = helpers.python(code, "predict", "--url", server.rest, name, folder / file)
+        assert process.returncode == 0, process.stderr
+        exit_code, *modules = process.stdout.rpartition("|")[2].split()
+        assert exit_code == "0", process.stderr
+        assert not {"keras", "tensorflow", "grpc"} & set(modules)
 
 
-def test_predict_says_what_the_server_said(server, nowhere, folder, capsys):
+def test_errors_of_a_server_are_printed_in_one_line(server, nowhere, folder, capsys):
     photo = str(folder / "photo.jpg")
     for arguments, sentence in [
         (["--url", server.rest, "cifar", photo], "answered 404: Servable not found"),
-        (["--url", f"http://{nowhere}", "cifar_cnn", photo], "can't be asked: Connection refused"),
+        (
+            ["--url", f"http://{nowhere}", "cifar_cnn", photo],
+            "can't be reached: Connection refused",
+        ),
         (["--url", "localhost", "cifar_cnn", photo], "url is http://HOST:8501"),
         (["--timeout", "3", "cifar_cnn", photo], "--timeout is for a server"),
     ]:
         assert cli.main(["predict", *arguments]) == 2
-        shown = capsys.readouterr().err
-        assert shown.startswith("keras-fm: ")
-        assert shown.count("\n") == 1
-        assert sentence in shown
+        error = capsys.readouterr().err
+        assert error.startswith("keras-fm: ")
+        assert error.count("\n") == 1
+        assert sentence in error

@@ -1,3 +1,5 @@
+"""Files of an export for TF Serving: warm-up requests, configuration, and examples."""
+
 import base64
 import json
 
@@ -18,7 +20,7 @@ MODELS = ["cifar_cnn_basic", "linear_regression", "lstm", "char_lstm", "gan", "m
 
 @pytest.fixture(scope="module", params=MODELS)
 def version(request, tmp_path_factory):
-    """An export of a model of each task."""
+    """The export of a model of each task."""
     pretrained = registry.info(request.param).pretrained
     model = loading.get(request.param, weights="default" if pretrained else None)
     return saved_model.export(model, tmp_path_factory.mktemp("exports") / request.param)
@@ -28,8 +30,8 @@ def signatures(version):
     return json.loads((version / "keras_fm.json").read_text("utf-8"))["signatures"]
 
 
-def records(version):
-    """The requests of the warm-up file."""
+def warmup_requests(version):
+    """Read the requests of the warm-up file."""
     file = str(version / warmup.FILE)
     logs = [prediction_log_pb2.PredictionLog.FromString(record.numpy())
             for record in tf.data.TFRecordDataset(file)]  # fmt: skip
@@ -37,16 +39,16 @@ def records(version):
 
 
 def test_a_server_can_run_every_warm_up_request(version):
-    served, asked = tf.saved_model.load(str(version)), []
-    for request in records(version):
+    loaded, requests = tf.saved_model.load(str(version)), []
+    for request in warmup_requests(version):
         signature = request.model_spec.signature_name
         inputs = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
-        answers = served.signatures[signature](**{k: tf.constant(v) for k, v in inputs.items()})
+        outputs = loaded.signatures[signature](**{k: tf.constant(v) for k, v in inputs.items()})
         size = len(next(iter(inputs.values())))
-        assert all(len(value) == size for value in answers.values())
-        asked.append((request.model_spec.name, signature, size))
+        assert all(len(value) == size for value in outputs.values())
+        requests.append((request.model_spec.name, signature, size))
     name = version.parent.name
-    assert asked == [
+    assert requests == [
         (name, signature, size) for signature in signatures(version) for size in (1, 4, 16, 64)
     ]
 
@@ -56,26 +58,26 @@ def test_a_server_can_load_it(version):
     assert report.passed, str(report)
 
 
-def test_the_readme_has_a_request_for_each_signature_that_answers(version):
-    """Read as TF Serving reads REST: rows of names, `{"b64": ...}` for bytes."""
+def test_the_readme_has_a_valid_request_for_each_signature(version):
+    """Requests are read as TF Serving reads REST: rows of names, `{"b64": ...}` for bytes."""
     text = (version.parent / "README.md").read_text("utf-8")
-    served = tf.saved_model.load(str(version))
+    loaded = tf.saved_model.load(str(version))
     for name in signatures(version):
         body = json.loads((version.parent / "requests" / f"{name}.json").read_text("utf-8"))
         assert body["signature_name"] == name
         assert f"\n## {name}\n" in text
         assert json.dumps(body) in text or f"-d @requests/{name}.json" in text
-        specs = served.signatures[name].structured_input_signature[1]
+        specs = loaded.signatures[name].structured_input_signature[1]
         columns = {
-            given: tf.constant([_value(row[given]) for row in body["instances"]], spec.dtype)
-            for given, spec in specs.items()
+            key: tf.constant([_value(row[key]) for row in body["instances"]], spec.dtype)
+            for key, spec in specs.items()
         }
         assert all(set(row) == set(specs) for row in body["instances"])
-        answers = served.signatures[name](**columns)
-        for answer in answers.values():
-            assert len(answer) == len(body["instances"])
-            if answer.dtype.is_floating:
-                assert np.isfinite(answer).all()
+        outputs = loaded.signatures[name](**columns)
+        for values in outputs.values():
+            assert len(values) == len(body["instances"])
+            if values.dtype.is_floating:
+                assert np.isfinite(values).all()
 
 
 def _value(value):
@@ -94,34 +96,34 @@ def test_the_server_reads_the_configuration(version):
 def test_batches_are_those_that_were_warmed_up():
     fields = ["max_batch_size", "batch_timeout_micros", "max_enqueued_batches", "num_batch_threads"]
     parameters = _message("BatchingParameters", {name: "Value" for name in fields})
-    found = text_format.Parse(server_files.CONFIGS["batching_parameters.txt"], parameters())
-    assert list(found.allowed_batch_sizes) == list(warmup.BATCH_SIZES)
-    assert found.max_batch_size.value == warmup.BATCH_SIZES[-1]  # else the server refuses it
-    assert found.num_batch_threads.value > 0
+    config = text_format.Parse(server_files.CONFIGS["batching_parameters.txt"], parameters())
+    assert list(config.allowed_batch_sizes) == list(warmup.BATCH_SIZES)
+    assert config.max_batch_size.value == warmup.BATCH_SIZES[-1]  # else the server refuses it
+    assert config.num_batch_threads.value > 0
     with pytest.raises(text_format.ParseError):
         text_format.Parse("max_batch_sizes { value: 1 }", parameters())
 
 
-def test_figures_are_served_for_prometheus():
+def test_metrics_are_served_for_prometheus():
     text = server_files.CONFIGS["monitoring.config"]
     assert text == ('prometheus_config { enable: true path: "/monitoring/prometheus/metrics" }\n')
 
 
 def _message(name, fields):
-    """A message as TF Serving's own; its Python package leaves this one out."""
+    """Build a message of TF Serving that its Python package leaves out."""
     file = descriptor_pb2.FileDescriptorProto(name=f"{name}.proto", package="t", syntax="proto3")
     value = file.message_type.add(name="Value")
     value.field.add(name="value", number=1, type=3, label=1)
     message = file.message_type.add(name=name)
-    for number, (field, kind) in enumerate(fields.items(), 1):
-        message.field.add(name=field, number=number, type=11, label=1, type_name=f".t.{kind}")
+    for number, (field, type_name) in enumerate(fields.items(), 1):
+        message.field.add(name=field, number=number, type=11, label=1, type_name=f".t.{type_name}")
     message.field.add(name="allowed_batch_sizes", number=90, type=3, label=3)
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"t.{name}"))
 
 
-def test_what_was_tuned_stays_and_the_readme_follows(small_run, tmp_path):
+def test_tuned_files_stay_and_the_readme_is_written_anew(small_run, tmp_path):
     saved_model.export(small_run.model, tmp_path)
     (tmp_path / "batching_parameters.txt").write_text("mine")
     (tmp_path / "README.md").write_text("old")
@@ -138,16 +140,16 @@ def test_numbers_are_written_as_short_as_they_are():
     assert "61.7," in body
 
 
-def test_weights_have_a_digest_of_their_values(small_run, tmp_path):
-    about = [
+def test_the_metadata_has_a_digest_of_the_weights(small_run, tmp_path):
+    metadata = [
         json.loads((saved_model.export(model, tmp_path) / "keras_fm.json").read_text("utf-8"))
         for model in (small_run.model, building.as_float32(small_run.model))
     ]
-    assert about[0]["weights_sha256"] == about[1]["weights_sha256"]
+    assert metadata[0]["weights_sha256"] == metadata[1]["weights_sha256"]
     other = building.as_float32(small_run.model)
     other.get_layer("logits").bias.assign_add(np.full(10, 1e-3, "float32"))
     changed = json.loads((saved_model.export(other, tmp_path) / "keras_fm.json").read_text("utf-8"))
-    assert changed["weights_sha256"] != about[0]["weights_sha256"]
+    assert changed["weights_sha256"] != metadata[0]["weights_sha256"]
 
 
 def test_the_whole_zoo_is_exported_for_one_server(tmp_path, monkeypatch, capsys):
@@ -167,6 +169,6 @@ def test_the_whole_zoo_is_exported_for_one_server(tmp_path, monkeypatch, capsys)
         (["cifar_cnn", "exports", "--all"], "name the directory alone"),
     ],
 )
-def test_what_export_can_not_make_sense_of(arguments, sentence, capsys):
+def test_invalid_arguments_of_export(arguments, sentence, capsys):
     assert cli.main(["export", *arguments]) == 2
     assert sentence in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""A web server on this machine that misbehaves as it is told: over real sockets, byte by byte."""
+"""A web server on this machine that misbehaves on request: over real sockets, byte by byte."""
 
 import gzip
 import socket
@@ -11,16 +11,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-OTHER_PAGE = b"<!doctype html><title>Sign in to this network</title>"
+SIGN_IN_PAGE = b"<!doctype html><title>Sign in to this network</title>"
 BOMB = gzip.compress(bytes(1 << 20)) * 200  # 200 kB that unpack into 200 MB
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One way to misbehave.
+    """A kind of fault.
 
-    at: the byte of the body where it happens. times: so many requests meet it, then all is well.
-    how: which one of several alike.
+    at: the byte of the body where it happens. times: how many requests meet it; later ones do not.
+    how: the variant.
     """
 
     kind: str = "none"
@@ -30,7 +30,7 @@ class Fault:
 
 
 class FaultyServer(socketserver.ThreadingTCPServer):
-    """Answers every request with `body`, but for its fault; counts what it is asked and sends."""
+    """A server that responds to every request with `body`, but for its fault."""
 
     allow_reuse_address = daemon_threads = True
     block_on_close = False
@@ -42,22 +42,22 @@ class FaultyServer(socketserver.ThreadingTCPServer):
         self.fault = fault or Fault()
         self.requests = 0
         self.paths: list[str] = []
-        self.whole = 0  # answers that were sent to their end
+        self.complete_responses = 0
         self.reached = threading.Event()  # the byte `fault.at` is out
         self.guard = threading.Lock()
 
     @property
     def url(self) -> str:
-        """The address of the folder that it serves."""
+        """The URL of the folder that it serves."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves early is part of the game."""
+        """Ignore clients that leave early."""
 
 
 @contextmanager
 def serving(body: bytes, fault: Fault | None = None) -> Iterator[FaultyServer]:
-    """A server that runs as long as the block does."""
+    """Run a server while the block runs."""
     with FaultyServer(body, fault) as server:
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         try:
@@ -72,16 +72,16 @@ class _Handler(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         head = b""
         while b"\r\n\r\n" not in head:
-            more = self.request.recv(4096)
-            if not more:
+            received = self.request.recv(4096)
+            if not received:
                 return
-            head += more
+            head += received
         self.path = head.split()[1].decode()
         with self.server.guard:
             self.server.requests += 1
             self.server.paths.append(self.path)
-            strikes = self.server.requests <= self.server.fault.times
-        fault = self.server.fault if strikes else Fault()
+            is_faulty = self.server.requests <= self.server.fault.times
+        fault = self.server.fault if is_faulty else Fault()
         with suppress(OSError):  # the client left
             getattr(self, f"_{fault.kind}")(self.server.body, fault)
 
@@ -92,7 +92,7 @@ class _Handler(socketserver.BaseRequestHandler):
         self.request.sendall("\r\n".join([*lines, "", ""]).encode() + body)
 
     def _leave_open(self) -> None:
-        """Says nothing more until the client leaves."""
+        """Send nothing more until the client leaves."""
         self.server.reached.set()
         self.request.settimeout(20)
         self.request.recv(1)
@@ -100,7 +100,7 @@ class _Handler(socketserver.BaseRequestHandler):
     def _none(self, body: bytes, fault: Fault) -> None:
         self._send(body)
         with self.server.guard:
-            self.server.whole += 1
+            self.server.complete_responses += 1
 
     def _cut(self, body: bytes, fault: Fault) -> None:
         self._send(body[: fault.at], length=len(body))
@@ -118,7 +118,7 @@ class _Handler(socketserver.BaseRequestHandler):
         self._send(body[::-1])
 
     def _page(self, body: bytes, fault: Fault) -> None:
-        self._send(OTHER_PAGE, "Content-Type: text/html")
+        self._send(SIGN_IN_PAGE, "Content-Type: text/html")
 
     def _empty(self, body: bytes, fault: Fault) -> None:
         self._send(b"")
@@ -157,8 +157,8 @@ class _Handler(socketserver.BaseRequestHandler):
             self._send(b"", f"Location: {target}", status="301 Moved")
 
     def _longer(self, body: bytes, fault: Fault) -> None:
-        more = body + bytes(fault.at)
-        self._send(more, length="" if fault.how == "unannounced" else None)
+        longer = body + bytes(fault.at)
+        self._send(longer, length="" if fault.how == "unannounced" else None)
 
     def _shorter(self, body: bytes, fault: Fault) -> None:
         self._send(body, length=fault.at)

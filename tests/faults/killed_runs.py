@@ -1,9 +1,9 @@
-"""Kills trainings at random moments, lets them go on, and compares their end with a whole one's.
+"""Kills trainings at random moments, resumes them, and compares them with uninterrupted ones.
 
     python tests/faults/killed_runs.py --kills 20
 
-Each training is a process of its own on the bundled sample, killed by SIGKILL until it may end.
-Weights, optimizer and history have to be the same bits; takes about a minute a kill.
+Each training is a process of its own on the bundled sample, killed by SIGKILL once or twice.
+Weights, optimizer and history must be bitwise equal; a kill takes about a minute.
 """
 
 import argparse
@@ -21,13 +21,13 @@ import numpy as np
 from keras_fm.models import run_files
 from keras_fm.training import runs
 
-# The recipe's sizes for a few dozen steps; every kind of state that a training has is among them.
+# Recipe fields for a few dozen steps; together they have every kind of training state.
 TRAININGS = {
     "cifar_cnn": {"epochs": 3, "batch_size": 64},
     "lstm": {"epochs": 3, "batch_size": 64},
     "gan": {"epochs": 4, "batch_size": 64},
     "mini_bert": {
-        "start": "pretraining",
+        "init_from": "pretraining",
         "epochs": 2,
         "batch_size": 64,
         "pretraining.epochs": 4,
@@ -36,36 +36,36 @@ TRAININGS = {
 }
 CODE = """
 import sys
-from keras_fm import training
+from keras_fm.models import run_files
+from keras_fm.training import training
 name, path, seed, options = sys.argv[1], sys.argv[2], int(sys.argv[3]), eval(sys.argv[4])
-from keras_fm import runs
-options = {"resume": True} if runs.is_run(path) else {"seed": seed, **options}
+options = {"resume": True} if run_files.is_run(path) else {"seed": seed, **options}
 training.train(name, data="sample", run_dir=path, **options)
 """
 
 
 def main() -> int:
-    """Prints a line for each kill, and answers 1 where a training ended otherwise."""
+    """Print a line for each kill; return 1 if a training ended with another result."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--kills", type=int, default=20, help="how many in all (default: 20)")
+    parser.add_argument("--kills", type=int, default=20, help="how many (default: 20)")
     parser.add_argument("--models", nargs="+", default=[*TRAININGS], choices=TRAININGS)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    dice, wrong = random.Random(options.seed), 0
+    rng, failed = random.Random(options.seed), 0
     with tempfile.TemporaryDirectory() as folder:
-        wholes = {name: _whole(name, Path(folder)) for name in options.models}
+        references = {name: _run_uninterrupted(name, Path(folder)) for name in options.models}
         for number in range(options.kills):
             name = options.models[number % len(options.models)]
-            whole, seconds = wholes[name]
+            reference, seconds = references[name]
             run = Path(folder) / f"{name}-{number}"
-            moments = _kill_and_go_on(name, run, seconds, dice)
-            differs = _difference(whole, run)
-            wrong += bool(differs)
-            print(f"{name} killed after {moments} s: {differs or 'the same'}", flush=True)
-    print(f"{options.kills} trainings killed, {wrong} ended otherwise")
-    return 1 if wrong else 0
+            moments = _kill_and_resume(name, run, seconds, rng)
+            difference = _difference(reference, run)
+            failed += bool(difference)
+            print(f"{name} killed after {moments} s: {difference or 'equal'}", flush=True)
+    print(f"{options.kills} trainings killed, {failed} with another result")
+    return 1 if failed else 0
 
 
 def _start(name: str, run: Path) -> subprocess.Popen[bytes]:
@@ -74,17 +74,17 @@ def _start(name: str, run: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, stdout=log, stderr=log)
 
 
-def _whole(name: str, folder: Path) -> tuple[Path, float]:
-    run, began = folder / f"{name}-whole", time.monotonic()
-    _end(_start(name, run), run)
-    seconds = time.monotonic() - began
+def _run_uninterrupted(name: str, folder: Path) -> tuple[Path, float]:
+    run, started = folder / f"{name}-reference", time.monotonic()
+    _wait(_start(name, run), run)
+    seconds = time.monotonic() - started
     print(f"{name}: {seconds:.0f} s without a kill", flush=True)
     return run, seconds
 
 
-def _kill_and_go_on(name: str, run: Path, seconds: float, dice: random.Random) -> list[float]:
-    """Kills it once or twice; answers after how many seconds."""
-    moments = [round(dice.uniform(0.2, 1.0) * seconds, 1) for _ in range(dice.choice([1, 2]))]
+def _kill_and_resume(name: str, run: Path, seconds: float, rng: random.Random) -> list[float]:
+    """Kill the training once or twice; return after how many seconds."""
+    moments = [round(rng.uniform(0.2, 1.0) * seconds, 1) for _ in range(rng.choice([1, 2]))]
     for moment in moments:
         process = _start(name, run)
         try:
@@ -94,29 +94,34 @@ def _kill_and_go_on(name: str, run: Path, seconds: float, dice: random.Random) -
             process.wait()
         if run_files.is_complete(run):
             return moments
-    _end(_start(name, run), run)
+    _wait(_start(name, run), run)
     return moments
 
 
-def _end(process: subprocess.Popen[bytes], run: Path) -> None:
+def _wait(process: subprocess.Popen[bytes], run: Path) -> None:
     if process.wait() != 0:
         sys.exit(f"{run.name} failed:\n{run.with_suffix('.log').read_text()[-3000:]}")
 
 
-def _difference(whole: Path, run: Path) -> str:
-    """What is not the same in two finished runs, in words."""
-    found = []
-    for file in sorted(whole.glob("**/model.weights.h5")):
-        one, other = (_arrays(path) for path in (file, run / file.relative_to(whole)))
-        same = one.keys() == other.keys() and all(np.array_equal(one[k], other[k]) for k in one)
-        found += [] if same else [f"weights of {file.relative_to(whole).parent}"]
-    for file in sorted(whole.glob("**/history.csv")):
-        one, other = (
+def _difference(reference: Path, run: Path) -> str:
+    """Name the files that differ between two finished runs."""
+    differences = []
+    for file in sorted(reference.glob("**/model.weights.h5")):
+        name = file.relative_to(reference)
+        expected, actual = _arrays(file), _arrays(run / name)
+        if expected.keys() != actual.keys() or not all(
+            np.array_equal(expected[key], actual[key]) for key in expected
+        ):
+            differences.append(f"weights of {name.parent}")
+    for file in sorted(reference.glob("**/history.csv")):
+        name = file.relative_to(reference)
+        expected_rows, actual_rows = (
             [{k: v for k, v in row.items() if k != "seconds"} for row in runs.read_history(path)]
-            for path in (file, run / file.relative_to(whole))
+            for path in (file, run / name)
         )
-        found += [] if one == other else [f"history of {file.relative_to(whole).parent}"]
-    return ", ".join(found)
+        if expected_rows != actual_rows:
+            differences.append(f"history of {name.parent}")
+    return ", ".join(differences)
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

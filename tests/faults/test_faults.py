@@ -1,4 +1,4 @@
-"""One fault of each kind; `python tests/faults/harness.py` makes as many as it is told."""
+"""A fault of each kind; `python tests/faults/harness.py --count N` tries more."""
 
 import random
 
@@ -12,9 +12,9 @@ BODY = harness.WEIGHTS.read_bytes()
 
 
 @pytest.mark.parametrize("kind", harness.KINDS)
-def test_a_load_is_right_or_an_error_and_a_later_try_repairs_it(kind):
-    trial = harness.run_one(0, kind, seed=0, body=BODY)
-    assert not trial.wrong, f"{trial.fault}: {trial.outcome}: {trial.wrong}"
+def test_a_load_is_correct_or_an_error_and_a_later_load_repairs_it(kind):
+    trial = harness.run_trial(0, kind, seed=0, body=BODY)
+    assert not trial.problems, f"{trial.fault}: {trial.outcome}: {trial.problems}"
 
 
 @pytest.mark.parametrize(
@@ -28,10 +28,10 @@ def test_a_load_is_right_or_an_error_and_a_later_try_repairs_it(kind):
     ],
     ids=str,
 )
-def test_a_server_that_sends_without_end_takes_no_memory(fault):
-    trial = harness.run_one(0, "fault", seed=0, body=BODY, fault=fault)
+def test_an_endless_response_takes_no_memory(fault):
+    trial = harness.run_trial(0, "fault", seed=0, body=BODY, fault=fault)
     assert trial.outcome.startswith("error: ")
-    assert not trial.wrong
+    assert not trial.problems
 
 
 def test_the_same_seed_makes_the_same_faults():
@@ -39,10 +39,10 @@ def test_the_same_seed_makes_the_same_faults():
     assert [make() for make in makers[0]] == [make() for make in makers[1]]
 
 
-def test_the_harness_notices_a_store_that_takes_what_comes(monkeypatch):
-    def receive(url, wanted, draft):
-        draft.write_bytes(b"".join(downloads.chunks(url, 1 << 30)))
+def test_the_harness_notices_a_store_that_checks_nothing(monkeypatch):
+    def receive(url, file, stream):
+        stream.write(b"".join(downloads.chunks(url, 1 << 30)))
 
     monkeypatch.setattr(downloads, "_transfer", receive)
     for kind in ("another file", "sign-in page"):
-        assert harness.run_one(0, kind, seed=0, body=BODY).wrong
+        assert harness.run_trial(0, kind, seed=0, body=BODY).problems

@@ -1,4 +1,4 @@
-"""Weights files and entries from strangers: refused, in little memory and time. See SECURITY.md."""
+"""Weights files and entries from strangers: refused, in little memory and time; see SECURITY.md."""
 
 import ast
 import json
@@ -17,15 +17,21 @@ from keras_fm.errors import InvalidInputError, SchemaError, UnknownNameError, We
 from keras_fm.models import hdf5, loading
 from keras_fm.registry.entry import load_entry
 
-# What only the model can tell; the others are refused before it is looked at.
-FOR_THE_MODEL = {
+# Files that only a comparison with the model refuses; the others are refused before it.
+REFUSED_BY_MODEL = {
     "a_group_for_an_array", "an_array_for_a_group", "wrong_shape", "turned",
     "arrays_in_the_wrong_places", "one_more", "one_less",
 }  # fmt: skip
-# What these calls have to say.
-SAFE = {"load_model": {"safe_mode": "True", "compile": "False"}}
-# What h5py alone would read without a word.
-BLIND = {"external_link", "soft_link", "array_in_another_file", "array_of_other_files", "packed"}
+# Arguments that these calls must have.
+REQUIRED_ARGUMENTS = {"load_model": {"safe_mode": "True", "compile": "False"}}
+# Files that h5py alone reads without an error.
+READ_BY_H5PY = {
+    "external_link",
+    "soft_link",
+    "array_in_another_file",
+    "array_of_other_files",
+    "packed",
+}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +46,7 @@ def good(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def files(good, tmp_path_factory):
-    """All hostile files, by the name of what is wrong with them."""
+    """All hostile files, by the name of their fault."""
     folder = tmp_path_factory.mktemp("hostile")
     return {
         builder.__name__: hostile_files.build(builder, good, folder)
@@ -48,21 +54,21 @@ def files(good, tmp_path_factory):
     }
 
 
-def ask_child(how, paths):
-    """What a process of little memory answers to each file, and how much more it took."""
-    ran = subprocess.run(
-        [sys.executable, hostile_files.__file__, how, *map(str, paths)],
+def read_in_child(action, paths):
+    """Read the files in a process of little memory; return the results and the memory used."""
+    process = subprocess.run(
+        [sys.executable, hostile_files.__file__, action, *map(str, paths)],
         cwd=helpers.ROOT,
         capture_output=True,
         text=True,
         check=False,
         timeout=100,
     )
-    assert ran.returncode == 0, ran.stderr
-    return json.loads(ran.stdout)
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)
 
 
-def test_a_good_file_loads(tiny_net, good):
+def test_a_valid_file_loads(tiny_net, good):
     assert loading.get("tiny_net", weights=good) is not None
 
 
@@ -73,23 +79,23 @@ def test_hostile_files_are_refused(tiny_net, files):
         sentence = str(caught.value)
         assert "\n" not in sentence, name
         assert len(sentence) < 1_500, name
-        fits = "does not fit the model" in sentence
-        assert fits == (name in FOR_THE_MODEL), f"{name}: {sentence}"
+        by_model = "does not fit the model" in sentence
+        assert by_model == (name in REFUSED_BY_MODEL), f"{name}: {sentence}"
 
 
-def test_they_are_refused_in_little_memory(files):
-    answered = ask_child("check", files.values())
-    assert answered["megabytes"] < 50
+def test_hostile_files_are_refused_in_little_memory(files):
+    report = read_in_child("check", files.values())
+    assert report["megabytes"] < 50
     for name, path in files.items():
-        answer = answered["answers"][str(path)]
-        assert isinstance(answer, int if name in FOR_THE_MODEL else str), f"{name}: {answer}"
+        result = report["answers"][str(path)]
+        assert isinstance(result, int if name in REFUSED_BY_MODEL else str), f"{name}: {result}"
 
 
-def test_without_the_check_they_do_their_harm(files):
-    """Or the two tests above would prove nothing."""
-    paths = {str(files[name]): [4, 10] for name in BLIND}
+def test_without_the_check_hostile_files_do_harm(files):
+    """Otherwise the two tests above would prove nothing."""
+    paths = {str(files[name]): [4, 10] for name in READ_BY_H5PY}
     paths[str(files["packed_bomb"])] = "no memory left"
-    assert ask_child("read", paths)["answers"] == paths
+    assert read_in_child("read", paths)["answers"] == paths
 
 
 def test_scrambled_files_are_read_or_refused(good, tmp_path):
@@ -97,9 +103,9 @@ def test_scrambled_files_are_read_or_refused(good, tmp_path):
     paths = [tmp_path / f"{seed}.weights.h5" for seed in range(300)]
     for seed, path in enumerate(paths):
         path.write_bytes(hostile_files.scrambled(raw, seed))
-    answered = ask_child("check", paths)
-    assert answered["megabytes"] < 50
-    refused = [answer for answer in answered["answers"].values() if isinstance(answer, str)]
+    report = read_in_child("check", paths)
+    assert report["megabytes"] < 50
+    refused = [result for result in report["answers"].values() if isinstance(result, str)]
     assert 50 < len(refused) < 300
 
 
@@ -116,8 +122,8 @@ def evil(tmp_path):
     assert not marker.exists()
 
 
-def rewritten(path, change=lambda config: None, weights=None, compression=0, **more):
-    """The `.keras` file with another configuration, other weights, or more in it."""
+def rewrite(path, change=lambda config: None, weights=None, compression=0, **added):
+    """Write the `.keras` file anew with another configuration, other weights, or more members."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     config = json.loads(members["config.json"])
@@ -125,13 +131,13 @@ def rewritten(path, change=lambda config: None, weights=None, compression=0, **m
     members["config.json"] = json.dumps(config).encode()
     members["model.weights.h5"] = weights or members["model.weights.h5"]
     with zipfile.ZipFile(path, "w", compression) as archive:
-        for name, content in {**members, **more}.items():
+        for name, content in {**members, **added}.items():
             archive.writestr(name, content)
     return path
 
 
 def disguise(config):
-    """Makes a model's configuration pass for one of ours."""
+    """Make a configuration look like that of a model of keras_fm."""
     config["registered_name"] = "keras_fm>ZooModel"
 
 
@@ -146,28 +152,28 @@ def test_an_archive_with_code_in_it_is_refused(evil):
     with pytest.raises(WeightsError, match="not the file of a model of keras_fm"):
         loading.get(evil)
     with pytest.raises(WeightsError, match=r"asks for keras\.layers\.Lambda, which may run code"):
-        loading.get(rewritten(evil, disguise))
+        loading.get(rewrite(evil, disguise))
 
 
 @pytest.fixture
 def saved(tiny_net, tmp_path):
-    """A `.keras` file of one of our models."""
-    loading.get("tiny_net", weights=None).save(tmp_path / "ours.keras")
-    return tmp_path / "ours.keras"
+    """A `.keras` file of a model of keras_fm."""
+    loading.get("tiny_net", weights=None).save(tmp_path / "saved.keras")
+    return tmp_path / "saved.keras"
 
 
-def test_an_archive_of_ours_opens(saved):
+def test_an_archive_of_keras_fm_opens(saved):
     assert loading.get(saved).name == "tiny_net"
 
 
-def test_weights_in_an_archive_are_looked_at_too(saved, files):
-    path = rewritten(saved, weights=files["external_link"].read_bytes())
+def test_weights_in_an_archive_are_checked_too(saved, files):
+    path = rewrite(saved, weights=files["external_link"].read_bytes())
     with pytest.raises(WeightsError, match="is a link to another place"):
         loading.get(path)
 
 
 @pytest.mark.parametrize(
-    ("more", "complaint"),
+    ("changes", "complaint"),
     [
         ({"../../evil": "x"}, "it holds ../../evil"),
         ({"/etc/evil": "x"}, "it holds /etc/evil"),
@@ -179,9 +185,9 @@ def test_weights_in_an_archive_are_looked_at_too(saved, files):
         ({"model.weights.h5": "x"}, "not a readable weights file"),
     ],
 )
-def test_an_archive_holds_what_keras_puts_into_it(saved, more, complaint):
+def test_an_archive_holds_what_keras_writes_into_it(saved, changes, complaint):
     with pytest.raises(WeightsError, match=re.escape(complaint)):
-        loading.get(rewritten(saved, **more))
+        loading.get(rewrite(saved, **changes))
 
 
 @pytest.mark.parametrize(
@@ -189,14 +195,14 @@ def test_an_archive_holds_what_keras_puts_into_it(saved, more, complaint):
     [("keras.layers", "os"), ("keras.layers", "subprocess"), ("keras.layers", "their_zoo.model"),
      ('"Conv2D"', '"TFSMLayer"'), ('"Conv2D"', '"__lambda__"')],
 )  # fmt: skip
-def test_an_archive_names_layers_alone(saved, swap):
+def test_an_archive_names_only_layers(saved, swap):
     def change(config):
         text = json.dumps(config)
         assert swap[0] in text
         config.update(json.loads(text.replace(*swap)))
 
     with pytest.raises(WeightsError, match="which may run code: refused"):
-        loading.get(rewritten(saved, change))
+        loading.get(rewrite(saved, change))
 
 
 def test_nothing_in_the_project_loads_code():
@@ -205,18 +211,18 @@ def test_nothing_in_the_project_loads_code():
     forbidden |= {"enable_unsafe_deserialization"}
     sources = [*Path(hdf5.__file__).parents[1].rglob("*.py"), *(helpers.ROOT / "zoo").rglob("*.py")]
     assert len(sources) > 50
-    found = []
+    violations = []
     for path in sources:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             names = {getattr(node, field, None) for field in ("id", "attr", "module")}
             names |= {getattr(alias, "name", None) for alias in getattr(node, "names", [])}
-            found += [f"{path}:{node.lineno}: {name}" for name in names & forbidden]
+            violations += [f"{path}:{node.lineno}: {name}" for name in names & forbidden]
             if isinstance(node, ast.Call):
-                options = {one.arg: ast.unparse(one.value) for one in node.keywords}
-                wanted = SAFE.get(ast.unparse(node.func).rpartition(".")[2], {})
-                if wanted.items() - options.items():
-                    found.append(f"{path}:{node.lineno}: {ast.unparse(node)}")
-    assert not found, "\n".join(found)
+                arguments = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                required = REQUIRED_ARGUMENTS.get(ast.unparse(node.func).rpartition(".")[2], {})
+                if required.items() - arguments.items():
+                    violations.append(f"{path}:{node.lineno}: {ast.unparse(node)}")
+    assert not violations, "\n".join(violations)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +232,7 @@ def test_nothing_in_the_project_loads_code():
      "weights/a.weights.h5/..", "file:///a.weights.h5", "", ".", "weights/.a.weights.h5",
      "weights/a\0.weights.h5", "weights/a.keras", "weights/a.h5"],
 )  # fmt: skip
-def test_a_weights_file_lies_in_its_room(tiny_net, value):
+def test_a_weights_file_is_in_its_package(tiny_net, value):
     helpers.write_record(tiny_net, file=value)
     with pytest.raises(SchemaError, match=r"entry\.toml: \[weights\.first\]: field 'file'"):
         loading.get("tiny_net")
@@ -234,13 +240,13 @@ def test_a_weights_file_lies_in_its_room(tiny_net, value):
 
 @pytest.mark.parametrize("field", ["recipe"])
 @pytest.mark.parametrize("value", ["../recipe.toml", "/etc/passwd", "a/../../recipe.toml", ".."])
-def test_what_a_record_names_lies_in_its_room(tiny_net, field, value):
+def test_the_recipe_of_a_record_is_in_its_package(tiny_net, field, value):
     helpers.write_record(tiny_net, **{field: value})
     with pytest.raises(SchemaError, match=rf"\[weights\.first\]: field '{field}'"):
         loading.get("tiny_net")
 
 
-def test_a_vocabulary_lies_in_its_room(tiny_net):
+def test_a_vocabulary_is_in_its_package(tiny_net):
     path = tiny_net / "entry.toml"
     path.write_text('vocabulary = "../../etc/passwd"\n' + path.read_text())
     with pytest.raises(SchemaError, match="field 'vocabulary'"):
@@ -268,7 +274,7 @@ def test_a_tag_in_a_name_is_looked_up(tiny_net, tag):
     ["file:///etc/passwd", "ftp://host/a", "https://", "https://a b/c", "//host/a", "/etc/passwd",
      "https://host/a#sha256=0", "javascript:1", "https://host/a\n"],
 )  # fmt: skip
-def test_a_record_names_no_file_of_this_machine(tiny_net, url):
+def test_a_record_names_no_local_file(tiny_net, url):
     helpers.write_record(tiny_net, urls=[url])
     with pytest.raises(SchemaError, match=r"\[weights\.first\]: field 'urls"):
         loading.get("tiny_net")
@@ -288,24 +294,24 @@ def test_a_record_names_no_file_of_this_machine(tiny_net, url):
     ],
     ids=lambda text: re.sub(r"\s", "_", text[:10]),
 )
-def test_an_entry_that_is_a_bomb_is_refused_in_little_memory(tiny_net, text):
+def test_a_huge_entry_is_refused_in_little_memory(tiny_net, text):
     (tiny_net / "entry.toml").write_text(text)
     code = """
 import resource, sys
 from pathlib import Path
 from keras_fm.registry.entry import load_entry
 from keras_fm.errors import SchemaError
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+initial = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 try:
     load_entry(Path(sys.argv[1]))
 except SchemaError as error:
     assert len(str(error)) < 1_000, error
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - initial) // 1024)
 """
-    ran = helpers.python(code, tiny_net / "entry.toml")
-    assert ran.returncode == 0, ran.stderr
-    assert int(ran.stdout) < 50
+    process = helpers.python(code, tiny_net / "entry.toml")
+    assert process.returncode == 0, process.stderr
+    assert int(process.stdout) < 50
     with pytest.raises(SchemaError, match="tiny_net"):
         loading.get("tiny_net")

@@ -1,3 +1,5 @@
+"""`keras-fm cache`."""
+
 import hashlib
 import sys
 from pathlib import Path
@@ -17,7 +19,7 @@ SHA256 = hashlib.sha256(BODY).hexdigest()
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    """Where downloads go."""
+    """The folder of downloads."""
     for name in ("KERAS_FM_WEIGHTS_URL", "KERAS_FM_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KERAS_FM_HOME", str(tmp_path / "home"))
@@ -25,71 +27,71 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def room(tiny_net):
-    """A room whose weights don't ship."""
+def package(tiny_net):
+    """The folder of a model whose weights are not in its package."""
     helpers.write_record(tiny_net, bytes=len(BODY), sha256=SHA256)
     return tiny_net
 
 
 @pytest.fixture
 def run(capsys):
-    """Runs `keras-fm cache ...`: the exit code and what it printed."""
+    """`run("list")`: runs `keras-fm cache list`; returns the exit code and the output."""
 
     def run(*arguments):
         code = cli.main(["cache", *arguments])
-        said = capsys.readouterr()
-        return code, said.out + said.err
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
 
     return run
 
 
-def keep(content, sha256=SHA256):
-    """Puts a file into the cache."""
+def write_cached(content, sha256=SHA256):
+    """Put a file into the cache."""
     path = cache.file_path(sha256)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
 
 
-def test_list_says_where_each_one_is(room, run):
+def test_list_says_where_each_file_is(package, run):
     assert "not here" in run("list", "tiny_net")[1]
-    keep(BODY)
+    write_cached(BODY)
     assert "cache" in run("list", "tiny_net")[1].splitlines()[1]
-    (room / "weights").mkdir()
-    (room / "weights" / "first.weights.h5").write_bytes(BODY)
-    code, said = run("list", "tiny_net.first")
+    (package / "weights").mkdir()
+    (package / "weights" / "first.weights.h5").write_bytes(BODY)
+    code, output = run("list", "tiny_net.first")
     assert code == 0
-    assert said.splitlines()[1].split() == ["tiny_net.first", "8,000", "package", SHA256[:12]]
-    assert said.splitlines()[2].split() == ["tiny_net.first", "8,000", "cache", SHA256[:12]]
+    assert output.splitlines()[1].split() == ["tiny_net.first", "8,000", "package", SHA256[:12]]
+    assert output.splitlines()[2].split() == ["tiny_net.first", "8,000", "cache", SHA256[:12]]
 
 
-def test_list_knows_every_model_and_what_belongs_to_none(room, run):
-    keep(b"1", "0" * 64)
-    code, said = run("list")
+def test_list_has_every_model_and_orphaned_files(package, run):
+    write_cached(b"1", "0" * 64)
+    code, output = run("list")
     assert code == 0
     names = [
         f"{name}.{tag}" for name in registry.list_models() for tag in registry.info(name).weights
     ]
     assert len(names) > 5
-    assert all(name in said for name in names)
-    assert "of no model here" in said
-    assert f"the cache: {cache.folder()}" in said
+    assert all(name in output for name in names)
+    assert "(no installed model)" in output
+    assert f"cache directory: {cache.folder()}" in output
 
 
-def test_verify_names_what_is_damaged(room, run):
-    keep(BODY)
+def test_verify_names_damaged_files(package, run):
+    write_cached(BODY)
     assert run("verify", "tiny_net")[0] == 0
-    path = keep(BODY[:-1])
-    code, said = run("verify", "tiny_net")
+    path = write_cached(BODY[:-1])
+    code, output = run("verify", "tiny_net")
     assert code == 1
-    assert f"DAMAGED  {path}" in said
+    assert f"DAMAGED  {path}" in output
     assert run("verify", "linear_regression")[0] == 0
-    keep(b"1", "0" * 64)
+    write_cached(b"1", "0" * 64)
     assert run("verify")[1].count("DAMAGED") == 2
 
 
-def test_prefetch_downloads_and_repairs(room, run, monkeypatch):
-    path = keep(BODY[:-1])
+def test_prefetch_downloads_and_repairs(package, run, monkeypatch):
+    path = write_cached(BODY[:-1])
     with serving(BODY) as server:
         monkeypatch.setenv("KERAS_FM_WEIGHTS_URL", server.url)
         assert run("prefetch", "tiny_net") == (0, f"tiny_net.first  {path}\n")
@@ -98,43 +100,43 @@ def test_prefetch_downloads_and_repairs(room, run, monkeypatch):
     assert server.requests == 1
 
 
-def test_prefetch_offline_says_so(room, run, monkeypatch):
+def test_prefetch_offline_says_so(package, run, monkeypatch):
     monkeypatch.setenv("KERAS_FM_OFFLINE", "1")
     monkeypatch.setenv("KERAS_FM_WEIGHTS_URL", "http://127.0.0.1:1")
-    code, said = run("prefetch", "tiny_net")
+    code, output = run("prefetch", "tiny_net")
     assert code == 2
-    assert "KERAS_FM_OFFLINE forbids" in said
+    assert "KERAS_FM_OFFLINE forbids" in output
 
 
-def test_clear_deletes_what_it_is_told(room, run):
-    mine, other = keep(BODY), keep(b"1", "0" * 64)
-    assert f"deleted {mine}\n1 files" in run("clear", "tiny_net")[1]
+def test_clear_deletes_the_named_files(package, run):
+    named, other = write_cached(BODY), write_cached(b"1", "0" * 64)
+    assert f"deleted {named}\n1 files" in run("clear", "tiny_net")[1]
     assert other.exists()
     assert f"deleted {other}\n1 files" in run("clear")[1]
     assert run("clear")[1].startswith("0 files")
 
 
-def test_clear_leaves_the_package_alone(room, run):
-    (room / "weights").mkdir()
-    shipped = room / "weights" / "first.weights.h5"
-    shipped.write_bytes(BODY)
+def test_clear_leaves_the_package_alone(package, run):
+    (package / "weights").mkdir()
+    packaged = package / "weights" / "first.weights.h5"
+    packaged.write_bytes(BODY)
     run("clear")
-    assert shipped.exists()
+    assert packaged.exists()
 
 
 @pytest.mark.parametrize("action", ["list", "verify", "clear", "prefetch"])
 @pytest.mark.parametrize("name", ["tiny_nt", "../tiny_net", "tiny_net.frist", "tiny_net/first"])
-def test_an_unknown_name_deletes_nothing(room, run, action, name):
-    path = keep(BODY)
-    code, said = run(action, name)
+def test_an_unknown_name_deletes_nothing(package, run, action, name):
+    path = write_cached(BODY)
+    code, output = run(action, name)
     assert code == 2
-    assert said.startswith("keras-fm: ")
+    assert output.startswith("keras-fm: ")
     assert path.exists()
 
 
-def test_what_can_not_be_read_is_not_whole(room):
+def test_a_file_that_can_not_be_read_is_not_valid(package):
     item = inventory.list_weights(["tiny_net"])[0]
-    assert not item.whole
-    keep(BODY).unlink()
+    assert not item.is_valid
+    write_cached(BODY).unlink()
     cache.file_path(SHA256).mkdir()
-    assert not inventory.list_weights(["tiny_net"])[0].whole
+    assert not inventory.list_weights(["tiny_net"])[0].is_valid

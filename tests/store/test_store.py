@@ -1,3 +1,5 @@
+"""The weights store: resolving names, downloads, the cache, and offline use."""
+
 import hashlib
 import socket
 import sys
@@ -21,7 +23,7 @@ SHA256 = hashlib.sha256(BODY).hexdigest()
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    """Where downloads go, and short pauses between them."""
+    """The folder of downloads; pauses between them are short."""
     for name in ("KERAS_FM_WEIGHTS_URL", "KERAS_FM_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KERAS_FM_HOME", str(tmp_path / "home"))
@@ -31,7 +33,7 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def no_sockets(monkeypatch):
-    """Makes it an error to open a socket, or to ask for a name."""
+    """Make it an error to open a socket, or to resolve a name."""
 
     def forbidden(*arguments, **options):
         raise AssertionError("a socket was opened")
@@ -42,65 +44,65 @@ def no_sockets(monkeypatch):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A mirror's folder with the file in it, as an address."""
+    """The URL of a mirror's folder with the file in it."""
     (tmp_path / "mirror").mkdir()
     (tmp_path / "mirror" / f"{SHA256}.weights.h5").write_bytes(BODY)
     return (tmp_path / "mirror").as_uri()
 
 
 @pytest.fixture
-def room(tiny_net):
-    """A room whose weights don't ship; a dummy of them has the right hash."""
+def package(tiny_net):
+    """A model whose weights are not in its package; a dummy file has their sha256."""
     helpers.write_record(tiny_net, bytes=len(BODY), sha256=SHA256)
     return registry.find("tiny_net")[0]
 
 
-def wanted(*urls):
+def remote_file(*urls):
     return RemoteFile("tiny_net.first", SHA256, len(BODY), urls)
 
 
 def test_a_download_lies_in_the_cache_under_its_hash(home):
     with serving(BODY) as server:
-        path = downloads.fetch(wanted(f"{server.url}/a"))
+        path = downloads.fetch(remote_file(f"{server.url}/a"))
     assert path == home / f"{SHA256}.weights.h5"
     assert path.read_bytes() == BODY
-    assert {one.name for one in home.iterdir()} == {path.name, f".{path.name}.lock"}
+    assert {file.name for file in home.iterdir()} == {path.name, f".{path.name}.lock"}
 
 
 def test_others_may_read_a_download():
     with serving(BODY) as server:
-        path = downloads.fetch(wanted(f"{server.url}/a"))
+        path = downloads.fetch(remote_file(f"{server.url}/a"))
     other = path.with_name("other")
     other.touch()
     assert path.stat().st_mode == other.stat().st_mode
 
 
-def test_the_second_time_nothing_is_asked(home, no_sockets):
+def test_a_cached_file_is_not_downloaded_again(home, no_sockets):
     home.mkdir(parents=True)
     cache.file_path(SHA256).write_bytes(BODY)
-    assert downloads.fetch(wanted("http://127.0.0.1:1/a")) == cache.file_path(SHA256)
+    assert downloads.fetch(remote_file("http://127.0.0.1:1/a")) == cache.file_path(SHA256)
 
 
 def test_a_cache_that_can_not_be_written_can_be_read(home, monkeypatch):
     home.mkdir(parents=True)
     cache.file_path(SHA256).write_bytes(BODY)
     monkeypatch.setattr(downloads, "_exclusive", None)
-    assert downloads.fetch(wanted()).read_bytes() == BODY
+    assert downloads.fetch(remote_file()).read_bytes() == BODY
 
 
-def test_mirrors_are_asked_in_turn(caplog):
+def test_mirrors_are_tried_in_turn(caplog):
     with serving(BODY, Fault("status", how=(404, None))) as gone, serving(BODY) as well:
-        downloads.fetch(wanted(f"{gone.url}/a", f"{well.url}/b"))
+        downloads.fetch(remote_file(f"{gone.url}/a", f"{well.url}/b"))
     assert (gone.requests, well.requests) == (1, 1)
 
 
-def test_the_error_names_every_mirror_and_what_it_said():
+def test_the_error_names_every_mirror_and_its_reason():
     with (
         serving(BODY, Fault("status", how=(404, None))) as gone,
         serving(b"other") as wrong,
         pytest.raises(WeightsError) as caught,
     ):
-        downloads.fetch(wanted(f"{gone.url}/a", f"{wrong.url}/b"))
+        downloads.fetch(remote_file(f"{gone.url}/a", f"{wrong.url}/b"))
     sentence = str(caught.value)
     assert f"{gone.url}/a: answers 404" in sentence
     assert f"{wrong.url}/b: sends 5 bytes with sha256 d9298a10d1b0" in sentence
@@ -109,77 +111,79 @@ def test_the_error_names_every_mirror_and_what_it_said():
     assert (gone.requests, wrong.requests) == (1, 4)
 
 
-def test_a_mirror_in_the_environment_is_the_first(monkeypatch, room):
-    with serving(BODY) as own, serving(BODY) as other:
-        monkeypatch.setenv("KERAS_FM_WEIGHTS_URL", own.url + "/")
-        downloads.fetch(wanted(f"{other.url}/a"))
-        assert (own.requests, other.requests) == (1, 0)
-        assert downloads.mirror_urls(wanted())[0] == f"{own.url}/{SHA256}.weights.h5"
+def test_the_mirror_of_the_environment_is_tried_first(monkeypatch, package):
+    with serving(BODY) as mirror, serving(BODY) as other:
+        monkeypatch.setenv("KERAS_FM_WEIGHTS_URL", mirror.url + "/")
+        downloads.fetch(remote_file(f"{other.url}/a"))
+        assert (mirror.requests, other.requests) == (1, 0)
+        assert downloads.mirror_urls(remote_file())[0] == f"{mirror.url}/{SHA256}.weights.h5"
 
 
 @pytest.mark.parametrize("url", ["example.org/weights", "ftp://example.org", "/tmp/weights"])
-def test_a_mirror_in_the_environment_is_an_address(monkeypatch, url):
+def test_the_mirror_of_the_environment_is_a_url(monkeypatch, url):
     monkeypatch.setenv("KERAS_FM_WEIGHTS_URL", url)
     with pytest.raises(InvalidInputError, match=rf"https://, .*received '{url}'"):
-        downloads.fetch(wanted())
+        downloads.fetch(remote_file())
 
 
-def test_a_folder_is_a_mirror(monkeypatch, folder, no_sockets, room):
+def test_a_folder_is_a_mirror(monkeypatch, folder, no_sockets, package):
     monkeypatch.setenv("KERAS_FM_WEIGHTS_URL", folder)
-    assert store.find_weights(room).path.read_bytes() == BODY
+    assert store.find_weights(package).path.read_bytes() == BODY
 
 
 @pytest.mark.parametrize("path", ["/etc/hostname-not", "/dev/zero", "/", "//host/share/a"])
 def test_a_folder_that_does_not_have_the_file_says_so(path):
     with pytest.raises(WeightsError, match=r"at the first try: .*: there is no such file"):
-        downloads.fetch(wanted(f"file://{path}"))
+        downloads.fetch(remote_file(f"file://{path}"))
 
 
-def test_a_record_names_where_its_file_lies(tiny_net):
+def test_a_record_names_its_mirrors(tiny_net):
     with serving(BODY) as server:
         urls = [f"{server.url}/a"]
         helpers.write_record(tiny_net, bytes=len(BODY), sha256=SHA256, urls=urls)
-        source = store.find_weights(registry.find("tiny_net")[0])
-    assert source == store.WeightsFile(cache.file_path(SHA256), SHA256)
+        file = store.find_weights(registry.find("tiny_net")[0])
+    assert file == store.WeightsFile(cache.file_path(SHA256), SHA256)
 
 
-def test_without_a_mirror_the_error_says_what_to_do(room):
+def test_without_a_mirror_the_error_says_what_to_do(package):
     with pytest.raises(WeightsError, match="no mirror is known: set KERAS_FM_WEIGHTS_URL"):
-        store.find_weights(room)
+        store.find_weights(package)
 
 
-def test_a_damaged_file_in_the_package_is_an_error(room):
-    (room.path / "weights").mkdir()
-    (room.path / "weights/first.weights.h5").write_bytes(BODY[:-1])
+def test_a_damaged_file_in_the_package_is_an_error(package):
+    (package.path / "weights").mkdir()
+    (package.path / "weights/first.weights.h5").write_bytes(BODY[:-1])
     with pytest.raises(WeightsError, match=r"first\.weights\.h5 has sha256 .*cut or altered"):
-        store.find_weights(room)
+        store.find_weights(package)
 
 
-def test_a_damaged_file_in_the_package_is_replaced_by_a_mirrors(room, folder, monkeypatch, caplog):
-    (room.path / "weights").mkdir()
-    (room.path / "weights/first.weights.h5").write_bytes(BODY[:-1])
+def test_a_damaged_file_in_the_package_is_replaced_by_a_mirrors(
+    package, folder, monkeypatch, caplog
+):
+    (package.path / "weights").mkdir()
+    (package.path / "weights/first.weights.h5").write_bytes(BODY[:-1])
     monkeypatch.setenv("KERAS_FM_WEIGHTS_URL", folder)
-    assert store.find_weights(room).path == cache.file_path(SHA256)
+    assert store.find_weights(package).path == cache.file_path(SHA256)
     assert "first.weights.h5 was cut or altered" in caplog.text
 
 
 @pytest.mark.parametrize("value", ["1", "true", "yes"])
-def test_offline_opens_no_socket(value, monkeypatch, room, home, no_sockets):
+def test_offline_opens_no_socket(value, monkeypatch, package, home, no_sockets):
     monkeypatch.setenv("KERAS_FM_OFFLINE", value)
     monkeypatch.setenv("KERAS_FM_WEIGHTS_URL", "http://127.0.0.1:1")
     with pytest.raises(WeightsError, match="KERAS_FM_OFFLINE forbids"):
-        store.find_weights(room)
+        store.find_weights(package)
     with pytest.raises(WeightsError, match="KERAS_FM_OFFLINE forbids"):
-        store.resolve(room, f"hf://someone/weights/a#sha256={SHA256}", None)
+        store.resolve(package, f"hf://someone/weights/a#sha256={SHA256}", None)
     assert not home.exists()
 
 
-def test_offline_takes_what_is_here(monkeypatch, room, folder, no_sockets):
+def test_offline_uses_local_files(monkeypatch, package, folder, no_sockets):
     monkeypatch.setenv("KERAS_FM_OFFLINE", "1")
     monkeypatch.setenv("KERAS_FM_WEIGHTS_URL", folder)
-    assert store.find_weights(room).path.read_bytes() == BODY
+    assert store.find_weights(package).path.read_bytes() == BODY
     monkeypatch.delenv("KERAS_FM_WEIGHTS_URL")
-    assert store.find_weights(room).path.read_bytes() == BODY  # now from the cache
+    assert store.find_weights(package).path.read_bytes() == BODY  # now from the cache
 
 
 def test_offline_no_data_set_is_downloaded(monkeypatch, tmp_path, no_sockets):
@@ -222,7 +226,7 @@ def test_offline_a_whole_job_uses_no_socket():
 
 
 @pytest.mark.parametrize("value", ["", "0", "false", "No"])
-def test_offline_can_be_said_no_to(value, monkeypatch):
+def test_offline_can_be_switched_off(value, monkeypatch):
     monkeypatch.setenv("KERAS_FM_OFFLINE", value)
     assert not downloads.is_offline()
 
@@ -232,29 +236,29 @@ def test_a_longer_body_is_refused_before_it_comes():
         serving(bytes(50_000_000)) as server,
         pytest.raises(WeightsError, match="sends 50,000,000 bytes, expected 8,000"),
     ):
-        downloads.fetch(wanted(f"{server.url}/a"))
+        downloads.fetch(remote_file(f"{server.url}/a"))
     assert server.requests == 1
 
 
-def test_no_more_is_read_than_was_promised(monkeypatch):
-    taken = []
+def test_no_more_is_read_than_expected(monkeypatch):
+    yielded = []
 
-    def endless(url, most):
+    def endless(url, max_bytes):
         while True:
-            taken.append(1)
+            yielded.append(1)
             yield bytes(1000)
 
     monkeypatch.setattr(downloads, "chunks", endless)
     with pytest.raises(WeightsError, match="sends more than 8,000 bytes"):
-        downloads.fetch(wanted("http://127.0.0.1/a"))
-    assert len(taken) == 9
+        downloads.fetch(remote_file("http://127.0.0.1/a"))
+    assert len(yielded) == 9
 
 
 def test_a_server_says_how_long_to_wait(monkeypatch):
     pauses = []
     monkeypatch.setattr(downloads.time, "sleep", pauses.append)
     with serving(BODY, Fault("status", times=2, how=(429, 7))) as server:
-        downloads.fetch(wanted(f"{server.url}/a"))
+        downloads.fetch(remote_file(f"{server.url}/a"))
     assert pauses == [7, 7]
 
 
@@ -263,17 +267,17 @@ def test_pauses_double(monkeypatch):
     monkeypatch.setattr(downloads, "BACKOFF_SECONDS", 10)
     monkeypatch.setattr(downloads.time, "sleep", pauses.append)
     with serving(BODY, Fault("cut", 5)) as server, pytest.raises(WeightsError):
-        downloads.fetch(wanted(f"{server.url}/a"))
+        downloads.fetch(remote_file(f"{server.url}/a"))
     assert [round(pause / 10 / 2**turn) for turn, pause in enumerate(pauses)] == [1, 1, 1]
 
 
-def test_a_server_that_asks_for_an_hour_is_left_alone(monkeypatch):
+def test_a_server_that_asks_for_an_hour_is_not_asked_again(monkeypatch):
     monkeypatch.setattr(downloads.time, "sleep", None)
     with (
         serving(BODY, Fault("status", how=(503, 3600))) as server,
         pytest.raises(WeightsError, match="asks to wait 3,600 s"),
     ):
-        downloads.fetch(wanted(f"{server.url}/a"))
+        downloads.fetch(remote_file(f"{server.url}/a"))
     assert server.requests == 1
 
 
@@ -282,41 +286,41 @@ def test_a_second_process_waits_and_says_so(caplog, monkeypatch, home):
     with downloads._exclusive(cache.file_path(SHA256), "first"):
         monkeypatch.setattr(downloads, "LOCK_TIMEOUT_SECONDS", 0.01)
         with pytest.raises(WeightsError, match="another process has been downloading tiny_net"):
-            downloads.fetch(wanted("http://127.0.0.1:1/a"))
+            downloads.fetch(remote_file("http://127.0.0.1:1/a"))
     assert "another process downloads tiny_net.first; waiting for it" in caplog.text
 
 
-def test_a_folder_that_can_not_be_written_is_named(monkeypatch, tmp_path, folder):
+def test_a_cache_that_can_not_be_written_is_named(monkeypatch, tmp_path, folder):
     (tmp_path / "file").touch()
     monkeypatch.setenv("KERAS_FM_HOME", str(tmp_path / "file"))
     monkeypatch.setenv("KERAS_FM_WEIGHTS_URL", folder)
     with pytest.raises(WeightsError, match=r"can't be stored in .*file/weights .*KERAS_FM_HOME"):
-        downloads.fetch(wanted())
+        downloads.fetch(remote_file())
 
 
 def test_the_home_may_begin_with_a_tilde(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("KERAS_FM_HOME", "~/mine")
-    assert cache.folder() == tmp_path / "mine" / "weights"
+    monkeypatch.setenv("KERAS_FM_HOME", "~/cache")
+    assert cache.folder() == tmp_path / "cache" / "weights"
 
 
 def test_a_token_stays_with_its_server(monkeypatch):
-    seen = []
-    monkeypatch.setattr(transports, "_body", lambda answer, most: seen.append(answer) or iter([]))
+    responses = []
+    monkeypatch.setattr(transports, "_body", lambda response, _: responses.append(response) or [])
     with serving(BODY) as target:
         url = target.url.replace("127.0.0.1", "localhost")
-        with serving(BODY, Fault("redirect", how=f"{url}/there")) as first:
-            list(transports._http(f"{first.url}/a", 10, {"Authorization": "Bearer secret"}))
-    assert seen[0].url == f"{url}/there"
-    assert "Authorization" not in seen[0].request.headers
+        with serving(BODY, Fault("redirect", how=f"{url}/there")) as source:
+            list(transports._http(f"{source.url}/a", 10, {"Authorization": "Bearer secret"}))
+    assert responses[0].url == f"{url}/there"
+    assert "Authorization" not in responses[0].request.headers
 
 
 def test_the_hub_is_asked_through_its_own_library(monkeypatch):
     pytest.importorskip("huggingface_hub")
     with serving(BODY) as server:
         code = f"""
-from keras_fm.store.downloading import Wanted, fetch
-print(fetch(Wanted("a", {SHA256!r}, {len(BODY)}, ("hf://someone/weights@v2/deep/a.h5",))))
+from keras_fm.store import RemoteFile, fetch
+print(fetch(RemoteFile("a", {SHA256!r}, {len(BODY)}, ("hf://someone/weights@v2/deep/a.h5",))))
 """
         ran = helpers.python(code, HF_ENDPOINT=server.url, HF_TOKEN="secret")
     assert ran.returncode == 0, ran.stderr
@@ -326,49 +330,49 @@ print(fetch(Wanted("a", {SHA256!r}, {len(BODY)}, ("hf://someone/weights@v2/deep/
 
 def test_without_the_hubs_library_the_error_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(WeightsError, match="wants huggingface_hub to be installed"):
-        downloads.fetch(wanted("hf://someone/weights/a.h5"))
+    with pytest.raises(WeightsError, match="needs the package huggingface_hub"):
+        downloads.fetch(remote_file("hf://someone/weights/a.h5"))
 
 
 @pytest.mark.parametrize("url", ["hf://someone", "hf://a/b", "hf:///b/c", "hf://a//c"])
 def test_half_an_address_of_the_hub_is_an_error(url):
     pytest.importorskip("huggingface_hub")
     with pytest.raises(WeightsError, match="is not hf://owner/repository/path"):
-        downloads.fetch(wanted(url))
+        downloads.fetch(remote_file(url))
 
 
 @pytest.mark.parametrize("url", ["s3://bucket/a", "ftp://host/a", "x://y"])
-def test_another_kind_of_address_is_an_error(room, url):
+def test_another_kind_of_address_is_an_error(package, url):
     with pytest.raises(WeightsError, match="its kind is none of https, http, file, hf"):
-        store.resolve(room, f"{url}#sha256={SHA256}", None)
+        store.resolve(package, f"{url}#sha256={SHA256}", None)
 
 
 @pytest.mark.parametrize(
     "url",
     ["http://", "http://[", "http://a b/", "https://\udcff/", "http://x:99999999/", "hf://\0/b/c"],
 )
-def test_an_address_that_is_none_is_an_error(room, url):
+def test_an_address_that_is_none_is_an_error(package, url):
     with pytest.raises(KerasFmError):
-        store.resolve(room, f"{url}#sha256={SHA256}", None)
+        store.resolve(package, f"{url}#sha256={SHA256}", None)
 
 
 def test_the_cache_can_be_listed_verified_and_cleared(home):
     home.mkdir(parents=True)
     assert (cache.files(), cache.damaged(), cache.clear()) == ({}, [], [])
-    whole, wrong = cache.file_path(SHA256), cache.file_path("0" * 64)
-    whole.write_bytes(BODY)
-    wrong.write_bytes(BODY)
-    draft = cache.partial_path(wrong)
-    draft.touch()
+    valid, damaged = cache.file_path(SHA256), cache.file_path("0" * 64)
+    valid.write_bytes(BODY)
+    damaged.write_bytes(BODY)
+    partial = cache.partial_path(damaged)
+    partial.touch()
     (home / "notes.txt").touch()
-    assert cache.files() == {"0" * 64: wrong, SHA256: whole}
-    assert cache.damaged() == [wrong]
-    assert cache.clear([SHA256]) == [whole]
-    assert cache.clear() == [wrong, draft]
+    assert cache.files() == {"0" * 64: damaged, SHA256: valid}
+    assert cache.damaged() == [damaged]
+    assert cache.clear([SHA256]) == [valid]
+    assert cache.clear() == [damaged, partial]
     assert {path.name for path in home.iterdir()} >= {"notes.txt"}
 
 
-def test_a_draft_that_is_being_written_is_not_cleared(home):
+def test_a_download_in_progress_is_not_cleared(home):
     home.mkdir(parents=True)
     cache.partial_path(cache.file_path(SHA256)).touch()
     with downloads._exclusive(cache.file_path(SHA256), "first"):

@@ -1,0 +1,105 @@
+"""Atomic writes: a file or folder appears complete under its name, or the old one stays.
+
+Another process never sees a half-written file. An error or an interrupt leaves nothing behind; only
+a killed process leaves its temporary file, whose name begins with `.partial-`.
+"""
+
+import contextlib
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+PREFIX = ".partial-"
+
+
+@contextlib.contextmanager
+def atomic_path(
+    path: str | os.PathLike[str], *, fsync: bool = False, temporary: Path | None = None
+) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, and rename it to `path` at the end of the block.
+
+    For code that writes a file by its name, such as `model.save_weights`; else `atomic_write`.
+
+    Args:
+        path: the file to create or replace.
+        fsync: wait until file and name are on the disk.
+        temporary: the temporary path; by default a new one that ends in the name of `path`.
+    """
+    path = Path(path)
+    temporary = temporary or path.with_name(f"{PREFIX}{secrets.token_hex(4)}-{path.name}")
+    try:
+        yield temporary
+        if fsync:
+            _fsync(temporary)
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):  # the error that led here says more
+            temporary.unlink(missing_ok=True)
+        raise
+    if fsync:
+        _fsync(path.parent)
+
+
+@contextlib.contextmanager
+def atomic_write(
+    path: str | os.PathLike[str],
+    mode: str = "w",
+    *,
+    fsync: bool = False,
+    temporary: Path | None = None,
+) -> Iterator[IO[Any]]:
+    """Yield a stream to a temporary file, which becomes `path` at the end of the block.
+
+    Args:
+        path: the file to create or replace.
+        mode: "w" for text in UTF-8, whose line ends stay as they are; "wb" for bytes.
+        fsync: wait until file and name are on the disk.
+        temporary: the temporary path; by default a new one that ends in the name of `path`.
+    """
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    # Closed before it is renamed: it is `close` that a full disk may refuse.
+    with (
+        atomic_path(path, fsync=fsync, temporary=temporary) as partial,
+        open(partial, mode, **text) as stream,  # type: ignore[call-overload]
+    ):
+        yield stream
+
+
+@contextlib.contextmanager
+def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a new temporary folder beside `path`, and rename it to `path` at the end of the block.
+
+    All files in it are on the disk before the folder gets its name.
+
+    Args:
+        path: the folder to create; it must not exist, or must be empty.
+    """
+    path = Path(path)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f"{PREFIX}{path.name}-"))
+    try:
+        temporary.chmod(0o755)  # `mkdtemp` shuts other users out
+        yield temporary
+        for member in [*temporary.rglob("*"), temporary]:
+            _fsync(member)
+        temporary.rename(path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    _fsync(path.parent)
+
+
+def _fsync(path: Path) -> None:
+    if path.is_dir():
+        if os.name == "nt":  # Windows opens no folder
+            return
+        descriptor = os.open(path, os.O_RDONLY)
+    else:
+        descriptor = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
