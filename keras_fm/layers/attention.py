@@ -24,12 +24,12 @@ class RotaryMultiHeadAttention(keras.layers.MultiHeadAttention):
     Args:
         num_heads: the number of attention heads.
         key_dim: the features of a head; even.
-        **options: as in `keras.layers.MultiHeadAttention`.
+        **kwargs: as in `keras.layers.MultiHeadAttention`.
     """
 
-    def __init__(self, num_heads: int, key_dim: int, **options: Any) -> None:
+    def __init__(self, num_heads: int, key_dim: int, **kwargs: Any) -> None:
         """Create the layer."""
-        super().__init__(num_heads, key_dim, **options)
+        super().__init__(num_heads, key_dim, **kwargs)
         if key_dim % 2:
             raise ValueError(f"key_dim must be even, for pairs of features; received {key_dim}")
 

@@ -26,7 +26,7 @@ class PackedConv2D(keras.layers.Conv2D):
         pack: the number of images side by side; 1 for Keras' own gradient.
         padding: as in `keras.layers.Conv2D`, but "same" by default.
         use_bias: as in `keras.layers.Conv2D`, but False by default.
-        **options: as in `keras.layers.Conv2D`.
+        **kwargs: as in `keras.layers.Conv2D`.
     """
 
     def __init__(
@@ -37,10 +37,10 @@ class PackedConv2D(keras.layers.Conv2D):
         pack: int = 8,
         padding: str = "same",
         use_bias: bool = False,
-        **options: Any,
+        **kwargs: Any,
     ) -> None:
         """Create the layer."""
-        super().__init__(filters, kernel_size, padding=padding, use_bias=use_bias, **options)
+        super().__init__(filters, kernel_size, padding=padding, use_bias=use_bias, **kwargs)
         self.pack = pack
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:

@@ -24,12 +24,12 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     Args:
         beta_gain: the learned offset is `beta_gain * beta`. Under SGD that multiplies the offset's
             learning rate by its square, which Keras' optimizers can't do for a single variable.
-        **options: as in `keras.layers.BatchNormalization`.
+        **kwargs: as in `keras.layers.BatchNormalization`.
     """
 
-    def __init__(self, *, beta_gain: float = 1.0, **options: Any) -> None:
+    def __init__(self, *, beta_gain: float = 1.0, **kwargs: Any) -> None:
         """Create the layer."""
-        super().__init__(**options)
+        super().__init__(**kwargs)
         self.beta_gain = beta_gain
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -108,12 +108,12 @@ class FastLayerNormalization(keras.layers.LayerNormalization):
 
     Args:
         center: as in `keras.layers.LayerNormalization`, but False by default.
-        **options: as in `keras.layers.LayerNormalization`.
+        **kwargs: as in `keras.layers.LayerNormalization`.
     """
 
-    def __init__(self, *, center: bool = False, **options: Any) -> None:
+    def __init__(self, *, center: bool = False, **kwargs: Any) -> None:
         """Create the layer."""
-        super().__init__(center=center, **options)
+        super().__init__(center=center, **kwargs)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Normalize."""

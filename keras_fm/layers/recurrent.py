@@ -30,12 +30,12 @@ class FastLSTM(keras.layers.LSTM):
 
     Args:
         units: the width of the states and of the output.
-        **options: as in `keras.layers.LSTM`; `use_cudnn` has no effect.
+        **kwargs: as in `keras.layers.LSTM`; `use_cudnn` has no effect.
     """
 
-    def __init__(self, units: int, **options: Any) -> None:
+    def __init__(self, units: int, **kwargs: Any) -> None:
         """Create the layer."""
-        super().__init__(units, **{**options, "use_cudnn": False})
+        super().__init__(units, **{**kwargs, "use_cudnn": False})
 
     def inner_loop(
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False

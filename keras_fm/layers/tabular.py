@@ -44,12 +44,12 @@ class PiecewiseLinearEncoding(keras.layers.Layer):
     Args:
         bins: the number of bins of each column; `adapt` sets their edges to quantiles of the
             training data.
-        **options: as in `keras.layers.Layer`.
+        **kwargs: as in `keras.layers.Layer`.
     """
 
-    def __init__(self, bins: int, **options: Any) -> None:
+    def __init__(self, bins: int, **kwargs: Any) -> None:
         """Create the layer."""
-        super().__init__(**options)
+        super().__init__(**kwargs)
         self.bins = bins
         self.autocast = False
 
@@ -105,12 +105,12 @@ class EnsembleMean(keras.layers.Layer):
 
     Args:
         loss: "squared_error", or "cross_entropy" of logits.
-        **options: as in `keras.layers.Layer`.
+        **kwargs: as in `keras.layers.Layer`.
     """
 
-    def __init__(self, loss: Loss, **options: Any) -> None:
+    def __init__(self, loss: Loss, **kwargs: Any) -> None:
         """Create the layer."""
-        super().__init__(**options)
+        super().__init__(**kwargs)
         if loss not in get_args(Loss):
             raise ValueError(f"loss must be one of {', '.join(get_args(Loss))}; received {loss!r}")
         self.loss = loss

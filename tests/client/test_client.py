@@ -151,7 +151,7 @@ def test_a_table_has_columns_of_any_name_and_classes(protocol, shoes, serve):
     assert_close(client([{"shoe_size": 43.5, "made_in": "Zürich", "shoe size": 1}]), expected[:1])
     with pytest.raises(InvalidInputError, match="no column 'made_in'; received shoe size"):
         client({"shoe size": 43.5})
-    with pytest.raises(InvalidInputError, match="'shoe_size': expected numbers"):
+    with pytest.raises(InvalidInputError, match="column 'shoe_size', row 0: expected a number"):
         client({"shoe size": "large", "made in": "Ulm"})
 
 

@@ -206,6 +206,25 @@ def test_a_fast_layer_passes_the_harness(kind, plain, defaults, options, shape):
     )
 
 
+CONSTRUCTED = {
+    **{case[0]: {**case[2], **case[3]} for case in TWINS},
+    **{case[0]: case[1] for case in OTHERS},
+    RotaryMultiHeadAttention: {"num_heads": 2, "key_dim": 8},
+}
+
+
+@pytest.mark.parametrize("kind", CONSTRUCTED, ids=name_of)
+def test_a_layer_keeps_its_name_and_dtype_in_its_config(kind):
+    """Keras makes the config of a layer without `get_config` of those arguments that it can name."""
+    layer = kind(**CONSTRUCTED[kind], name="my_layer", dtype="mixed_bfloat16", trainable=False)
+    copy = kind.from_config(layer.get_config())
+    assert (copy.name, copy.dtype_policy.name, copy.trainable) == (
+        "my_layer",
+        layer.dtype_policy.name,
+        False,
+    )
+
+
 @pytest.mark.parametrize(("kind", "options", "shape", "dtype", "expected"), OTHERS, ids=name_of)
 def test_a_layer_passes_the_harness(kind, options, shape, dtype, expected):
     HARNESS.run_layer_test(kind, options, input_shape=shape, input_dtype=dtype, **expected)

@@ -141,7 +141,7 @@ def test_further_seeds_are_added_to_what_is_released(tiny_net, run, other_run, r
         (folder / "recipe.toml").write_text(recipe)
     (other_run / "run.json").write_text(json.dumps({**run_info, "seed": 8}))
     registry.clear_cache()
-    with pytest.raises(RunError, match=r"by another recipe than tiny_net\.v1"):
+    with pytest.raises(RunError, match=r"has another recipe than tiny_net\.v1"):
         release(other_run, "--more-seeds")
 
 
