@@ -18,7 +18,12 @@ def points(count: int = 1000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def descend(
-    x: np.ndarray, y: np.ndarray, *, learning_rate: float = 0.5, threshold: float = 1e-4, max_steps: int = 10_000
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    learning_rate: float = 0.5,
+    threshold: float = 1e-4,
+    max_steps: int = 10_000,
 ) -> tuple[float, float, int]:
     """Return slope, intercept and steps; stop when all gradients are below `threshold`."""
     slope, intercept = tf.Variable(0.0), tf.Variable(0.0)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 
 def ring_and_disc(count: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return points `[count, 2]` and classes `[count, 1]`: 0 for the disc, 1 for the ring; float32."""
+    """Return points `[count, 2]` and classes `[count, 1]`, 0 for the disc, 1 for the ring."""
     rng = np.random.default_rng(seed)
     classes = np.arange(count) % 2
     radius = np.where(classes, rng.uniform(1.5, 2.0, count), rng.uniform(0.0, 1.0, count))
@@ -38,8 +38,7 @@ def train(
             hidden = tf.sigmoid(points @ kernel1 + bias1)
             probability = tf.sigmoid(hidden @ kernel2 + bias2)
             loss = -tf.reduce_mean(
-                classes * tf.math.log(probability)
-                + (1 - classes) * tf.math.log(1 - probability)
+                classes * tf.math.log(probability) + (1 - classes) * tf.math.log(1 - probability)
             )
         for variable, gradient in zip(variables, tape.gradient(loss, variables), strict=True):
             variable.assign_sub(learning_rate * gradient)

@@ -9,19 +9,19 @@ from keras_fm.cli.printing import print_table
 
 EXAMPLES = """examples:
   keras-fm cache list
-  keras-fm cache prefetch cifar_cnn     # before the network is gone: KERAS_FM_OFFLINE=1
+  keras-fm cache prefetch cifar_cnn     # before going offline: KERAS_FM_OFFLINE=1
   keras-fm cache verify
   keras-fm cache clear cifar_cnn.v1
 
-KERAS_FM_HOME          where downloads lie
-KERAS_FM_WEIGHTS_URL   a mirror to ask first: https://, hf://owner/repository or file://
+KERAS_FM_HOME          directory of downloads
+KERAS_FM_WEIGHTS_URL   a mirror that is tried first: https://, hf://owner/repository or file://
 KERAS_FM_OFFLINE=1     open no socket
 """
 
 
 def add(verbs: Any) -> None:
     """Add the commands of `keras-fm cache` to the parser."""
-    summary = "the weights files on this machine"
+    summary = "manage weights files on this machine"
     parser = verbs.add_parser(
         "cache",
         help=summary,
@@ -31,10 +31,10 @@ def add(verbs: Any) -> None:
     )
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     for run, what, example in (
-        (_list, "which there are, and where", "keras-fm cache list"),
-        (_verify, "read each one and compare its sha256", "keras-fm cache verify"),
-        (_clear, "delete what was downloaded", "keras-fm cache clear cifar_cnn"),
-        (_prefetch, "download what is not here", "keras-fm cache prefetch cifar_cnn lstm.v1"),
+        (_list, "list weights files and where they are", "keras-fm cache list"),
+        (_verify, "check the sha256 of each file", "keras-fm cache verify"),
+        (_clear, "delete downloaded files", "keras-fm cache clear cifar_cnn"),
+        (_prefetch, "download missing files", "keras-fm cache prefetch cifar_cnn lstm.v1"),
     ):
         verb = add_command(actions, run, what, example, needs_keras=False)
         verb.add_argument("model", nargs="*", help="MODEL or MODEL.TAG (default: all)")
