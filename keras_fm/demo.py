@@ -1,4 +1,4 @@
-"""`keras-fm demo`: the main job from end to end, on bundled real data and weights, in a minute."""
+"""`keras-fm demo`: from a pretrained model to an export, on bundled data and weights."""
 
 import datetime
 import os

@@ -1,4 +1,4 @@
-"""A tiny generator, its discriminator and their judge, in somebody else's package."""
+"""A tiny GAN and the classifier that evaluates it, in another distribution's package."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -82,15 +82,30 @@ precision = "float32"
 """
 
 
+_tiny_net_files: dict[Path, bytes] = {}  # with its weights, which are made once
+
+
 def install(offer: Callable[..., Path]) -> Path:
-    """Installs both; the folder of `tiny_gan`."""
+    """Install both; return the folder of `tiny_gan`."""
     site = offer({"tiny_net": "their_zoo.tiny_net", "tiny_gan": "their_zoo.tiny_gan"})
-    room = site / "tiny_gan"
-    room.mkdir()
-    (room / "__init__.py").touch()
+    package = site / "tiny_gan"
+    package.mkdir()
+    (package / "__init__.py").touch()
     for name, text in {"model.py": MODEL, "entry.toml": ENTRY, "recipe.toml": RECIPE}.items():
-        (room / name).write_text(text)
-    helpers.write_room(site / "tiny_net")
-    helpers.write_weights(site / "tiny_net")
+        (package / name).write_text(text)
+    _write_tiny_net(site / "tiny_net")
     registry.clear_cache()
-    return room
+    return package
+
+
+def _write_tiny_net(package: Path) -> None:
+    if _tiny_net_files:
+        for path, content in _tiny_net_files.items():
+            (package / path).parent.mkdir(parents=True, exist_ok=True)
+            (package / path).write_bytes(content)
+        return
+    helpers.write_room(package)
+    helpers.write_weights(package)
+    for path in package.rglob("*"):
+        if path.is_file() and path.suffix != ".pyc":
+            _tiny_net_files[path.relative_to(package)] = path.read_bytes()

@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="keras-fm",
-        description="Ready-made Keras models: use, re-measure, train, serve them.",
+        description="Pretrained Keras models: predict, train, fine-tune, evaluate, serve.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -130,5 +130,3 @@ def _import_keras() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-
-

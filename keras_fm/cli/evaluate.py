@@ -15,20 +15,20 @@ def add(commands: Any) -> None:
     )
     command.add_argument("model", help="a model's name or a run directory")
     command.add_argument("--split", default="test", help="test, train or sample (default: test)")
-    command.add_argument("--data", help="your own: a folder, a CSV file, or a text")
+    command.add_argument("--data", help="your own data: a folder, a CSV file, or a text file")
     command.add_argument("--text", help="the column of the texts in the CSV file")
-    command.add_argument("--target", help="the column of their classes")
+    command.add_argument("--target", help="the column of the classes or the target")
     command.add_argument(
         "--slice-by", help="'label' for the recall of each class; of a table, a column"
     )
 
     command = add_command(
-        commands, _verify, "measure every claim again", "keras-fm verify cifar_cnn"
+        commands, _verify, "measure every reported metric again", "keras-fm verify cifar_cnn"
     )
     command.add_argument(
         "model",
         nargs="*",
-        help="MODEL, MODEL.TAG or a fine-tuning's directory (default: all with weights)",
+        help="MODEL, MODEL.TAG or a fine-tuning run directory (default: all pretrained models)",
     )
 
 

@@ -16,27 +16,35 @@ def add(commands: Any) -> None:
         "keras-fm export cifar_cnn exports/cifar_cnn; keras-fm export --all exports",
     )
     command.add_argument("model", nargs="?", help="a model's name or a run directory")
-    command.add_argument("directory", help="the base path for TF Serving; versions lie under it")
     command.add_argument(
-        "--all", action="store_true", help="every pretrained model, for one server"
+        "directory", help="the base path for TF Serving, with a subdirectory per version"
     )
-    command.add_argument("--version", type=int, dest="number", help="default: the next free one")
+    command.add_argument(
+        "--all", action="store_true", help="export every pretrained model, for one server"
+    )
+    command.add_argument(
+        "--version", type=int, dest="number", help="the version number (default: the next free one)"
+    )
     command.add_argument("--no-warmup", action="store_true", help="leave out the warm-up requests")
     command.add_argument(
         "--precision", default="float32", help="float32, bfloat16 or int8 (default: float32)"
     )
     command.add_argument(
-        "--optimize-for", default="memory", help="memory, or latency: weights as constants"
+        "--optimize-for",
+        default="memory",
+        help="memory, or latency, which turns weights into constants (default: memory)",
     )
 
     command = add_command(
         commands,
         _serve_check,
-        "check whether a server could load and run an export",
+        "check whether TF Serving can load and run an export",
         "keras-fm serve-check exports/cifar_cnn --url http://localhost:8501",
     )
-    command.add_argument("directory", help="a version, or the folder of versions: the highest one")
-    command.add_argument("--url", help="a TF Serving that serves it: send it the same requests")
+    command.add_argument(
+        "directory", help="a version, or a directory of versions, of which the latest is checked"
+    )
+    command.add_argument("--url", help="a TF Serving that has loaded it, to compare its responses")
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
         commands, _info, "show a model's entry", "keras-fm info cifar_cnn --json", needs_keras=False
     )
     command.add_argument("model", help="MODEL or MODEL.TAG")
-    command.add_argument("--json", action="store_true", help="the whole entry as JSON")
+    command.add_argument("--json", action="store_true", help="the complete entry as JSON")
 
 
 def _list(options: argparse.Namespace) -> int:

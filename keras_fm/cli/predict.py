@@ -8,9 +8,9 @@ from keras_fm.errors import InvalidInputError
 
 # Options of a generator, which its pipeline takes.
 GENERATOR_OPTIONS = [
-    ("length", int, "how many characters to generate"),
-    ("temperature", float, "0 for the most probable text, 1 to sample by the probabilities"),
-    ("seed", int, "the same one generates the same (default: 0)"),
+    ("length", int, "the number of characters to generate"),
+    ("temperature", float, "0 for greedy decoding, 1 to sample from the predicted distribution"),
+    ("seed", int, "the random seed (default: 0)"),
 ]
 
 
@@ -19,12 +19,12 @@ def add(commands: Any) -> None:
     command = add_command(
         commands,
         _predict,
-        "predict with a model, or with one in a TF Serving",
+        "predict with a model here or in TF Serving",
         "keras-fm predict cifar_cnn a.jpg b.png; keras-fm predict gan Sneaker Coat --out images",
         needs_keras=lambda options: not (options.url or "").startswith("http"),
     )
     command.add_argument(
-        "model", help="a model's name or a run directory; with --url its name there"
+        "model", help="a model's name or a run directory; with --url its name in the server"
     )
     command.add_argument(
         "inputs",
@@ -33,27 +33,37 @@ def add(commands: Any) -> None:
         help="images, a CSV file of rows, texts, prompts to continue, or labels to generate",
     )
     command.add_argument("--top", type=int, default=3, help="how many labels to show (default: 3)")
-    command.add_argument("--json", action="store_true", help="every probability, as JSON")
+    command.add_argument(
+        "--json", action="store_true", help="all predictions as JSON, with every probability"
+    )
     for name, kind, description in GENERATOR_OPTIONS:
-        command.add_argument(f"--{name}", type=kind, help=f"of a generator: {description}")
+        command.add_argument(f"--{name}", type=kind, help=f"generators: {description}")
     command.add_argument(
         "--out", metavar="DIRECTORY", help="output directory for generated images (default: .)"
     )
-    command.add_argument("--url", help="of a TF Serving: http://HOST:8501, or grpc://HOST:8500")
-    command.add_argument("--timeout", type=float, help="seconds to wait for it (default: 30)")
+    command.add_argument("--url", help="the server: http://HOST:8501, or grpc://HOST:8500")
+    command.add_argument(
+        "--timeout", type=float, help="seconds to wait for the server (default: 30)"
+    )
 
     command = add_command(
         commands,
         _explain,
-        "explain predictions: what speaks for them",
+        "explain predictions by feature attributions",
         "keras-fm explain cifar_cnn cat.jpg --out why.png",
     )
     command.add_argument("model", help="a model's name or a run directory")
     command.add_argument(
         "inputs", nargs="+", metavar="INPUT", help="images, a CSV file of rows, or texts"
     )
-    command.add_argument("--method", default="auto", help="occlusion, grad_cam or attention")
-    command.add_argument("--out", metavar="FILE", help="draw it: .png for images, otherwise .html")
+    command.add_argument(
+        "--method",
+        default="auto",
+        help="occlusion, grad_cam or attention (default: the model's first)",
+    )
+    command.add_argument(
+        "--out", metavar="FILE", help="write a figure: .png for images, otherwise .html"
+    )
 
 
 def _predict(options: argparse.Namespace) -> int:

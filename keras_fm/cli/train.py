@@ -15,9 +15,10 @@ def add(commands: Any) -> None:
         "keras-fm train cifar_cnn --set epochs=2 --set batch_size=256",
     )
     command.add_argument("model", help="a model's name")
-    command.add_argument("--data", help="'sample' (the bundled one: a try), or your own")
+    command.add_argument("--data", help="'sample' for the bundled examples, or your own data")
     command.add_argument(
-        "--init-from", help="random, pretraining, or a run or model whose weights to start from"
+        "--init-from",
+        help="initial weights: random, pretraining, a run directory or a model's name",
     )
     _add_options(command)
 
@@ -33,27 +34,27 @@ def add(commands: Any) -> None:
         "data", help="a folder with a folder for each class, a CSV file, or a TFDS data set's name"
     )
     command.add_argument("--text", help="the column of the texts in the CSV file")
+    command.add_argument("--validation-data", help="data to validate on (default: a fifth of DATA)")
     command.add_argument(
-        "--validation-data", help="other data to validate on (default: a fifth of DATA)"
+        "--class-names", nargs="+", help="names of the classes, where the targets are indices"
     )
     command.add_argument(
-        "--class-names", nargs="+", help="where the targets are indices of classes"
+        "--split", default="train", help="split of a TFDS data set (default: train)"
     )
-    command.add_argument("--split", default="train", help="of a TFDS data set (default: train)")
-    command.add_argument("--validation-data-split", help="of a TFDS data set in --validation-data")
-    command.add_argument(
-        "--validation-split", type=float, help="the fraction of DATA that validates"
-    )
+    command.add_argument("--validation-data-split", help="split of a TFDS data set to validate on")
+    command.add_argument("--validation-split", type=float, help="fraction of DATA to validate on")
     command.add_argument(
         "--strategy",
         default="head_then_full",
         help="head_then_full (the default), head, full or lora",
     )
     command.add_argument(
-        "--compare", action="store_true", help="also train it from scratch, for the report"
+        "--compare",
+        action="store_true",
+        help="also train from scratch, for comparison in the report",
     )
     command.add_argument(
-        "--augment-with", metavar="MODEL", help="a generator that makes more images"
+        "--augment-with", metavar="MODEL", help="a generator whose images augment the training data"
     )
     _add_options(command)
 

@@ -25,7 +25,7 @@ class EarlyStopping(keras.callbacks.Callback):
         super().__init__()
         self.file = folder / "best.npz"
         self.patience = patience
-        self.best_loss = initial_loss
+        self.best_loss = np.inf if np.isnan(initial_loss) else initial_loss
         self.wait = 0
 
     def restore(self, history: Sequence[Mapping[str, float]]) -> bool:
@@ -59,7 +59,7 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def _update(self, loss: float) -> bool:
         """Whether the loss is the lowest yet."""
-        is_best = loss < self.best_loss
-        self.best_loss = min(loss, self.best_loss)
+        is_best = loss < self.best_loss  # NaN is never the lowest
+        self.best_loss = loss if is_best else self.best_loss
         self.wait = 0 if is_best else self.wait + 1
         return is_best

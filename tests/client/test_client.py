@@ -125,9 +125,7 @@ def shoe_classifier():
     )
     room, _ = registry.find("linear_regression")
     labels = ("boot", "clog")
-    model = building.build(
-        ModelSpec(room, "tabular-classification", labels, columns, None)
-    )
+    model = building.build(ModelSpec(room, "tabular-classification", labels, columns, None))
     rng = np.random.default_rng(0)
     for weights in model.get_layer("logits").weights:
         weights.assign(rng.normal(size=weights.shape))
@@ -168,7 +166,7 @@ def test_unknown_labels_are_left_out(shoes, serve):
             probability = pytest.approx(expected_prediction["probabilities"][label], abs=1e-5)
             assert prediction["probabilities"] == {label: probability}
     for labels in (["clog", "boot"], ["boot", "clog", "mule"]):
-        with pytest.raises(InvalidInputError, match=r"answers '\w+' for label . of 2; received"):
+        with pytest.raises(InvalidInputError, match=r"predicts '\w+' for class . of 2; received"):
             keras_fm.Client(url, "shoes", class_names=labels)(rows)
 
 

@@ -179,7 +179,7 @@ def test_points_that_tensorboard_would_not_show_are_not_released(tiny_net, run, 
 
 
 def test_a_stored_file_with_other_metrics_is_not_released(tools):
-    record = {"metrics": {"accuracy": 0.75}, "examples": 10_000, "storage": "float16"}
+    record = {"metrics": {"accuracy": 0.75}, "num_examples": 10_000, "storage": "float16"}
     check = tools("release_weights")._check_storage
     check(record, {"accuracy": 0.7505})
     with pytest.raises(RunError, match=r"76\.00% as trained and 75\.00% as stored in float16"):
@@ -213,7 +213,7 @@ def test_the_zoos_mirror_serves_the_zoo(tools, host, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_FM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KERAS_FM_WEIGHTS_URL", host)
     files = [
-        store.RemoteFile(name, record.sha256, record.bytes)
+        store.RemoteFile(name, record.sha256, record.file_size)
         for name in names
         for record in registry.info(name).weights.values()
     ]
