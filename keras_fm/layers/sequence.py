@@ -21,9 +21,10 @@ class ReverseSequence(keras.layers.Layer):
     Output: features of the same shape.
     """
 
-    def __init__(self, **options: Any) -> None:
+    # Not another name than `kwargs`: Keras' own `get_config` then leaves out the layer's name.
+    def __init__(self, **kwargs: Any) -> None:
         """Create the layer."""
-        super().__init__(**options)
+        super().__init__(**kwargs)
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
@@ -50,9 +51,10 @@ class ReverseSequence(keras.layers.Layer):
 class _MaskedPooling(keras.layers.Layer):
     """The base of the poolings: `[batch, length, width]` and token ids to `[batch, width]`."""
 
-    def __init__(self, **options: Any) -> None:
+    # Not another name than `kwargs`: Keras' own `get_config` then leaves out the layer's name.
+    def __init__(self, **kwargs: Any) -> None:
         """Create the layer."""
-        super().__init__(**options)
+        super().__init__(**kwargs)
         self.supports_masking = True
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
