@@ -1,4 +1,4 @@
-"""A web server on this machine that misbehaves as it is told: over real sockets, byte by byte."""
+"""A web server on this machine with faults that are chosen: over real sockets, byte by byte."""
 
 import gzip
 import socket
@@ -17,20 +17,23 @@ BOMB = gzip.compress(bytes(1 << 20)) * 200  # 200 kB that unpack into 200 MB
 
 @dataclass(frozen=True)
 class Fault:
-    """One way to misbehave.
+    """A fault of the server.
 
-    at: the byte of the body where it happens. times: so many requests meet it, then all is well.
-    how: which one of several alike.
+    Attributes:
+        kind: A method of the handler.
+        at: The byte of the body where it happens.
+        times: How many requests meet it; later ones are served without.
+        variant: Which one of several alike.
     """
 
     kind: str = "none"
     at: int = 0
     times: int = 1_000
-    how: Any = None
+    variant: Any = None
 
 
 class FaultyServer(socketserver.ThreadingTCPServer):
-    """Answers every request with `body`, but for its fault; counts what it is asked and sends."""
+    """Responds to every request with `body`, but for its fault; counts requests and responses."""
 
     allow_reuse_address = daemon_threads = True
     block_on_close = False
@@ -42,7 +45,7 @@ class FaultyServer(socketserver.ThreadingTCPServer):
         self.fault = fault or Fault()
         self.requests = 0
         self.paths: list[str] = []
-        self.whole = 0  # answers that were sent to their end
+        self.complete = 0  # responses that were sent to their end
         self.reached = threading.Event()  # the byte `fault.at` is out
         self.guard = threading.Lock()
 
@@ -52,7 +55,7 @@ class FaultyServer(socketserver.ThreadingTCPServer):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves early is part of the game."""
+        """Clients may disconnect early."""
 
 
 @contextmanager
@@ -72,17 +75,17 @@ class _Handler(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         head = b""
         while b"\r\n\r\n" not in head:
-            more = self.request.recv(4096)
-            if not more:
+            data = self.request.recv(4096)
+            if not data:
                 return
-            head += more
+            head += data
         self.path = head.split()[1].decode()
         with self.server.guard:
             self.server.requests += 1
             self.server.paths.append(self.path)
-            strikes = self.server.requests <= self.server.fault.times
-        fault = self.server.fault if strikes else Fault()
-        with suppress(OSError):  # the client left
+            is_faulty = self.server.requests <= self.server.fault.times
+        fault = self.server.fault if is_faulty else Fault()
+        with suppress(OSError):  # the client disconnected
             getattr(self, f"_{fault.kind}")(self.server.body, fault)
 
     def _send(self, body: bytes, *headers: str, status: str = "200 OK", length: Any = None) -> None:
@@ -92,7 +95,7 @@ class _Handler(socketserver.BaseRequestHandler):
         self.request.sendall("\r\n".join([*lines, "", ""]).encode() + body)
 
     def _leave_open(self) -> None:
-        """Says nothing more until the client leaves."""
+        """Sends nothing more until the client disconnects."""
         self.server.reached.set()
         self.request.settimeout(20)
         self.request.recv(1)
@@ -100,7 +103,7 @@ class _Handler(socketserver.BaseRequestHandler):
     def _none(self, body: bytes, fault: Fault) -> None:
         self._send(body)
         with self.server.guard:
-            self.server.whole += 1
+            self.server.complete += 1
 
     def _cut(self, body: bytes, fault: Fault) -> None:
         self._send(body[: fault.at], length=len(body))
@@ -111,7 +114,7 @@ class _Handler(socketserver.BaseRequestHandler):
 
     def _flip(self, body: bytes, fault: Fault) -> None:
         flipped = bytearray(body)
-        flipped[fault.at] ^= 1 << (fault.how or 0)
+        flipped[fault.at] ^= 1 << (fault.variant or 0)
         self._send(bytes(flipped))
 
     def _other(self, body: bytes, fault: Fault) -> None:
@@ -124,7 +127,7 @@ class _Handler(socketserver.BaseRequestHandler):
         self._send(b"")
 
     def _status(self, body: bytes, fault: Fault) -> None:
-        code, wait = fault.how
+        code, wait = fault.variant
         headers = [] if wait is None else [f"Retry-After: {wait}"]
         self._send(b"busy", *headers, status=f"{code} Not now")
 
@@ -143,28 +146,28 @@ class _Handler(socketserver.BaseRequestHandler):
 
     def _redirect(self, body: bytes, fault: Fault) -> None:
         hops = int(self.path.rpartition("hop=")[2]) if "hop=" in self.path else 0
-        if fault.how == "chain":
+        if fault.variant == "chain":
             if hops == 3:
                 self._none(body, fault)
             else:
                 self._send(b"", f"Location: {self.path}?hop={hops + 1}", status="302 Found")
-        elif fault.how == "endless body":
+        elif fault.variant == "endless body":
             self._send(b"", f"Location: {self.path}", status="302 Found", length="")
             while True:
                 self.request.sendall(bytes(1 << 16))
         else:
-            target = self.path if fault.how == "loop" else fault.how
+            target = self.path if fault.variant == "loop" else fault.variant
             self._send(b"", f"Location: {target}", status="301 Moved")
 
     def _longer(self, body: bytes, fault: Fault) -> None:
-        more = body + bytes(fault.at)
-        self._send(more, length="" if fault.how == "unannounced" else None)
+        longer = body + bytes(fault.at)
+        self._send(longer, length="" if fault.variant == "unannounced" else None)
 
     def _shorter(self, body: bytes, fault: Fault) -> None:
         self._send(body, length=fault.at)
 
     def _length(self, body: bytes, fault: Fault) -> None:
-        self._send(body, length=fault.how)
+        self._send(body, length=fault.variant)
 
     def _endless(self, body: bytes, fault: Fault) -> None:
         self._send(body, length="")
@@ -172,21 +175,21 @@ class _Handler(socketserver.BaseRequestHandler):
             self.request.sendall(bytes(1 << 16))
 
     def _gzip(self, body: bytes, fault: Fault) -> None:
-        packed = {
-            "honest": gzip.compress(body),
+        content = {
+            "valid": gzip.compress(body),
             "cut": gzip.compress(body)[: fault.at],
             "lie": body,
             "bomb": BOMB,
-        }[fault.how]
-        self._send(packed, "Content-Encoding: gzip")
+        }[fault.variant]
+        self._send(content, "Content-Encoding: gzip")
 
     def _chunked(self, body: bytes, fault: Fault) -> None:
         size, end = {
-            "honest": (b"%x" % len(body), b"\r\n0\r\n\r\n"),
+            "valid": (b"%x" % len(body), b"\r\n0\r\n\r\n"),
             "no end": (b"%x" % len(body), b""),
             "no number": (b"many", b"\r\n0\r\n\r\n"),
             "too many": (b"%x" % (len(body) << 40), b"\r\n0\r\n\r\n"),
-        }[fault.how]
+        }[fault.variant]
         self._send(size + b"\r\n" + body + end, "Transfer-Encoding: chunked", length="")
 
     def _no_http(self, body: bytes, fault: Fault) -> None:

@@ -1,4 +1,4 @@
-"""Kills trainings at random moments, lets them go on, and compares their end with a whole one's.
+"""Kills trainings at random moments, resumes them, and compares them with uninterrupted ones.
 
     python tests/faults/killed_runs.py --kills 20
 
@@ -27,7 +27,7 @@ TRAININGS = {
     "lstm": {"epochs": 3, "batch_size": 64},
     "gan": {"epochs": 4, "batch_size": 64},
     "mini_bert": {
-        "start": "pretraining",
+        "init_from": "pretraining",
         "epochs": 2,
         "batch_size": 64,
         "pretraining.epochs": 4,
@@ -36,16 +36,16 @@ TRAININGS = {
 }
 CODE = """
 import sys
-from keras_fm import training
+from keras_fm.models import run_files
+from keras_fm.training import training
 name, path, seed, options = sys.argv[1], sys.argv[2], int(sys.argv[3]), eval(sys.argv[4])
-from keras_fm import runs
-options = {"resume": True} if runs.is_run(path) else {"seed": seed, **options}
+options = {"resume": True} if run_files.is_run(path) else {"seed": seed, **options}
 training.train(name, data="sample", run_dir=path, **options)
 """
 
 
 def main() -> int:
-    """Prints a line for each kill, and answers 1 where a training ended otherwise."""
+    """Print a line for each training; return 1 if one of them ended otherwise."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -53,19 +53,19 @@ def main() -> int:
     parser.add_argument("--models", nargs="+", default=[*TRAININGS], choices=TRAININGS)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    dice, wrong = random.Random(options.seed), 0
+    rng, num_different = random.Random(options.seed), 0
     with tempfile.TemporaryDirectory() as folder:
-        wholes = {name: _whole(name, Path(folder)) for name in options.models}
+        uninterrupted = {name: _uninterrupted(name, Path(folder)) for name in options.models}
         for number in range(options.kills):
             name = options.models[number % len(options.models)]
-            whole, seconds = wholes[name]
+            reference, seconds = uninterrupted[name]
             run = Path(folder) / f"{name}-{number}"
-            moments = _kill_and_go_on(name, run, seconds, dice)
-            differs = _difference(whole, run)
-            wrong += bool(differs)
-            print(f"{name} killed after {moments} s: {differs or 'the same'}", flush=True)
-    print(f"{options.kills} trainings killed, {wrong} ended otherwise")
-    return 1 if wrong else 0
+            moments = _kill_and_resume(name, run, seconds, rng)
+            difference = _difference(reference, run)
+            num_different += bool(difference)
+            print(f"{name} killed after {moments} s: {difference or 'the same'}", flush=True)
+    print(f"{options.kills} trainings killed, {num_different} ended otherwise")
+    return 1 if num_different else 0
 
 
 def _start(name: str, run: Path) -> subprocess.Popen[bytes]:
@@ -74,17 +74,17 @@ def _start(name: str, run: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(command, stdout=log, stderr=log)
 
 
-def _whole(name: str, folder: Path) -> tuple[Path, float]:
-    run, began = folder / f"{name}-whole", time.monotonic()
+def _uninterrupted(name: str, folder: Path) -> tuple[Path, float]:
+    run, start = folder / f"{name}-uninterrupted", time.monotonic()
     _end(_start(name, run), run)
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - start
     print(f"{name}: {seconds:.0f} s without a kill", flush=True)
     return run, seconds
 
 
-def _kill_and_go_on(name: str, run: Path, seconds: float, dice: random.Random) -> list[float]:
-    """Kills it once or twice; answers after how many seconds."""
-    moments = [round(dice.uniform(0.2, 1.0) * seconds, 1) for _ in range(dice.choice([1, 2]))]
+def _kill_and_resume(name: str, run: Path, seconds: float, rng: random.Random) -> list[float]:
+    """Kill it once or twice; return after how many seconds."""
+    moments = [round(rng.uniform(0.2, 1.0) * seconds, 1) for _ in range(rng.choice([1, 2]))]
     for moment in moments:
         process = _start(name, run)
         try:
@@ -103,20 +103,20 @@ def _end(process: subprocess.Popen[bytes], run: Path) -> None:
         sys.exit(f"{run.name} failed:\n{run.with_suffix('.log').read_text()[-3000:]}")
 
 
-def _difference(whole: Path, run: Path) -> str:
-    """What is not the same in two finished runs, in words."""
-    found = []
-    for file in sorted(whole.glob("**/model.weights.h5")):
-        one, other = (_arrays(path) for path in (file, run / file.relative_to(whole)))
+def _difference(reference: Path, run: Path) -> str:
+    """Return what differs between two finished runs."""
+    differences = []
+    for file in sorted(reference.glob("**/model.weights.h5")):
+        one, other = (_arrays(path) for path in (file, run / file.relative_to(reference)))
         same = one.keys() == other.keys() and all(np.array_equal(one[k], other[k]) for k in one)
-        found += [] if same else [f"weights of {file.relative_to(whole).parent}"]
-    for file in sorted(whole.glob("**/history.csv")):
+        differences += [] if same else [f"weights of {file.relative_to(reference).parent}"]
+    for file in sorted(reference.glob("**/history.csv")):
         one, other = (
             [{k: v for k, v in row.items() if k != "seconds"} for row in runs.read_history(path)]
-            for path in (file, run / file.relative_to(whole))
+            for path in (file, run / file.relative_to(reference))
         )
-        found += [] if one == other else [f"history of {file.relative_to(whole).parent}"]
-    return ", ".join(found)
+        differences += [] if one == other else [f"history of {file.relative_to(reference).parent}"]
+    return ", ".join(differences)
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

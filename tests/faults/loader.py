@@ -1,8 +1,8 @@
-"""Loads the weights of one room, as a process of its own; imports neither Keras nor TensorFlow.
+"""Loads the weights of one model package in its own process, without Keras and TensorFlow.
 
-    python loader.py ROOM [NAME=NUMBER ...]
+    python loader.py FOLDER [NAME=NUMBER ...]
 
-Exits with 0 after `right DIGEST`, with 3 after a sentence; anything else is a fault of the store.
+Exits with 0 after `right DIGEST`, with 3 after an error message; else the store is at fault.
 """
 
 import hashlib
@@ -18,42 +18,42 @@ from keras_fm.models import hdf5
 from keras_fm.registry import ModelPackage
 from keras_fm.store import downloads, transports
 
-# Small enough that a stall is noticed at once, on a server that answers at once.
-IMPATIENT = {
-    "CONNECT_SECONDS": 5.0,
-    "READ_SECONDS": 1.0,
-    "PAUSE_SECONDS": 0.01,
-    "LONGEST_PAUSE_SECONDS": 1.0,
+# Small enough that a stall is noticed at once, on a server that responds at once.
+SHORT_TIMEOUTS = {
+    "CONNECT_TIMEOUT": 5.0,
+    "READ_TIMEOUT": 1.0,
+    "BACKOFF_SECONDS": 0.01,
+    "MAX_BACKOFF_SECONDS": 1.0,
     "GRACE_SECONDS": 1.0,
-    "SLOWEST": 20_000,
+    "MIN_BYTES_PER_SECOND": 20_000,
 }
 
 
 def load(folder: Path) -> str:
-    """The digest of all numbers in the weights of the room, wherever they come from."""
-    room = ModelPackage(folder.name, f"nowhere.{folder.name}", folder)
-    source = store.find_weights(room)
-    store.check_sha256(source)
-    assert hdf5.array_shapes(source.path)
-    return digest(source.path)
+    """The digest of all arrays in the weights of the package, wherever they come from."""
+    package = ModelPackage(folder.name, f"nowhere.{folder.name}", folder)
+    file = store.find_weights(package)
+    store.check_sha256(file)
+    assert hdf5.array_shapes(file.path)
+    return digest(file.path)
 
 
 def digest(path: Path) -> str:
     """The sha256 of a file's arrays, by their values and names."""
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     with h5py.File(path) as file:
         file.visititems(
             lambda name, item: (
-                found.update(name.encode() + item[()].tobytes())
+                sha256.update(name.encode() + item[()].tobytes())
                 if isinstance(item, h5py.Dataset)
                 else None
             )
         )
-    return found.hexdigest()
+    return sha256.hexdigest()
 
 
 def configure(settings: dict[str, float]) -> None:
-    """Sets times and limits of the store; `FILE_SIZE` is the kernel's limit of a file's size."""
+    """Sets timeouts and limits of the store; `FILE_SIZE` is the kernel's limit of a file."""
     settings = dict(settings)
     if size := settings.pop("FILE_SIZE", None):
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), int(size)))

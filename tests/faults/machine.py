@@ -1,4 +1,4 @@
-"""A user's machine for one trial, and how little of it a load may take."""
+"""A user's machine for one trial, and the memory that a load may take."""
 
 import contextlib
 import functools
@@ -15,55 +15,59 @@ import helpers
 import loader
 
 from keras_fm.errors import KerasFmError
-from keras_fm.store import downloads, transports
+from keras_fm.store import downloads, sha256_of, transports
 
 LOADER = Path(__file__).with_name("loader.py")
 
 
 class Machine:
-    """A folder with a room whose weights don't ship, and a cache, as on a user's machine."""
+    """A model package whose weights are not installed, and a cache."""
 
     def __init__(self, folder: Path, body: bytes) -> None:
         self.folder, self.body = folder, body
-        self.room = folder / "tiny_net"
+        self.package = folder / "tiny_net"
         self.home = folder / "home"
-        self.truth = hashlib.sha256(body).hexdigest()
-        helpers.write_room(self.room)
-        helpers.write_record(self.room, bytes=len(body), sha256=self.truth)
+        self.sha256 = hashlib.sha256(body).hexdigest()
+        helpers.write_room(self.package)
+        helpers.write_record(self.package, file_size=len(body), sha256=self.sha256)
 
     @property
     def file(self) -> Path:
         """Where the cache keeps the weights."""
-        return self.home / "weights" / f"{self.truth}.weights.h5"
+        return self.home / "weights" / f"{self.sha256}.weights.h5"
 
     def environment(self, url: str) -> dict[str, str]:
         """What a load on this machine sees."""
-        ours = {"KERAS_FM_HOME": str(self.home), "KERAS_FM_WEIGHTS_URL": url}
         paths = [str(LOADER.parent), str(LOADER.parents[1]), *sys.path]
-        kept = {name: value for name, value in os.environ.items() if "KERAS_FM" not in name}
-        return {**kept, **ours, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        environment = {name: value for name, value in os.environ.items() if "KERAS_FM" not in name}
+        return {
+            **environment,
+            "KERAS_FM_HOME": str(self.home),
+            "KERAS_FM_WEIGHTS_URL": url,
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        }
 
     def load(self, url: str, settings: dict[str, float]) -> str:
-        """Loads in this process: "right", or the sentence of the error."""
-        before = dict(os.environ)
+        """Loads in this process: "right", or the error message."""
+        environment = dict(os.environ)
         os.environ.update(self.environment(url))
         try:
-            with settings_of_the_store(settings):
-                found = loader.load(self.room)
+            with store_settings(settings):
+                digest = loader.load(self.package)
         except KerasFmError as error:
             return f"error: {error}"
         except Exception as error:
             return f"RAISED {type(error).__name__}: {error}"
         finally:
             os.environ.clear()
-            os.environ.update(before)
-        return "right" if found == digest_of(self.body) else "WRONG NUMBERS"
+            os.environ.update(environment)
+        return "right" if digest == digest_of(self.body) else "WRONG ARRAYS"
 
     def start(self, url: str, settings: dict[str, float]) -> subprocess.Popen[str]:
-        """Begins to load in another process."""
-        given = [f"{name}={value}" for name, value in settings.items()]
+        """Starts to load in another process."""
+        arguments = [f"{name}={value}" for name, value in settings.items()]
         return subprocess.Popen(
-            [sys.executable, str(LOADER), str(self.room), *given],
+            [sys.executable, str(LOADER), str(self.package), *arguments],
             env=self.environment(url),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -72,28 +76,28 @@ class Machine:
 
     def end(self, process: subprocess.Popen[str]) -> str:
         """What came of a load in another process."""
-        said, remarks = process.communicate(timeout=100)
-        if process.returncode == 0 and said == f"right {digest_of(self.body)}\n":
+        stdout, stderr = process.communicate(timeout=100)
+        if process.returncode == 0 and stdout == f"right {digest_of(self.body)}\n":
             return "right"
-        if process.returncode == 3 and "Traceback" not in remarks:
-            return f"error: {said.strip()}"
-        return f"EXIT {process.returncode}: {said.strip()} {remarks.strip()[-300:]}"
+        if process.returncode == 3 and "Traceback" not in stderr:
+            return f"error: {stdout.strip()}"
+        return f"EXIT {process.returncode}: {stdout.strip()} {stderr.strip()[-300:]}"
 
-    def complaints(self, *, after_repair: bool) -> list[str]:
-        """What is not as it should be in the cache."""
-        found = []
-        if self.file.is_file() and hashlib.sha256(self.file.read_bytes()).hexdigest() != self.truth:
-            found.append("a file with its final name is not whole")
+    def cache_errors(self, *, after_repair: bool) -> list[str]:
+        """What is wrong in the cache."""
+        errors = []
+        if self.file.is_file() and sha256_of(self.file) != self.sha256:
+            errors.append("a file with its final name is not complete")
         if after_repair:
             expected = {self.file.name, f".{self.file.name}.lock"}
             if more := {path.name for path in self.file.parent.iterdir()} - expected:
-                found.append(f"left over: {', '.join(sorted(more))}")
-        return found
+                errors.append(f"left over: {', '.join(sorted(more))}")
+        return errors
 
 
 @contextlib.contextmanager
-def settings_of_the_store(settings: dict[str, float]) -> Iterator[None]:
-    """Times and limits of the store, as long as the block runs."""
+def store_settings(settings: dict[str, float]) -> Iterator[None]:
+    """Timeouts and limits of the store, as long as the block runs."""
     modules = (transports, downloads)
     old = {name: getattr(m, name) for m in modules for name in settings if hasattr(m, name)}
     loader.configure(settings)
@@ -104,19 +108,19 @@ def settings_of_the_store(settings: dict[str, float]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def little_room() -> Iterator[Callable[[], float]]:
+def limited_memory() -> Iterator[Callable[[], float]]:
     """Lets this process grow by 500 MB, and its files to 50 MB; says how many MB it grew."""
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     limits = {resource.RLIMIT_AS: mapped + (500 << 20), resource.RLIMIT_FSIZE: 50 << 20}
-    before = {which: resource.getrlimit(which) for which in limits}
+    old_limits = {kind: resource.getrlimit(kind) for kind in limits}
     peak = peak_megabytes()
-    for which, limit in limits.items():
-        resource.setrlimit(which, (limit, before[which][1]))
+    for kind, limit in limits.items():
+        resource.setrlimit(kind, (limit, old_limits[kind][1]))
     try:
         yield lambda: peak_megabytes() - peak
     finally:
-        for which, limit in before.items():
-            resource.setrlimit(which, limit)
+        for kind, limit in old_limits.items():
+            resource.setrlimit(kind, limit)
 
 
 def peak_megabytes() -> float:
@@ -126,8 +130,8 @@ def peak_megabytes() -> float:
 
 @functools.cache
 def digest_of(body: bytes) -> str:
-    """The digest of the numbers in a weights file."""
+    """The digest of the arrays in a weights file."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "truth.weights.h5"
+        path = Path(folder) / "body.weights.h5"
         path.write_bytes(body)
         return loader.digest(path)
