@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -182,6 +183,36 @@ def write_room(room: Path) -> None:
     (room / "model.py").write_text(MODEL.replace("NAME", room.name))
     (room / "entry.toml").write_text(ENTRY.replace("NAME", room.name))
     (room / "recipe.toml").write_text(RECIPE)
+
+
+def write_small_package(
+    package: Path, source: str, tokens: int | None = None, **small: int
+) -> None:
+    """Write the package of a small variant of a zoo model, without weights.
+
+    Args:
+        package: Its folder, whose name is the model's.
+        source: The zoo model.
+        tokens: The lines of its vocabulary; None for a model without one.
+        **small: Arguments of its `build`.
+    """
+    zoo = ROOT / "zoo" / source
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "model.py").write_text(
+        "import functools\n\nfrom keras_fm import registry\n\n"
+        f"_source = registry.find({source!r})[0].module('model')\n"
+        f"build = functools.partial(_source.build, **{small})\n"
+        "adapt = getattr(_source, 'adapt', None)\n"
+    )
+    entry = (zoo / "entry.toml").read_text("utf-8").partition("\n[weights.")[0]
+    entry = entry.replace(f'name = "{source}"', f'name = "{package.name}"', 1)
+    entry = re.sub(r"^(default_weights|init_from) = .*\n", "", entry, flags=re.MULTILINE)
+    (package / "entry.toml").write_text(entry, "utf-8")
+    (package / "recipe.toml").write_text((zoo / "recipe.toml").read_text("utf-8"), "utf-8")
+    if tokens is not None:
+        lines = (zoo / "vocabulary.txt").read_text("utf-8").split("\n")[:tokens]
+        (package / "vocabulary.txt").write_text("".join(f"{line}\n" for line in lines), "utf-8")
 
 
 def write_record(room: Path, **claims: Any) -> None:

@@ -38,6 +38,10 @@ def test_every_command_line_is_parsed():
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     commands = [line for line in lines if line.startswith("keras-fm ")]
     assert len(commands) >= 5
+    for page in ROOT.glob("zoo/*/README.md"):
+        text = " ".join(page.read_text("utf-8").split())
+        commands += re.findall(r"`(?:[A-Z_]+=\S+ )?(keras-fm [^`]+)`", text)
+    assert len(commands) >= 40
     for command in commands:
         arguments = shlex.split(command, comments=True)[1:]
         options = app._parser(arguments).parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Two tiny text classifiers, one of words and one of WordPiece tokens, in somebody else's package.
+"""Two tiny text classifiers of another distribution, one of words and one of WordPiece tokens.
 
 The latter, `tiny_filler`, is pretrained by masked language modeling.
 """
@@ -14,10 +14,10 @@ import keras
 from keras import layers
 
 
-def build(num_classes: int = 2, vocabulary: int = 202, width: int = 4) -> keras.Model:
+def build(num_classes: int = 2, vocabulary_size: int = 202, width: int = 4) -> keras.Model:
     """`text_ids` [batch, length] -> logits."""
     text_ids = keras.Input((None,), dtype="int32", name="text_ids")
-    x = layers.Embedding(vocabulary, width, name="token_embedding")(text_ids)
+    x = layers.Embedding(vocabulary_size, width, name="token_embedding")(text_ids)
     x = layers.Dense(width, activation="tanh", name="mix")(x)
     x = layers.GlobalAveragePooling1D(name="pool")(x)
     x = layers.Dropout(0.5, name="embedding")(x)
@@ -67,21 +67,21 @@ import keras
 from keras import layers, ops
 
 
-def build(num_classes: int = 2, vocabulary: int = 400, width: int = 4) -> keras.Model:
+def build(num_classes: int = 2, vocabulary_size: int = 400, width: int = 4) -> keras.Model:
     """`text_ids` [batch, length] -> logits."""
     text_ids = keras.Input((None,), dtype="int32", name="text_ids")
-    x = layers.ReversibleEmbedding(vocabulary, width, name="token_embedding")(text_ids)
+    x = layers.ReversibleEmbedding(vocabulary_size, width, name="token_embedding")(text_ids)
     mask = ops.not_equal(text_ids, 0)
     x = layers.GlobalAveragePooling1D(name="embedding")(x, mask=mask)
     logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
     return keras.Model(text_ids, logits, name="tiny_filler")
 
 
-def build_for_pretraining(vocabulary: int = 400, width: int = 4) -> keras.Model:
-    """`text_ids` [batch, length], `mask_positions` [batch, n] -> logits [batch, n, vocabulary]."""
+def build_for_pretraining(vocabulary_size: int = 400, width: int = 4) -> keras.Model:
+    """`text_ids` [batch, length], `mask_positions` [batch, n] -> logits [batch, n, tokens]."""
     text_ids = keras.Input((None,), dtype="int32", name="text_ids")
     mask_positions = keras.Input((None,), dtype="int32", name="mask_positions")
-    embedding = layers.ReversibleEmbedding(vocabulary, width, name="token_embedding")
+    embedding = layers.ReversibleEmbedding(vocabulary_size, width, name="token_embedding")
     x = layers.Conv1D(width, 3, padding="same", name="mix")(embedding(text_ids))
     x = ops.take_along_axis(x, mask_positions[..., None], axis=1)
     logits = layers.Activation("linear", dtype="float32", name="logits")(embedding(x, reverse=True))
@@ -91,7 +91,7 @@ def build_for_pretraining(vocabulary: int = 400, width: int = 4) -> keras.Model:
 
 
 def install(offer: Callable[..., Path]) -> Path:
-    """Installs both; the folder of `tiny_reader`."""
+    """Install both; return the folder of `tiny_reader`."""
     site = offer({"tiny_reader": "their_zoo.tiny_reader", "tiny_filler": "their_zoo.tiny_filler"})
     entry = ENTRY.replace("tiny_reader", "tiny_filler").replace(
         'vocabulary = "vocabulary.txt"', WORDPIECE

@@ -25,9 +25,9 @@ from keras_fm.tasks.base import task_of
 
 
 def least_squares() -> None:
-    """Solve least squares on linear_regression's design matrix, and on a plain one.
+    """Solve least squares on linear_regression's design matrix, and on the raw columns.
 
-    In the model's, a size of 0 is a missing one, as it should be.
+    In the model's, a size of 0 mm is a missing value, which is imputed.
     """
     model = loading.get("linear_regression")
     task = task_of(model)
@@ -38,8 +38,8 @@ def least_squares() -> None:
         encoded = task.data.encode(examples).inputs
         return np.asarray(design_matrix.predict(encoded, verbose=0), "float64")
 
-    def plain(examples: Examples) -> np.ndarray:
-        """Return numbers as they are, and a column of 0 and 1 for each category."""
+    def raw(examples: Examples) -> np.ndarray:
+        """Return numeric columns as they are, and one-hot categories."""
         columns = []
         for column in task.spec.inputs:
             values = np.asarray(examples.inputs[column.name])
@@ -58,10 +58,10 @@ def least_squares() -> None:
         error = matrix(test) @ solution - np.log(test.targets)
         print(f"{title}: RMSE of the log {np.sqrt(np.square(error).mean()):.6f}")
 
-    solve("least squares", of_the_model)
+    solve("least squares of the same columns", of_the_model)
     solve("... and log(carat)", of_the_model, "carat")
-    solve("plain least squares, a size of 0 being a size", plain)
-    solve("... and log(carat)", plain, "carat")
+    solve("least squares of the raw columns, 0 mm not imputed", raw)
+    solve("... and log(carat)", raw, "carat")
     print(f"trained: {task.objective.evaluate(model, test)['rmse_log']:.6f}")
 
 

@@ -1,9 +1,9 @@
-"""Writes the tables of the model cards and of the README anew from the entries.
+"""Updates the tables of the model cards and of the README from the entries.
 
     python tools/write_cards.py [--check]
 
-Each table stands between two comment lines, `<!-- table -->` and `<!-- end of table -->`; what is
-around them is written by hand. `--check` writes nothing and fails where a table is not up to date.
+Each table is between the comments `<!-- table -->` and `<!-- end of table -->`; the rest is written
+by hand. `--check` writes nothing and fails where a table is not up to date.
 """
 
 import argparse
@@ -87,7 +87,7 @@ def card_table(entry: Entry) -> str:
         (f"Baseline: {baseline.method}", f"{_value(entry, baseline)}, {_source(baseline)}")
         for baseline in entry.baselines
     ]
-    return _markdown([("Claim", "Value"), *claims, *baselines])
+    return _markdown([("Property", "Value"), *claims, *baselines])
 
 
 def card_images(entry: Entry, package: Path) -> str:

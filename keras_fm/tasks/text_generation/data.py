@@ -41,9 +41,10 @@ class CharacterData(TaskData):
         """Raise a `DataError` where the examples are not the characters of a text."""
         arrays = [np.asarray(examples.inputs), np.asarray(examples.targets)]
         if len(examples) == 0 or any(a.ndim != 1 or a.dtype.kind not in "iu" for a in arrays):
+            received = " and ".join(f"{a.dtype} {list(a.shape)}" for a in arrays)
             raise DataError(
-                f"{examples.description}: expected a text, as keras_fm.data.characters makes it; "
-                f"received {' and '.join(f'{a.dtype} {list(a.shape)}' for a in arrays)}"
+                f"{examples.description}: expected characters, as from "
+                f"keras_fm.data.character_examples; received {received}"
             )
 
     def load_user_data(
