@@ -21,6 +21,7 @@ class ReverseSequence(keras.layers.Layer):
     Output: features of the same shape.
     """
 
+    # Not another name than `kwargs`: Keras' own `get_config` then leaves out the layer's name.
     def __init__(self, **kwargs: Any) -> None:
         """Create the layer."""
         super().__init__(**kwargs)
@@ -50,6 +51,7 @@ class ReverseSequence(keras.layers.Layer):
 class _MaskedPooling(keras.layers.Layer):
     """The base of the poolings: `[batch, length, width]` and token ids to `[batch, width]`."""
 
+    # Not another name than `kwargs`: Keras' own `get_config` then leaves out the layer's name.
     def __init__(self, **kwargs: Any) -> None:
         """Create the layer."""
         super().__init__(**kwargs)
