@@ -12,10 +12,10 @@ import tensorflow as tf
 from keras import ops
 
 from keras_fm.data.batches import dataset_from_arrays
-from keras_fm.data.examples import Examples
+from keras_fm.data.examples import Examples, take_rows
 from keras_fm.data.text_batches import MaskedLMBatches, MaskGenerator, pad_sequences
 from keras_fm.errors import InvalidInputError
-from keras_fm.preprocessing import graph_checks, text_inputs, tokenizers, wordpiece
+from keras_fm.preprocessing import graph_checks, lookup_tables, text_inputs, tokenizers, wordpiece
 from keras_fm.registry.recipe import Recipe
 from keras_fm.tasks import vocabulary
 from keras_fm.tasks.task import Signature, Signatures, Task
@@ -35,7 +35,7 @@ class FillMask(Task):
 
     def __init__(self, identity: Any) -> None:
         super().__init__(identity)
-        self.pieces = wordpiece.WordPiece(vocabulary.vocabulary_file(identity))
+        self.tokens = vocabulary.token_names(identity)
 
     @property
     def output(self) -> tuple[str, tuple[int | None, ...]]:
@@ -66,7 +66,7 @@ class FillMask(Task):
         length = min(LENGTH, len(stream))
         windows = stream[: len(stream) // length * length].reshape(-1, length)
         inputs, targets = self._hiding(SHARE)(windows, np.random.default_rng(0))
-        return Examples(inputs, targets, examples.origin)
+        return Examples(inputs, targets, examples.description)
 
     def batches(self, examples: Examples, recipe: Recipe, seed: int) -> MaskedLMBatches:
         """Windows of all texts one behind the other; the recipe's share of each is hidden."""
@@ -77,7 +77,7 @@ class FillMask(Task):
     def held_out(self, examples: Examples) -> tf.data.Dataset:
         """The windows that `measure` takes."""
         encoded = self.encode(examples)
-        return dataset_from_arrays(encoded.inputs, encoded.targets, size=self.at_once)
+        return dataset_from_arrays(encoded.inputs, encoded.targets, batch_size=self.at_once)
 
     def objective(self, recipe: Recipe) -> dict[str, Any]:
         """Cross-entropy of the hidden pieces (nats)."""
@@ -92,7 +92,7 @@ class FillMask(Task):
         loss, right = 0.0, 0.0
         for first in range(0, len(targets), self.at_once):
             some = slice(first, first + self.at_once)
-            logits = ops.convert_to_tensor(model.predict_on_batch(examples.take_rows(inputs, some)))
+            logits = ops.convert_to_tensor(model.predict_on_batch(take_rows(inputs, some)))
             losses = keras.losses.sparse_categorical_crossentropy(
                 targets[some], logits, from_logits=True
             )
@@ -123,12 +123,12 @@ class FillMask(Task):
                     f'{wordpiece.MASK_TOKEN} film"; received {text[:60].decode("utf-8", "replace")!r}'
                 )
         tokenize = tokenizers.WordPieceTokenizer(vocabulary.vocabulary_file(self.identity))
-        rows = tokenize(tf.constant(texts), self.longest, masks=True)
-        names = np.array(list(self.pieces.numbers))
+        rows = tokenize(tf.constant(texts), self.longest, parse_masks=True)
+        names = np.array(self.tokens)
         answers = []
         for text, pieces in zip(texts, rows.to_list(), strict=True):
             row, marks = np.array(pieces, "int32"), text.count(wordpiece.MASK_TOKEN.encode())
-            places = np.flatnonzero(row == tokenize.mask).astype("int32")
+            places = np.flatnonzero(row == tokenize.mask_id).astype("int32")
             if len(places) < marks:
                 raise InvalidInputError(
                     f"expected {self._expected}; received {marks}, of which {len(places)} are "
@@ -156,19 +156,11 @@ class FillMask(Task):
             gap lies in what is left out is refused.
         """
         tokenize = tokenizers.WordPieceTokenizer(vocabulary.vocabulary_file(self.identity))
-        file = str(vocabulary.vocabulary_file(self.identity))
-        lines = tf.lookup.TextFileInitializer(
-            file,
-            tf.int64,
-            tf.lookup.TextFileIndex.LINE_NUMBER,
-            tf.string,
-            tf.lookup.TextFileIndex.WHOLE_LINE,
-        )
-        names = tf.lookup.StaticHashTable(lines, default_value="")
+        names = lookup_tables.line_of_index(vocabulary.vocabulary_file(self.identity))
 
         def fill_mask(text: tf.Tensor) -> dict[str, tf.Tensor]:
-            text_ids = tokenize(text, self.longest, masks=True).to_tensor(tokenizers.PAD_ID)
-            hidden = text_ids == tokenize.mask
+            text_ids = tokenize(text, self.longest, parse_masks=True).to_tensor(tokenizers.PAD_ID)
+            hidden = text_ids == tokenize.mask_id
             found = tf.reduce_sum(tf.cast(hidden, tf.int32), axis=1)
             text_ids = graph_checks.assert_rows(
                 text_ids, found == _marks(text), "text", self._expected, lambda: text
@@ -190,7 +182,7 @@ class FillMask(Task):
         example = {"text": np.array([f"A {wordpiece.MASK_TOKEN} film.".encode()], object)}
         endpoint = Signature(fill_mask, [text], example)
         by_name = {"serving_default": endpoint, "fill_mask": endpoint}
-        return Signatures(by_name, [tokenize.table, names])
+        return Signatures(by_name, [tokenize.lookup_table, names])
 
     def parity(self, model: keras.Model, served: Any) -> dict[str, Any]:
         """The largest difference of a probability of the most probable pieces."""
@@ -214,7 +206,7 @@ class FillMask(Task):
         )
 
     def _hiding(self, share: float) -> MaskGenerator:
-        mask = self.pieces.numbers[wordpiece.MASK_TOKEN]
+        mask = self.tokens.index(wordpiece.MASK_TOKEN)
         return MaskGenerator(share, mask, vocabulary.vocabulary_size(self.identity))
 
 

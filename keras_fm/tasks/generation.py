@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from keras_fm.data.character_texts import UNKNOWN_ID
-from keras_fm.preprocessing import graph_checks
+from keras_fm.preprocessing import graph_checks, lookup_tables
 
 # A text counts as the beginning of a line: so an empty prompt has something that comes before.
 START = "\n"
@@ -37,17 +37,9 @@ class CharacterTables:
     def __init__(self, known: Sequence[str], folder: Path) -> None:
         file = folder / "characters.txt"
         file.write_text("".join(f"{ord(one)}\t{one!a}\n" for one in known), "utf-8")
-        line, column = tf.lookup.TextFileIndex.LINE_NUMBER, 0
-        self.numbers = self._table(file, key=column, value=line, default=-1)
-        self.codes = self._table(file, key=line, value=column, default=0xFFFD)
+        self.numbers = lookup_tables.index_of_code(file)
+        self.codes = lookup_tables.code_of_index(file, default=0xFFFD)
         self.start = known.index(START) + 1 if START in known else UNKNOWN_ID
-
-    @staticmethod
-    def _table(file: Path, key: int, value: int, default: int) -> tf.lookup.StaticHashTable:
-        initializer = tf.lookup.TextFileInitializer(
-            str(file), tf.int64, key, tf.int64, value, delimiter="\t"
-        )
-        return tf.lookup.StaticHashTable(initializer, default_value=default)
 
     def encode(self, text: tf.Tensor, name: str) -> tuple[tf.Tensor, tf.Tensor]:
         """Strings `[batch]` to numbers `[batch, longest]`, the start before each; and lengths.

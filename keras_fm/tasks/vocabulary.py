@@ -9,7 +9,7 @@ from keras_fm import registry
 from keras_fm.data.examples import Examples
 from keras_fm.errors import DataError
 from keras_fm.models.spec import ModelSpec
-from keras_fm.preprocessing import graph_checks, tokenizers, wordpiece
+from keras_fm.preprocessing import graph_checks, tokenizers, vocabulary
 
 TOKENIZE_BATCH = 5000  # texts that are split into words at once: a hundred megabytes of words
 
@@ -32,16 +32,12 @@ def tokenizer(identity: ModelSpec) -> tokenizers.WordTokenizer | tokenizers.Word
 
 def vocabulary_size(identity: ModelSpec) -> int:
     """How many numbers there are, those of padding and of the unknown among them."""
-    lines = vocabulary_file(identity).read_bytes().count(b"\n")
-    return lines if identity.entry.tokenizer == "wordpiece" else tokenizers.FIRST_WORD_ID + lines
+    return vocabulary.vocabulary_size(vocabulary_file(identity), identity.entry.tokenizer)
 
 
 def token_names(identity: ModelSpec) -> list[str]:
     """The word or piece of each number."""
-    lines = vocabulary_file(identity).read_text("utf-8").split("\n")[:-1]
-    if identity.entry.tokenizer == "wordpiece":
-        return lines
-    return [wordpiece.PAD_TOKEN, wordpiece.UNK_TOKEN, *lines]
+    return vocabulary.token_names(vocabulary_file(identity), identity.entry.tokenizer)
 
 
 def check_texts(examples: Examples) -> None:
@@ -49,7 +45,7 @@ def check_texts(examples: Examples) -> None:
     given = np.asarray(examples.inputs)
     if given.ndim != 1 or not len(given) or given.dtype.kind not in "OSU":
         raise DataError(
-            f"{examples.origin}: expected texts [examples]; received {given.dtype} "
+            f"{examples.description}: expected texts [examples]; received {given.dtype} "
             f"{list(given.shape)}"
         )
 

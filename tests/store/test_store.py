@@ -315,8 +315,8 @@ def test_the_hub_is_asked_through_its_own_library(monkeypatch):
     pytest.importorskip("huggingface_hub")
     with serving(BODY) as server:
         code = f"""
-from keras_fm.store.downloading import Wanted, fetch
-print(fetch(Wanted("a", {SHA256!r}, {len(BODY)}, ("hf://someone/weights@v2/deep/a.h5",))))
+from keras_fm.store.downloads import RemoteFile, fetch
+print(fetch(RemoteFile("a", {SHA256!r}, {len(BODY)}, ("hf://someone/weights@v2/deep/a.h5",))))
 """
         ran = helpers.python(code, HF_ENDPOINT=server.url, HF_TOKEN="secret")
     assert ran.returncode == 0, ran.stderr

@@ -2,27 +2,18 @@ import helpers
 import numpy as np
 import pytest
 import tensorflow as tf
+from reference_tokenizer import reference_tokenizer
 
 from keras_fm import pipelines, registry, store, tasks
 from keras_fm.data import datasets
-from keras_fm.data.text_batches import MaskedLMBatches, MaskGenerator
 from keras_fm.errors import InvalidInputError
 from keras_fm.exporting import saved_model
 from keras_fm.models import building, loading, weights
 from keras_fm.models.spec import ModelSpec
-from keras_fm.preprocessing import wordpiece
+from keras_fm.preprocessing.vocabulary import token_names
 from keras_fm.training import runs, training
 
 MASK = 4
-
-
-def rows(count=30, length=50, pieces=400, seed=0):
-    random = np.random.default_rng(seed)
-    made = np.empty(count, object)
-    made[:] = [
-        np.array([2, *random.integers(5, pieces, length - 2), 3], "int32") for _ in range(count)
-    ]
-    return made
 
 
 def task():
@@ -40,56 +31,9 @@ def filler(tiny_reader):
     return building.build(registry.find("tiny_filler")[0], task().identity)
 
 
-def test_gaps_are_hidden_as_in_bert():
-    numbers = np.tile(np.array([[2, *range(5, 103), 3]], "int32"), (400, 1))
-    inputs, targets = MaskGenerator(0.15, MASK, 400)(numbers, np.random.default_rng(0))
-    places, shown = inputs["places"], inputs["text_ids"]
-    assert places.shape == targets.shape == (400, 15)
-    assert all(len(set(row)) == 15 for row in places.tolist())
-    np.testing.assert_array_equal(np.take_along_axis(numbers, places, 1), targets)
-    assert targets.min() >= 5  # beginning and end are never asked for
-    at_gap = np.take_along_axis(shown, places, 1)
-    assert (at_gap == MASK).mean() == pytest.approx(0.8, abs=0.02)
-    assert (at_gap == targets).mean() == pytest.approx(0.1, abs=0.02)
-    untouched = np.ones(numbers.shape, bool)
-    np.put_along_axis(untouched, places, False, axis=1)
-    np.testing.assert_array_equal(shown[untouched], numbers[untouched])
-    assert len(np.unique(places)) == 98
-
-
-@pytest.mark.parametrize("cycles", [1, 2])
-def test_windows_grow_and_a_step_stays_as_large(cycles):
-    recipe = helpers.recipe(
-        batch_size=8, window=10, long_window=40, long_from=0.5, epochs=4 * cycles,
-        hide_words=0.2, schedule="triangle", cycles=cycles,
-    )  # fmt: skip
-    batches = MaskedLMBatches(rows(), MaskGenerator(0.2, MASK, 400), recipe=recipe, seed=0)
-    shapes = []
-    for epoch in range(4 * cycles):
-        batches.epoch = epoch
-        inputs, targets = batches[len(batches) - 1]
-        shapes.append((inputs["text_ids"].shape, targets.shape))
-    assert shapes == ([((8, 10), (8, 2))] * 2 + [((2, 40), (2, 8))] * 2) * cycles
-
-
-def test_an_epoch_is_a_part_of_all_windows():
-    recipe = helpers.recipe(batch_size=4, window=10, parts=3, hide_words=0.1)
-    batches = MaskedLMBatches(rows(), MaskGenerator(0.1, MASK, 400), recipe=recipe, seed=0)
-    whole = MaskedLMBatches(
-        rows(), MaskGenerator(0.1, MASK, 400), recipe=recipe.override(parts=1), seed=0
-    )
-    assert len(batches) == len(whole) // 3
-    seen = []
-    for epoch in range(3):
-        batches.short.epoch = epoch
-        seen += [batches.short[step][1] for step in range(len(batches.short))]
-    together = [whole.short[step][1] for step in range(len(whole.short))][: len(seen)]
-    np.testing.assert_array_equal(np.concatenate(seen), np.concatenate(together))
-
-
 def test_a_model_that_knows_nothing_is_perplexed_by_every_piece(filler):
     filler.get_layer("words").set_weights([np.zeros((400, 4))])
-    texts = datasets.sample("imdb_reviews").take(slice(20), "20 reviews")
+    texts = datasets.sample("imdb_reviews").subset(slice(20), "20 reviews")
     measured = task().measure(filler, texts)
     assert measured["perplexity"] == pytest.approx(400, rel=1e-4)
     targets = task().encode(texts).targets
@@ -107,7 +51,7 @@ def test_the_classifier_goes_on_with_the_pieces_vectors(run):
 
 def test_the_classifier_hides_pieces_behind_the_mask_that_it_knows(tiny_reader):
     reader = tasks.task_of(ModelSpec.of(registry.info("tiny_filler")))
-    some = datasets.sample("imdb_reviews").take(slice(32), "32 reviews")
+    some = datasets.sample("imdb_reviews").subset(slice(32), "32 reviews")
     plain, hidden = (
         reader.batches(some, helpers.recipe(batch_size=32, hide_words=share), 0)[0][0]
         for share in (0.0, 0.3)
@@ -122,10 +66,10 @@ def test_gaps_are_filled(filler):
     texts = ["A [MASK] film.", "[MASK]! I [MASK] it", "[MASK]"]
     answers = pipe(texts)
     assert [len(answer["gaps"]) for answer in answers] == [1, 2, 1]
-    pieces = wordpiece.WordPiece(registry.find("tiny_filler")[0].path / "vocabulary.txt").numbers
+    tokens = token_names(registry.find("tiny_filler")[0].path / "vocabulary.txt", "wordpiece")
     for answer in answers:
         for gap in answer["gaps"]:
-            assert set(gap) <= set(pieces)
+            assert set(gap) <= set(tokens)
             assert list(gap.values()) == sorted(gap.values(), reverse=True)
             assert len(gap) == 5
     assert pipe("A [MASK] film.") == answers[:1]
@@ -184,8 +128,8 @@ def test_numbers_of_pieces_are_served_as_texts_are(tiny_reader, tmp_path):
     version = saved_model.export(model, tmp_path / "export")
     served = tf.saved_model.load(str(version))
     texts = ["A good film.", "Bad!"]
-    cut = wordpiece.WordPiece(registry.find("tiny_filler")[0].path / "vocabulary.txt")
-    numbers = tf.ragged.constant([cut(text, 50) for text in texts], tf.int32).to_tensor()
+    tokenize = reference_tokenizer(registry.find("tiny_filler")[0].path / "vocabulary.txt")
+    numbers = tf.ragged.constant([tokenize(text, 50) for text in texts], tf.int32).to_tensor()
     by_text = served.signatures["serving_default"](text=tf.constant(texts))
     by_number = served.signatures["token_ids"](text_ids=numbers)
     assert set(by_text) == {"probabilities", "logits", "label", "embedding"}
