@@ -1,12 +1,12 @@
 """Blocks of models of tables: the inputs of their columns, encodings, and heads."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
-from keras_fm.data.examples import Examples
 from keras_fm.layers import FillMissing, MeanOfMembers
 from keras_fm.preprocessing.table_inputs import Columns
 from keras_fm.preprocessing.tables import categorical_columns, input_names, numeric_columns
@@ -105,13 +105,20 @@ def _quantity(x: Any, target: Target | None) -> Any:
     return layers.Reshape((), dtype="float32", name="value")(x)
 
 
-def adapt_features(model: keras.Model, examples: Examples) -> None:
-    """Sets the layers that know the training data, from encoded examples.
+def adapt_features(
+    model: keras.Model, inputs: Mapping[str, np.ndarray], targets: np.ndarray
+) -> None:
+    """Adapt the layers that hold statistics of the training data.
 
-    They are `normalise` and `bins` for the columns of numbers, and `scale` for the targets.
+    They are `normalise` and `bins` for the numeric columns, and `scale` for the targets.
+
+    Args:
+        model: of a table.
+        inputs: the encoded columns by the names of the model's inputs.
+        targets: as the loss takes them.
     """
     names = {layer.name for layer in model.layers}
-    columns = [column for column in examples.inputs.values() if column.dtype.kind == "f"]
+    columns = [column for column in inputs.values() if column.dtype.kind == "f"]
     if columns:  # else there is no layer for them
         table = np.stack(columns, axis=-1)
         if "bins" in names:
@@ -121,5 +128,5 @@ def adapt_features(model: keras.Model, examples: Examples) -> None:
             model.get_layer("normalise").adapt(np.where(np.isnan(table), means, table))
     if "scale" in names:
         scale = model.get_layer("scale")
-        targets = np.log(examples.targets) if "exponential" in names else examples.targets
+        targets = np.log(targets) if "exponential" in names else targets
         scale.adapt(targets.reshape(-1, *[1] * (len(scale.output.shape) - 1)))

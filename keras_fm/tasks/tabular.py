@@ -1,6 +1,7 @@
 """A table's columns in: what both kinds of model of them share."""
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -45,14 +46,14 @@ class TabularTask(Task):
             values = np.asarray(given.get(column.name))
             if values.shape != np.shape(examples.targets) or values.dtype.kind not in kinds:
                 raise DataError(
-                    f"{examples.origin}: expected a column {column.name!r} of {column.dtype} "
+                    f"{examples.description}: expected a column {column.name!r} of {column.dtype} "
                     f"[{len(examples.targets)}]; received "
                     f"{_words(values) if column.name in given else 'none of that name'}"
                 )
             if values.dtype.kind == "f" and np.isinf(values).any():
                 raise DataError(
-                    f"{examples.origin}: expected finite numbers in {column.name!r}, or NaN where "
-                    f"one is missing; row {np.isinf(values).argmax()} is infinite"
+                    f"{examples.description}: expected finite numbers in {column.name!r}, or NaN "
+                    f"where one is missing; row {np.isinf(values).argmax()} is infinite"
                 )
         self.check_targets(examples)
 
@@ -68,17 +69,37 @@ class TabularTask(Task):
     def learn_from(
         self, source: UserData, seed: int, *, going_on: bool = False
     ) -> tuple[ModelSpec, Examples, list[str]]:
-        """The columns of a table, found out; see `own_tables.learn`."""
-        return user_tables.load_table(source, self.identity, seed=seed, going_on=going_on)
+        """The columns of a table, inferred; see `user_tables.load_table`."""
+        table = user_tables.load_table(
+            source,
+            seed=seed,
+            known_columns=self.identity.inputs if going_on else None,
+            known_class_names=self.identity.labels,
+            known_target=self.identity.target if going_on else None,
+        )
+        identity = replace(
+            self.identity,
+            task=f"table-{table.problem_type}",
+            labels=table.class_names,
+            inputs=table.columns,
+            target=table.target,
+        )
+        return identity, table.examples, table.notes
 
     def read(self, source: UserData) -> Examples:
         """The rows of a table with the columns of the model, the one it answers among them."""
-        return user_tables.load_eval_table(source, self.identity)
+        identity = self.identity
+        return user_tables.load_eval_table(
+            source,
+            columns=identity.inputs,
+            target=identity.target.name if identity.target else "",
+            class_names=identity.labels,
+        )
 
     def encode(self, examples: Examples) -> Examples:
         """Strings become their places among the column's values."""
         inputs = tables.encode(self.columns, examples.inputs)
-        return Examples(inputs, examples.targets, examples.origin)
+        return Examples(inputs, examples.targets, examples.description)
 
     def explain(self, model: keras.Model, inputs: Any, method: str) -> list[Attribution]:
         """Which columns of each row: what the answer is without them. See `keras_fm.explain`."""
@@ -102,7 +123,7 @@ class TabularTask(Task):
         for row, answer in enumerate(answers):
             if not np.isfinite(answer).all():
                 cells = (_cell(column.name, raw[column.name][row]) for column in self.columns)
-                raise InvalidInputError(f"row {row} has no finite answer: {', '.join(cells)}")
+                raise InvalidInputError(f"row {row} has no finite prediction: {', '.join(cells)}")
         return answers
 
     @abstractmethod
@@ -117,9 +138,9 @@ class TabularTask(Task):
         """`serving_default` and `features`: each column by its plain name, `[batch]`.
 
         NaN is a missing number. An infinite one is an error, and so is a row whose numbers are so
-        far from those of the training that there is no finite answer.
+        far from those of the training that there is no finite prediction.
         """
-        encoder, plain = tables.encoder(self.columns), tables.sanitized_names(self.columns)
+        encoder, plain = tables.ColumnEncoder(self.columns), tables.sanitized_names(self.columns)
         body = keras.Model(model.input, model.get_layer("embedding").output)
 
         def checked(serve: Any) -> Any:
@@ -147,7 +168,7 @@ class TabularTask(Task):
             "serving_default": Signature(checked(serving_default), [raw], example),
             "features": Signature(checked(features), [raw], example),
         }
-        return Signatures(by_name, list(encoder.tables.values()))
+        return Signatures(by_name, list(encoder.lookup_tables.values()))
 
     def ask_both(self, model: keras.Model, served: Any, output: str) -> dict[str, Any]:
         """The largest difference between the Keras model and the loaded SavedModel."""

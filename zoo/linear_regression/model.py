@@ -30,4 +30,4 @@ def build(
 
 def adapt(model: keras.Model, examples: Examples) -> None:
     """Sets mean and variance of the columns of numbers and of the targets."""
-    tabular_blocks.adapt_features(model, examples)
+    tabular_blocks.adapt_features(model, examples.inputs, examples.targets)

@@ -44,7 +44,7 @@ def build(
     taken = ["embed_numbers"] if features else []
     plain, names = tables.sanitized_names(columns), tables.input_names(columns)
     for column in tables.categorical_columns(columns):
-        name = tables.free_name(tables.EMBEDDING_NAME.format(plain[column.name]), taken)
+        name = tables.unique_name(tables.EMBEDDING_NAME.format(plain[column.name]), taken)
         embed = layers.Embedding(1 + len(column.values), embedding_width, name=name)
         features.append(embed(inputs[names[column.name]]))
     x = tabular_blocks.concatenate(features, "features")
@@ -64,4 +64,4 @@ def build(
 
 def adapt(model: keras.Model, examples: Examples) -> None:
     """Lays the bins at the quantiles of the columns; sets mean and variance of the targets."""
-    tabular_blocks.adapt_features(model, examples)
+    tabular_blocks.adapt_features(model, examples.inputs, examples.targets)
