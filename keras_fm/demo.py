@@ -44,7 +44,7 @@ def demo(directory: str | os.PathLike[str] = "runs") -> int:
     with _step(f"get {MODEL} with its pretrained weights"):
         model = loading.get(MODEL)
     sample = datasets.sample(registry.info(MODEL).dataset)
-    with _step(f"classify the {sample.origin}"):
+    with _step(f"classify the {sample.description}"):
         scores = evaluation.evaluate(model, data=sample)
     claimed = registry.info(MODEL).weights_of().metrics["accuracy"]
     print(f"    accuracy {scores['accuracy']:.1%} (on all test images: {claimed:.2%})\n")
@@ -91,7 +91,7 @@ def _step(what: str) -> Iterator[None]:
 def _by_place(sample: Examples, labels: list[str]) -> Examples:
     place_of = {label: place for place, names in enumerate(PLACES.values()) for label in names}
     places = np.array([place_of[labels[label]] for label in sample.targets])
-    return Examples(sample.inputs, places, sample.origin)
+    return Examples(sample.inputs, places, sample.description)
 
 
 def _ask(version: Path, images: np.ndarray, folder: Path) -> tuple[np.ndarray, list[str]]:

@@ -254,7 +254,7 @@ def train_one_step(model: "keras.Model", name: str, count: int = 8) -> float:
 
     room, _ = registry.find(name)
     sample = tasks.task_of(model).arrange(datasets.sample(room.entry.dataset))
-    examples = sample.take(slice(count), "a few")
+    examples = sample.subset(slice(count), "a few")
     # Images as large as the model's input, and all of so few examples in one epoch.
     recipe = room.recipe.override(sides=[], side_starts=[], parts=1)
     batches = tasks.task_of(model).batches(examples, recipe, seed=0)

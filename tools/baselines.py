@@ -65,7 +65,10 @@ def real_lessons() -> None:
     task = tasks.task_of(loading.get("gan", weights=None))
     train, test = task.load("train"), task.load("test")
     answers = GeneratorEvaluator(task.judge).answers_of_a_pupil(train, test.inputs)
-    print(f"learned from {train.origin}: {(answers == test.targets).mean():.2%} of {test.origin}")
+    print(
+        f"learned from {train.description}: {(answers == test.targets).mean():.2%} of "
+        f"{test.description}"
+    )
 
 
 def gradient_boosting() -> None:

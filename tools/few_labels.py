@@ -79,12 +79,14 @@ def main() -> None:
     train, test = tfds(options.data) if label is None else of_reviews(label)
     fewest = min(np.unique(train.targets, return_counts=True)[1])
     if max(options.each) > fewest:
-        parser.error(f"--each {max(options.each)}: {train.origin} has {fewest} of its rarest class")
+        parser.error(
+            f"--each {max(options.each)}: {train.description} has {fewest} of its rarest class"
+        )
     if options.test:
         drawn = np.random.default_rng(0).permutation(len(test))[: options.test]
-        test = test.take(drawn, f"{len(drawn):,} of {test.origin}")
+        test = test.subset(drawn, f"{len(drawn):,} of {test.description}")
     settings = dict(map(parse_setting, options.settings))
-    print(f"measured on {test.origin}", flush=True)
+    print(f"measured on {test.description}", flush=True)
     generators = [None, *([options.augment_with] if options.augment_with else [])]
     columns = [(way, generator) for generator in generators for way in options.ways]
     titles = [f"{way}{f', with {generator}' if generator else ''}" for way, generator in columns]
@@ -126,7 +128,7 @@ def tfds(name: str) -> tuple[Examples, Examples]:
     """The splits of a TFDS data set, with the classes' names as targets."""
     names = np.array(datasets.builder(name).info.features["label"].names)
     splits = [datasets.load(name, split) for split in ("train", "test")]
-    train, test = (Examples(x.inputs, names[x.targets], x.origin) for x in splits)
+    train, test = (Examples(x.inputs, names[x.targets], x.description) for x in splits)
     return train, test
 
 
@@ -142,7 +144,7 @@ def _labelled(reviews: Examples, label: Callable[[str], tuple[str, str] | None])
     found = list(filter(None, (label(bytes(x).decode("utf-8", "replace")) for x in reviews.inputs)))
     inputs = np.empty(len(found), object)
     inputs[:] = [text.encode() for text, _ in found]
-    return Examples(inputs, np.array([x for _, x in found]), f"{reviews.origin}, with a class")
+    return Examples(inputs, np.array([x for _, x in found]), f"{reviews.description}, with a class")
 
 
 def by_genre(review: str) -> tuple[str, str] | None:
@@ -168,7 +170,7 @@ def draw(train: Examples, each: int, seed: int) -> Examples:
         random.choice(np.flatnonzero(train.targets == label), each, replace=False)
         for label in np.unique(train.targets)
     ]
-    return train.take(np.concatenate(chosen), f"{each:,} a class of {train.origin}")
+    return train.subset(np.concatenate(chosen), f"{each:,} a class of {train.description}")
 
 
 def learn(

@@ -38,7 +38,7 @@ def main() -> None:
         else:
             classes = test.targets if entry.labels else np.zeros(len(test), int)
             chosen = choose(classes, EXAMPLES)
-        sample = test.take(chosen, "sample")
+        sample = test.subset(chosen, "sample")
         if isinstance(sample.inputs, dict):
             inputs = {f"inputs/{name}": column for name, column in sample.inputs.items()}
         elif sample.inputs.dtype == object:  # texts, which numpy would write as pickles

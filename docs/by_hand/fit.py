@@ -36,7 +36,7 @@ def train(examples: Examples, recipe: Recipe, *, seed: int = 0) -> Iterator[floa
 
     for epoch in range(recipe.epochs):
         batches.epoch = epoch
-        for images, targets in batches.stream():
+        for images, targets in batches.as_dataset():
             yield float(step(images, targets))
 
 

@@ -50,4 +50,4 @@ def evaluate(
         examples = task.read(UserData(data, text=text, target=target))
     task.check(examples)
     scores = task.measure(model, examples, slices)
-    return {**scores, "examples": len(examples), "data": examples.origin}
+    return {**scores, "examples": len(examples), "data": examples.description}

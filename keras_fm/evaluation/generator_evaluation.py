@@ -56,7 +56,7 @@ class GeneratorEvaluator:
         batches = task.batches(lessons, recipe, seed)
         learner = task.learner(pupil, recipe, steps=len(batches) * EPOCHS)
         learner.fit(
-            batches.stream(),
+            batches.as_dataset(),
             epochs=EPOCHS,
             callbacks=[SetEpoch(batches)],
             shuffle=False,

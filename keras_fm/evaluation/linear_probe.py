@@ -34,7 +34,7 @@ def linear_probe(model: keras.Model, examples: Examples, validation: Examples) -
     """
     task, identity = tasks.task_of(model), spec_of(model)
     quantity = not identity.labels
-    some = examples.take(slice(MOST), examples.origin)
+    some = examples.subset(slice(MOST), examples.description)
     body = backbone(model)
     features = task.features(body, some)
     mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
@@ -55,7 +55,7 @@ def _choose(fit: Fit, features: np.ndarray, targets: np.ndarray, quantity: bool)
     """The penalty with the lowest loss on a fifth of the examples."""
     numbers = Examples({"number": np.arange(len(targets))}, targets, "")
     learned, asked = splitting.train_validation_split(
-        numbers, len(targets) // 5, 0, quantity=quantity, notes=DataNotes()
+        numbers, len(targets) // 5, 0, regression=quantity, notes=DataNotes()
     )
     if asked is None:
         return PENALTIES[-1]

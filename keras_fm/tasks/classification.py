@@ -54,17 +54,19 @@ class Classification(Task):
     ) -> tuple[ModelSpec, Examples, list[str]]:
         """A user's examples in an order by `seed`, and the identity of a model of their classes."""
         inputs, rest = _fitting(given, fit)
-        found = classes.infer_classes(rest, asked=source.labels, known=self.identity.labels)
-        order = np.random.default_rng(seed).permutation(np.flatnonzero(found.kept))
-        place_of = found.kept.cumsum() - 1
-        examples = Examples(inputs[order], found.targets[place_of[order]], given.origin)
-        return self.identity.with_labels(found.labels), examples, given.notes
+        found = classes.infer_classes(
+            rest, class_names=source.class_names, known_names=self.identity.labels
+        )
+        order = np.random.default_rng(seed).permutation(np.flatnonzero(found.mask))
+        place_of = found.mask.cumsum() - 1
+        examples = Examples(inputs[order], found.targets[place_of[order]], given.description)
+        return self.identity.with_labels(found.class_names), examples, given.notes
 
     def place(self, given: RawExamples, fit: Fit) -> Examples:
         """A user's examples, whose classes are the model's own."""
         inputs, rest = _fitting(given, fit)
         found = classes.encode_targets(rest, self.identity.labels)
-        return Examples(inputs[found.kept], found.targets, given.origin)
+        return Examples(inputs[found.mask], found.targets, given.description)
 
     def targets(self, examples: Examples) -> np.ndarray:
         """One-hot labels, float32 `[examples, classes]`."""

@@ -51,7 +51,7 @@ class ImageClassification(Classification):
         return self.place(self._given(source), self._fit)
 
     def _given(self, source: UserData) -> RawExamples:
-        if source.text is not None or source.target is not None or source.kind is not None:
+        if source.text is not None or source.target is not None or source.problem_type is not None:
             raise InvalidInputError("text, target and kind are for a CSV file; images have none")
         path = source.path
         return (

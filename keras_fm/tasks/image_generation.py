@@ -89,7 +89,7 @@ class ImageGeneration(Task):
 
     def encode(self, examples: Examples) -> Examples:
         """What the generator is given for as many images of the same labels."""
-        return Examples(self.order(examples.targets), examples.targets, examples.origin)
+        return Examples(self.order(examples.targets), examples.targets, examples.description)
 
     def order(self, labels: np.ndarray) -> dict[str, np.ndarray]:
         """The generator's inputs for images of these labels, the same at each call."""
@@ -308,16 +308,16 @@ class GANBatches(AugmentedImages):
         super().__init__(*arrays, **options)
         self.width = width
 
-    def make(self, chosen: np.ndarray, random: np.random.Generator) -> Any:
-        """The images `chosen`, augmented anew, and as many new latents."""
-        image = super().make(chosen, random)
-        latent = random.standard_normal((len(chosen), self.width), "float32")
+    def inputs_for(self, indices: np.ndarray, rng: np.random.Generator) -> Any:
+        """Make the augmented images at `indices`, and as many random latents."""
+        image = super().inputs_for(indices, rng)
+        latent = rng.standard_normal((len(indices), self.width), "float32")
         return {"image": image, "latent": latent}
 
-    def signature(self) -> Any:
-        """Of both."""
+    def inputs_spec(self) -> Any:
+        """Return the specs of both."""
         latent = tf.TensorSpec((None, self.width), tf.float32)
-        return {"image": super().signature(), "latent": latent}
+        return {"image": super().inputs_spec(), "latent": latent}
 
 
 def latents(seeds: Any, width: int) -> tf.Tensor:

@@ -37,10 +37,10 @@ class TabularRegression(TabularTask):
         """Raises a `DataError` where a target is not a finite number, or has no logarithm."""
         targets = np.asarray(examples.targets)
         if targets.dtype.kind not in "fiu" or not np.isfinite(targets).all():
-            raise DataError(f"{examples.origin}: expected finite numbers as targets")
+            raise DataError(f"{examples.description}: expected finite numbers as targets")
         if self.log and (targets <= 0).any():
             raise DataError(
-                f"{examples.origin}: the model learns the logarithm, and "
+                f"{examples.description}: the model learns the logarithm, and "
                 f"{(targets <= 0).sum()} targets are not above 0"
             )
 

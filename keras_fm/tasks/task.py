@@ -105,7 +105,7 @@ class Task(ABC):
         examples = self.arrange(datasets.load(entry.dataset, entry.split(split)))
         if split not in entry.splits:
             return examples
-        return replace(examples, origin=f"{entry.dataset} {split} ({entry.split(split)})")
+        return replace(examples, description=f"{entry.dataset} {split} ({entry.split(split)})")
 
     def arrange(self, examples: Examples) -> Examples:
         """A split of a TFDS data set as the task learns from it: most take it as it is."""
@@ -123,7 +123,7 @@ class Task(ABC):
         """Raises a `DataError` where the model can't learn from or be measured on the examples."""
         if not isinstance(examples, Examples):
             raise DataError(
-                "expected keras_fm.data.Examples(inputs, targets, origin); received "
+                "expected keras_fm.data.Examples(inputs, targets, description); received "
                 f"{type(examples).__name__}"
             )
         self.check_arrays(examples)
@@ -176,7 +176,7 @@ class Task(ABC):
         fits = list(given.shape[1:]) == list(shape) and given.dtype == np.uint8
         if len(given) == 0 or not fits:
             raise DataError(
-                f"{examples.origin}: expected uint8 images "
+                f"{examples.description}: expected uint8 images "
                 f"[examples, {', '.join(map(str, shape))}]; "
                 f"received {given.dtype} {list(given.shape)}"
             )
@@ -186,12 +186,12 @@ class Task(ABC):
         labels, count = np.asarray(examples.targets), len(self.identity.labels)
         if labels.shape != (len(examples),) or labels.dtype.kind not in "iu":
             raise DataError(
-                f"{examples.origin}: expected one whole number for each of the {len(examples)} "
-                f"examples as labels; received {labels.dtype} {list(labels.shape)}"
+                f"{examples.description}: expected one whole number for each of the "
+                f"{len(examples)} examples as labels; received {labels.dtype} {list(labels.shape)}"
             )
         if labels.min() < 0 or labels.max() >= count:
             raise DataError(
-                f"{examples.origin}: expected labels from 0 to {count - 1}; received "
+                f"{examples.description}: expected labels from 0 to {count - 1}; received "
                 f"{labels.min()} to {labels.max()}"
             )
 
@@ -214,7 +214,7 @@ class Task(ABC):
         epoch could be measured on quickly.
         """
         return dataset_from_arrays(
-            self.encode(examples).inputs, self.targets(examples), size=self.at_once
+            self.encode(examples).inputs, self.targets(examples), batch_size=self.at_once
         )
 
     @abstractmethod

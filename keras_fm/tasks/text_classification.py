@@ -62,13 +62,13 @@ class TextClassification(Classification):
 
     @staticmethod
     def _given(source: UserData) -> RawExamples:
-        if source.kind is not None:
+        if source.problem_type is not None:
             raise InvalidInputError("kind is for a table; texts have classes")
         return user_texts.read_user_texts(source)
 
     def encode(self, examples: Examples) -> Examples:
         """Padded numbers of words, int32 `[examples, length]`."""
-        return Examples(pad_sequences(self.rows(examples)), examples.targets, examples.origin)
+        return Examples(pad_sequences(self.rows(examples)), examples.targets, examples.description)
 
     def rows(self, examples: Examples) -> np.ndarray:
         """Each text as an array of its words' numbers, int32, of its own length."""
@@ -78,8 +78,8 @@ class TextClassification(Classification):
         """Batches of texts about as long as each other, padded, and one-hot labels."""
         rows = self.rows(examples)
         # A model that learned to fill gaps knows what a hidden piece is.
-        mask = vocabulary.tokenizer(self.identity).mask
-        return BucketedTexts(rows, self.targets(examples), recipe=recipe, seed=seed, mask=mask)
+        mask = vocabulary.tokenizer(self.identity).mask_id
+        return BucketedTexts(rows, self.targets(examples), recipe=recipe, seed=seed, mask_id=mask)
 
     def held_out(self, examples: Examples) -> tf.data.Dataset:
         """Texts of like length together, so that little is padding, and one-hot labels."""
@@ -134,7 +134,7 @@ class TextClassification(Classification):
         """Which words or pieces of each text; see `keras_fm.explain`."""
         names, mask = (
             vocabulary.token_names(self.identity),
-            vocabulary.tokenizer(self.identity).mask,
+            vocabulary.tokenizer(self.identity).mask_id,
         )
         found = []
         for row in self._given_rows(inputs):
@@ -197,7 +197,7 @@ class TextClassification(Classification):
             "token_ids": Signature(token_ids, [numbers], some),
             "features": Signature(features, [text], example),
         }
-        return Signatures(by_name, [tokenize.table, table])
+        return Signatures(by_name, [tokenize.lookup_table, table])
 
     def parity(self, model: keras.Model, served: Any) -> dict[str, Any]:
         """The largest difference of a logit."""
@@ -217,7 +217,7 @@ class TextClassification(Classification):
 
     def embeddings(self, model: keras.Model, examples: Examples) -> Embeddings:
         """Of some texts, with their labels and first words."""
-        some = examples.take(slice(SHOWN), "some")
+        some = examples.subset(slice(SHOWN), "some")
         texts = [" ".join(bytes(text).decode("utf-8", "replace").split()) for text in some.inputs]
         return Embeddings(
             self.features(backbone(model), some),

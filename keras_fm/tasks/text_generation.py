@@ -98,15 +98,15 @@ class TextGeneration(Task):
         arrays = [np.asarray(examples.inputs), np.asarray(examples.targets)]
         if len(examples) == 0 or any(a.ndim != 1 or a.dtype.kind not in "iu" for a in arrays):
             raise DataError(
-                f"{examples.origin}: expected a text, as keras_fm.data.characters makes it; "
-                f"received {' and '.join(f'{a.dtype} {list(a.shape)}' for a in arrays)}"
+                f"{examples.description}: expected a text, as keras_fm.data.character_examples "
+                f"makes it; received {' and '.join(f'{a.dtype} {list(a.shape)}' for a in arrays)}"
             )
 
     def learn_from(
         self, source: UserData, seed: int, *, going_on: bool = False
     ) -> tuple[ModelSpec, Examples, list[str]]:
         """A text file, and the identity of a model that knows its characters."""
-        if source.target is not None or source.kind is not None:
+        if source.target is not None or source.problem_type is not None:
             raise InvalidInputError("target and kind are for a CSV file; a text has no columns")
         examples, path = self.read(source), source.path
         known = character_texts.character_vocabulary(examples)
@@ -140,7 +140,7 @@ class TextGeneration(Task):
     def encode(self, examples: Examples) -> Examples:
         """Windows of the text, `[windows, length]`, in the numbers of the vocabulary."""
         cut = self._cut(examples)
-        return Examples(cut.inputs, cut.targets, examples.origin)
+        return Examples(cut.inputs, cut.targets, examples.description)
 
     def batches(self, examples: Examples, recipe: Recipe, seed: int) -> SequenceWindows:
         """Windows of the recipe's size, from another offset in each epoch."""
@@ -149,7 +149,7 @@ class TextGeneration(Task):
     def held_out(self, examples: Examples) -> tf.data.Dataset:
         """The windows that `measure` takes, and which of their characters count."""
         cut = self._cut(examples)
-        return dataset_from_arrays(cut.inputs, cut.targets, cut.scored, size=self.at_once)
+        return dataset_from_arrays(cut.inputs, cut.targets, cut.weights, batch_size=self.at_once)
 
     def objective(self, recipe: Recipe) -> dict[str, Any]:
         """Cross-entropy of the next character (nats)."""
@@ -176,7 +176,7 @@ class TextGeneration(Task):
         for first in range(0, len(cut.inputs), WINDOWS_PER_BATCH):
             some = slice(first, first + WINDOWS_PER_BATCH)
             logits = self.predict(model, cut.inputs[some])
-            targets, scored = cut.targets[some], cut.scored[some]
+            targets, scored = cut.targets[some], cut.weights[some]
             total += (_bits(logits, targets) * scored).sum(dtype="float64")
             right += ((logits.argmax(-1) == targets) * scored).sum(dtype="float64")
         return {"bits_per_character": total / len(examples), "accuracy": right / len(examples)}
@@ -296,7 +296,7 @@ class TextGeneration(Task):
         return inputs, targets
 
     def _cut(self, examples: Examples) -> EvalWindows:
-        return EvalWindows.of(*self._numbers(examples), context=CONTEXT)
+        return EvalWindows.from_arrays(*self._numbers(examples), context=CONTEXT)
 
     def _some_numbers(self) -> np.ndarray:
         """Eight pieces of text without an unknown character."""

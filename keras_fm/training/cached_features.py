@@ -33,4 +33,4 @@ def head_on_cached_features(
     if lesson.validation is None:
         return head, batches, None
     asked = task.features(body, lesson.validation), task.targets(lesson.validation)
-    return head, batches, dataset_from_arrays(*asked, size=task.at_once)
+    return head, batches, dataset_from_arrays(*asked, batch_size=task.at_once)

@@ -126,7 +126,7 @@ def fine_tune(
             **stages,
         }
     if resume:
-        runs.check_data(path, stages[MAIN_STAGE].identity, stages[MAIN_STAGE].examples.origin)
+        runs.check_data(path, stages[MAIN_STAGE].identity, stages[MAIN_STAGE].examples.description)
     else:
         _begin(
             before, stages[MAIN_STAGE]

@@ -133,7 +133,7 @@ def fine_tuning_jobs(
     task.check(whole)
     if asked.chosen is not None:
         if own.inputs != identity.inputs:
-            _check_anew(asked, whole.origin)
+            _check_anew(asked, whole.description)
             notes.warn(f"{room.name} learned from other columns: it begins anew, by its own recipe")
             recipes = {MAIN_STAGE: room.recipe.override(**asked.chosen)}
         share = len(whole) // _SHARE if held_out is None else 0
@@ -146,7 +146,7 @@ def fine_tuning_jobs(
             whole,
             recipes[MAIN_STAGE].validation_examples,
             asked.seed,
-            quantity=not own.labels,
+            regression=not own.labels,
             notes=notes,
         )
     else:
@@ -156,7 +156,7 @@ def fine_tuning_jobs(
     for recipe in recipes.values():
         task.class_weight(examples, recipe)  # a quantity has none
     if asked_for is None:
-        notes.warn(f"no example of {whole.origin} validates: nothing tells when to stop")
+        notes.warn(f"no example of {whole.description} validates: nothing tells when to stop")
     return {
         name: TrainingJob(room, own, examples, asked_for, recipe, asked.seed, tuple(notes))
         for name, recipe in recipes.items()

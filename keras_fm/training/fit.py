@@ -46,7 +46,7 @@ def fit(
     if not all(each.go_on(runs.read_history(path / "history.csv")[:first]) for each in stopping):
         last = first
     learner.fit(
-        batches.stream(),
+        batches.as_dataset(),
         initial_epoch=first,
         epochs=last,
         validation_data=held_out,

@@ -47,5 +47,5 @@ def add_generated(
     return Examples(
         np.concatenate([examples.inputs, added.inputs]),
         np.concatenate([examples.targets, added.targets]),
-        f"{examples.origin}, and {len(names):,} drawn by {generator}",
+        f"{examples.description}, and {len(names):,} drawn by {generator}",
     )

@@ -123,7 +123,7 @@ def _cut(
     if evenly and isinstance(whole.inputs, dict):
         quantity = not lesson.identity.labels
         parts = splitting.train_validation_split(
-            whole, count, lesson.seed, quantity=quantity, notes=notes
+            whole, count, lesson.seed, regression=quantity, notes=notes
         )
     else:
         parts = examples.split_validation(whole, count)
@@ -151,7 +151,7 @@ def _load(
         return own, tasks.task_of(own).arrange(whole), []
     # So has a tf.data.Dataset, though it may not know its own.
     if isinstance(data, (str, os.PathLike)) or hasattr(data, "__len__"):
-        return tasks.task_of(own).learn_from(UserData(data, target=target, kind=kind), seed)
+        return tasks.task_of(own).learn_from(UserData(data, target=target, problem_type=kind), seed)
     raise DataError(
         f"data is None (the recipe's data set), {datasets.SAMPLE!r}, Examples or what `fine_tune` "
         f"takes; received {data!r}"

@@ -124,7 +124,7 @@ def write_run_info(path: Path, lesson: TrainingJob, start: str = "random", **mor
     (path / "recipe.toml").write_text(lesson.recipe.to_toml(), "utf-8")
     about = {
         **lesson.identity.write(),
-        "data": lesson.examples.origin,
+        "data": lesson.examples.description,
         "notes": list(lesson.notes),
         "start": start,
         "seed": lesson.seed,

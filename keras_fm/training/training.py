@@ -82,7 +82,7 @@ def train(
     elif start != RANDOM:
         transfer.transfer_weights(loading.resolve_model(start), model)
     if resume:
-        runs.check_data(path, lesson.identity, lesson.examples.origin)
+        runs.check_data(path, lesson.identity, lesson.examples.description)
     else:
         path = runs.new_directory(run_dir, name, seed)
         if first is not None:

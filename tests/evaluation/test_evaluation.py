@@ -45,7 +45,7 @@ def test_slices_are_the_accuracy_of_each_label(scores, sample):
 
 
 def test_a_label_that_is_absent_has_no_slice(small_run, sample):
-    ships = sample.take(sample.targets == 8, "ships")
+    ships = sample.subset(sample.targets == 8, "ships")
     measured = evaluation.evaluate(small_run.path, data=ships, slices="label")
     assert measured["slices"] == {"ship": measured["accuracy"]}
     assert measured["data"] == "ships"
@@ -62,7 +62,7 @@ def test_unknown_slices_are_named(small_run):
 
 def test_no_examples_are_an_error(small_run):
     with pytest.raises(DataError, match=r"received uint8 \[0, 32, 32, 3\]"):
-        evaluation.evaluate(small_run.model, data=helpers.noise(3).take(slice(0), "none"))
+        evaluation.evaluate(small_run.model, data=helpers.noise(3).subset(slice(0), "none"))
 
 
 def test_labels_the_model_does_not_have_are_named(small_run):

@@ -93,7 +93,7 @@ def test_texts_of_like_length_come_together_and_each_once(parts):
 def test_each_text_validates_once_beside_others_of_its_length(monkeypatch):
     task = tasks.task_of(spec.default_spec(registry.find("lstm")[0]))
     monkeypatch.setattr(task, "at_once", 50)
-    sample = datasets.sample("imdb_reviews").take(slice(230), "some")
+    sample = datasets.sample("imdb_reviews").subset(slice(230), "some")
     asked = task.rows(sample)
     batches = [(rows.numpy(), targets.numpy()) for rows, targets in task.held_out(sample)]
     assert [len(targets) for _, targets in batches] == [50, 50, 50, 50, 30]
@@ -183,7 +183,7 @@ def test_tensorboard_shows_the_reviews_as_points(run):
     assert 'tensor_path: "embeddings.tsv"' in (logs / "projector_config.pbtxt").read_text()
     points = np.loadtxt(logs / "embeddings.tsv", delimiter="\t")
     about = [line.split("\t") for line in (logs / "about.tsv").read_text("utf-8").splitlines()]
-    held_out = datasets.sample("imdb_reviews").take(slice(200, None), "held out")
+    held_out = datasets.sample("imdb_reviews").subset(slice(200, None), "held out")
     assert about[0] == ["label", "text"]
     assert [row[0] for row in about[1:]] == [
         ["negative", "positive"][target] for target in held_out.targets

@@ -145,7 +145,7 @@ def test_what_is_no_prompt(write):
 
 
 def test_measuring_is_the_mean_of_each_characters_bits(model):
-    text = datasets.sample("tiny_shakespeare").take(slice(700), "700 characters")
+    text = datasets.sample("tiny_shakespeare").subset(slice(700), "700 characters")
     numbers = np.append(ids(map(chr, text.inputs)), ids([chr(text.targets[-1])]))
     logits = model.predict(numbers[None, :-1], verbose=0)[0].astype("float64")
     likely = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
@@ -156,7 +156,10 @@ def test_measuring_is_the_mean_of_each_characters_bits(model):
 
 
 def test_the_baseline_is_how_often_each_character_comes(model):
-    learned, asked = examples.characters("xaaab", ""), examples.characters("xab", "")
+    learned, asked = (
+        examples.character_examples("xaaab", ""),
+        examples.character_examples("xab", ""),
+    )
     scores = tasks.task_of(model).baseline(learned, asked)
     expected = -(np.log2(4 / 70) + np.log2(2 / 70)) / 2
     assert scores["bits_per_character"] == pytest.approx(expected)
@@ -221,7 +224,7 @@ def test_the_export_foresees_the_next_character(served, model):
 
 def test_the_export_measures_a_text(served, model):
     answers = served.signatures["serving_default"](text=tf.constant(["", "ROMEO:\nO", "t"]))
-    measured = tasks.task_of(model).measure(model, examples.characters("\nROMEO:\nO", ""))
+    measured = tasks.task_of(model).measure(model, examples.character_examples("\nROMEO:\nO", ""))
     empty, text, _ = answers["bits_per_character"].numpy()
     assert empty == 0
     assert text == pytest.approx(measured["bits_per_character"], abs=1e-4)

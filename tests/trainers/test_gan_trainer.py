@@ -40,7 +40,7 @@ def learner_and_batches(**changes):
 
 def fit(learner, batches, *callbacks, epochs=3, initial_epoch=0):
     learner.fit(
-        batches.stream(), initial_epoch=initial_epoch, epochs=epochs, shuffle=False, verbose=0,
+        batches.as_dataset(), initial_epoch=initial_epoch, epochs=epochs, shuffle=False, verbose=0,
         callbacks=[SetEpoch(batches), *callbacks],
     )  # fmt: skip
 

@@ -35,7 +35,7 @@ def answers(name: str, file: Path) -> np.ndarray:
     """What a model says to a few of its sample."""
     model = loading.get(name, weights=file)
     task = tasks.task_of(model)
-    sample = task.encode(task.load("sample").take(slice(32), "a few"))
+    sample = task.encode(task.load("sample").subset(slice(32), "a few"))
     return np.asarray(model.predict(sample.inputs, verbose=0))
 
 

@@ -58,7 +58,7 @@ def test_the_loop_by_hand_has_the_losses_of_fit(by_hand):
         def on_train_batch_end(self, batch, logs=None):
             means.append(logs["loss"])
 
-    model.fit(batches.stream(), epochs=2, shuffle=False, verbose=0, callbacks=[Record()])
+    model.fit(batches.as_dataset(), epochs=2, shuffle=False, verbose=0, callbacks=[Record()])
     # `fit` logs the mean since the epoch began.
     by_fit = np.diff(np.reshape(means, (2, 8)) * np.arange(1, 9), prepend=0)
     np.testing.assert_allclose(np.reshape(losses, (2, 8)), by_fit, atol=1e-4)

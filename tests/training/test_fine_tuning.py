@@ -246,7 +246,7 @@ def test_what_can_not_go_on_is_named(pretrained, gradual, tmp_path):
 def test_other_examples_can_validate_and_classes_count_the_same(pretrained, tmp_path, monkeypatch):
     targets = np.array([0] * 24 + [1] * 6)
     whole = Examples(helpers.noise(30).inputs, targets, "imbalanced noise")
-    learned, asked = whole.take(slice(4, 30), "most"), whole.take(slice(10), "some")
+    learned, asked = whole.subset(slice(4, 30), "most"), whole.subset(slice(10), "some")
     usual, seen = keras.Model.fit, {}
 
     def fit(model, *given, **options):

@@ -29,7 +29,7 @@ def test_images_are_added_to_each_class(learner, generator):
     assert np.bincount(more.targets).tolist() == [4 + 6, 2 + 3]
     np.testing.assert_array_equal(more.inputs[:6], examples.inputs)
     assert (more.inputs.shape, more.inputs.dtype) == ((15, 32, 32, 3), np.uint8)
-    assert more.origin == f"mine, and 9 drawn by {generator}"
+    assert more.description == f"mine, and 9 drawn by {generator}"
     again, other = (
         generated_images.add_generated(examples, learner, generator, 1.5, s) for s in (0, 1)
     )
