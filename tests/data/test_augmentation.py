@@ -1,8 +1,10 @@
 import helpers
+import keras
 import numpy as np
 import pytest
 
 from keras_fm.data.augmentation import AugmentedImages, TabularBatches, cutout, random_translation
+from keras_fm.data.batches import RNG_STEPS_PER_EPOCH, SetEpoch
 from keras_fm.data.examples import Examples
 
 ALL_AUGMENTATIONS = {"flip": "random", "translate": 3, "cutout": 8}
@@ -259,3 +261,18 @@ def test_without_cell_dropout_the_rows_stay_as_they_are():
         inputs, targets = batches[step]
         np.testing.assert_array_equal(inputs["size"], targets)
         np.testing.assert_array_equal(inputs["kind"], targets)
+
+
+def test_set_epoch_sets_the_batches_and_the_random_layers():
+    """So a training that resumes at an epoch drops the same units as one that never stopped."""
+    batches = make_batches()
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, keras.layers.Dropout(0.5, seed=7)(inputs))
+    callback = SetEpoch(batches)
+    callback.set_model(model)
+    [state] = [v for v in model.non_trainable_variables if "seed_generator" in v.path]
+    for epoch in (3, 1):
+        model(np.ones((1, 3)), training=True)
+        callback.on_epoch_begin(epoch)
+        assert batches.epoch == epoch
+        assert np.asarray(state).tolist() == [7, epoch * RNG_STEPS_PER_EPOCH]

@@ -105,6 +105,19 @@ def test_a_file_of_examples_is_read_as_it_was_written(inputs, tmp_path):
         np.testing.assert_array_equal(array, expected)
 
 
+def test_an_interrupted_write_leaves_the_earlier_file(tmp_path, monkeypatch):
+    def interrupt(file, **arrays):
+        file.write(b"a part")
+        raise KeyboardInterrupt
+
+    path = tmp_path / "x.npz"
+    example_files.save_examples(helpers.noise(3), path)
+    monkeypatch.setattr(np, "savez_compressed", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        example_files.save_examples(helpers.noise(4), path)
+    assert len(example_files.load_examples(path)) == 3
+
+
 def test_a_file_of_something_else_is_named(tmp_path):
     np.savez(tmp_path / "x.npz", targets=np.arange(3))
     (tmp_path / "y.npz").write_text("no archive")
