@@ -48,11 +48,11 @@ class Batches:
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
-        return self.num_examples // self.batch_size // self.recipe.epochs_per_pass
+        return self.num_examples // self.batch_size // self.recipe.parts
 
     def __getitem__(self, step: int) -> tuple[Any, np.ndarray]:
         """Return the batch of a step of the current epoch."""
-        data_pass, part = divmod(self.epoch, self.recipe.epochs_per_pass)
+        data_pass, part = divmod(self.epoch, self.recipe.parts)
         order = self.epoch_order(np.random.default_rng((self.seed, SHUFFLE_STREAM, data_pass)))
         start = (part * len(self) + step) * self.batch_size
         rng = np.random.default_rng((self.seed, BATCH_STREAM, self.epoch, step))

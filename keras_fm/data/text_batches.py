@@ -50,7 +50,7 @@ class BucketedTexts(Batches):
 
     def epoch_order(self, rng: np.random.Generator) -> np.ndarray:
         """Draw the order of the texts: sorted by length in buckets, then batches shuffled."""
-        num_used = self.recipe.epochs_per_pass * len(self) * self.batch_size
+        num_used = self.recipe.parts * len(self) * self.batch_size
         shuffled = rng.permutation(self.num_examples)[:num_used]
         bucket_size = BUCKET_BATCHES * self.batch_size
         buckets = np.split(shuffled, range(bucket_size, len(shuffled), bucket_size))
@@ -61,8 +61,8 @@ class BucketedTexts(Batches):
     def inputs_for(self, indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Make the token IDs of the texts at `indices`, padded, int32 `[batch, length]`."""
         token_ids = pad_sequences(self.inputs[indices])
-        if self.recipe.token_dropout:
-            dropped = rng.random(token_ids.shape) < self.recipe.token_dropout
+        if self.recipe.hide_words:
+            dropped = rng.random(token_ids.shape) < self.recipe.hide_words
             token_ids[dropped & (token_ids != PAD_ID)] = self.mask_id
         return token_ids
 
@@ -87,7 +87,7 @@ class SequenceWindows(Batches):
             recipe: says the batch size and the length of a window.
             seed: of all random numbers.
         """
-        self.window = min(recipe.sequence_length or len(ids), len(ids))
+        self.window = min(recipe.window or len(ids), len(ids))
         inputs, targets = (sliding_windows(array, self.window) for array in (ids, next_ids))
         super().__init__(inputs, targets, recipe=recipe, seed=seed)
         # One less than fit side by side leaves room for the offset.
@@ -126,13 +126,9 @@ class MaskedLMBatches(Batches):
         self.mask_generator = mask_generator
         self.short_windows = SequenceWindows(token_ids, token_ids, recipe=recipe, seed=seed)
         self.long_windows = self.short_windows
-        if recipe.long_sequence_length:
-            batch_size = max(
-                1, recipe.batch_size * recipe.sequence_length // recipe.long_sequence_length
-            )
-            long_recipe = recipe.override(
-                sequence_length=recipe.long_sequence_length, batch_size=batch_size
-            )
+        if recipe.long_window:
+            batch_size = max(1, recipe.batch_size * recipe.window // recipe.long_window)
+            long_recipe = recipe.override(window=recipe.long_window, batch_size=batch_size)
             self.long_windows = SequenceWindows(token_ids, token_ids, recipe=long_recipe, seed=seed)
 
     def __len__(self) -> int:
@@ -141,8 +137,8 @@ class MaskedLMBatches(Batches):
 
     def __getitem__(self, step: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Return the batch of a step of the current epoch."""
-        progress = self.epoch * self.recipe.num_cycles / self.recipe.epochs % 1
-        is_late = progress >= self.recipe.long_sequence_from
+        progress = self.epoch * self.recipe.cycles / self.recipe.epochs % 1
+        is_late = progress >= self.recipe.long_from
         windows = self.long_windows if is_late else self.short_windows
         windows.epoch = self.epoch
         rng = np.random.default_rng((self.seed, BATCH_STREAM, self.epoch, step))
@@ -151,7 +147,7 @@ class MaskedLMBatches(Batches):
     def inputs_spec(self) -> dict[str, tf.TensorSpec]:
         """Return the specs of any number of windows of any length, and of positions in them."""
         matrix = tf.TensorSpec((None, None), tf.int32)
-        return {"text_ids": matrix, "mask_positions": matrix}
+        return {"text_ids": matrix, "places": matrix}
 
     def targets_spec(self) -> tf.TensorSpec:
         """Return the spec of a token for each position."""
@@ -192,7 +188,7 @@ class MaskGenerator:
         shown = np.where(draw < 0.8, self.mask_id, np.where(draw < 0.9, random_ids, targets))
         text_ids = token_ids.copy()
         np.put_along_axis(text_ids, positions, shown.astype("int32"), axis=1)
-        return {"text_ids": text_ids, "mask_positions": positions.astype("int32")}, targets
+        return {"text_ids": text_ids, "places": positions.astype("int32")}, targets
 
 
 def sliding_windows(array: np.ndarray, length: int) -> np.ndarray:

@@ -1,0 +1,139 @@
+"""Bucketed texts, and windows for masked language modeling."""
+
+import helpers
+import numpy as np
+import pytest
+
+from keras_fm.data import text_batches
+from keras_fm.data.text_batches import BucketedTexts, MaskedLMBatches, MaskGenerator
+
+MASK_ID = 4
+
+
+def make_rows(lengths):
+    """Rows of the token ID of their index, from 10 on."""
+    rows = np.empty(len(lengths), object)
+    rows[:] = [np.full(length, index + 10, "int32") for index, length in enumerate(lengths)]
+    return rows
+
+
+def test_rows_are_padded_behind_to_a_multiple():
+    padded = text_batches.pad_sequences(make_rows([3, 1, text_batches.PAD_MULTIPLE + 1]))
+    assert padded.shape == (3, 2 * text_batches.PAD_MULTIPLE)
+    assert padded.dtype == np.int32
+    assert padded[0, :4].tolist() == [10, 10, 10, 0]
+    assert padded[1, :2].tolist() == [11, 0]
+    assert (padded != 0).sum(axis=1).tolist() == [3, 1, text_batches.PAD_MULTIPLE + 1]
+
+
+def test_rows_of_similar_length_are_batched_the_shortest_first():
+    groups = text_batches.bucket_by_length(make_rows([5, 1, 4, 2, 3]), 2)
+    assert [group.tolist() for group in groups] == [[1, 3], [4, 2], [0]]
+
+
+def test_a_batch_has_texts_of_similar_length_and_an_epoch_all_texts():
+    lengths = np.random.default_rng(0).integers(1, 500, 200)
+    recipe = helpers.recipe(batch_size=10)
+    batches = BucketedTexts(make_rows(lengths), np.arange(200), recipe=recipe, seed=0)
+    seen, spreads, means = [], [], []
+    for step in range(len(batches)):
+        token_ids, indices = batches[step]
+        assert (token_ids[:, 0] == indices + 10).all()
+        assert ((token_ids != 0).sum(axis=1) == lengths[indices]).all()
+        seen += indices.tolist()
+        spreads.append(np.ptp(lengths[indices]))
+        means.append(lengths[indices].mean())
+    assert sorted(seen) == list(range(200))
+    assert max(spreads) < 80, "all 20 batches are one bucket"
+    assert (np.diff(means) < 0).any(), "the batches are shuffled"
+
+
+def test_an_epoch_of_several_in_a_pass_has_other_texts():
+    batches = BucketedTexts(
+        make_rows([3] * 25), np.arange(25), recipe=helpers.recipe(batch_size=4, parts=2), seed=0
+    )
+    assert len(batches) == 3
+    seen = []
+    for batches.epoch in range(2):
+        seen += np.concatenate([batches[step][1] for step in range(3)]).tolist()
+    assert len(set(seen)) == 24
+
+
+def test_token_dropout_masks_tokens_and_no_padding():
+    lengths = [100, 400] * 50
+    recipe = helpers.recipe(batch_size=100, hide_words=0.2)
+    batches = BucketedTexts(
+        make_rows(lengths), np.arange(100), recipe=recipe, seed=0, mask_id=MASK_ID
+    )
+    token_ids, indices = batches[0]
+    is_token = np.arange(token_ids.shape[1]) < np.array(lengths)[indices][:, None]
+    assert (token_ids[~is_token] == 0).all()
+    is_masked = token_ids == MASK_ID
+    assert is_masked[is_token].mean() == pytest.approx(0.2, abs=0.02)
+    assert (token_ids == indices[:, None] + 10)[is_token & ~is_masked].all()
+
+
+def test_the_mask_generator_follows_bert():
+    token_ids = np.tile(np.array([[2, *range(5, 103), 3]], "int32"), (400, 1))
+    inputs, targets = MaskGenerator(0.15, MASK_ID, 400)(token_ids, np.random.default_rng(0))
+    positions, shown = inputs["places"], inputs["text_ids"]
+    assert positions.shape == targets.shape == (400, 15)
+    assert all(len(set(row)) == 15 for row in positions.tolist())
+    assert (np.diff(positions, axis=1) > 0).all()
+    np.testing.assert_array_equal(np.take_along_axis(token_ids, positions, 1), targets)
+    assert targets.min() >= 5, "special tokens are never predicted"
+    shown_there = np.take_along_axis(shown, positions, 1)
+    is_random = (shown_there != MASK_ID) & (shown_there != targets)
+    assert (shown_there == MASK_ID).mean() == pytest.approx(0.8, abs=0.02)
+    assert (shown_there == targets).mean() == pytest.approx(0.1, abs=0.02)
+    assert is_random.mean() == pytest.approx(0.1, abs=0.02)
+    assert 5 <= shown_there[is_random].min() < 20
+    assert 380 < shown_there[is_random].max() < 400
+    is_unmasked = np.ones(token_ids.shape, bool)
+    np.put_along_axis(is_unmasked, positions, False, axis=1)
+    np.testing.assert_array_equal(shown[is_unmasked], token_ids[is_unmasked])
+    assert len(np.unique(positions)) == 98
+
+
+@pytest.mark.parametrize("cycles", [1, 2])
+def test_windows_become_longer_and_a_step_reads_as_much(cycles):
+    recipe = helpers.recipe(
+        batch_size=8, window=10, long_window=40, long_from=0.5, epochs=4 * cycles,
+        hide_words=0.2, schedule="triangle", cycles=cycles,
+    )  # fmt: skip
+    rows = make_rows([50] * 30)
+    batches = MaskedLMBatches(rows, MaskGenerator(0.2, MASK_ID, 400), recipe=recipe, seed=0)
+    shapes = []
+    for batches.epoch in range(4 * cycles):
+        inputs, targets = batches[len(batches) - 1]
+        shapes.append((inputs["text_ids"].shape, targets.shape))
+    assert shapes == ([((8, 10), (8, 2))] * 2 + [((2, 40), (2, 8))] * 2) * cycles
+
+
+def test_an_epoch_is_a_part_of_a_pass_over_all_windows():
+    recipe = helpers.recipe(batch_size=4, window=10, parts=3, hide_words=0.1)
+    rows, mask_generator = make_rows([50] * 30), MaskGenerator(0.1, MASK_ID, 400)
+    batches = MaskedLMBatches(rows, mask_generator, recipe=recipe, seed=0)
+    one_epoch = MaskedLMBatches(rows, mask_generator, recipe=recipe.override(parts=1), seed=0)
+    assert len(batches) == len(one_epoch) // 3
+    windows, all_windows = batches.short_windows, one_epoch.short_windows
+    seen = []
+    for windows.epoch in range(3):
+        seen += [windows[step][1] for step in range(len(windows))]
+    expected = [all_windows[step][1] for step in range(len(seen))]
+    np.testing.assert_array_equal(np.concatenate(seen), np.concatenate(expected))
+
+
+def test_masked_batches_are_a_function_of_seed_epoch_and_step():
+    recipe = helpers.recipe(batch_size=4, window=10, epochs=4, hide_words=0.2)
+    batches, same, other = (
+        MaskedLMBatches(
+            make_rows([50] * 30), MaskGenerator(0.2, MASK_ID, 400), recipe=recipe, seed=seed
+        )
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(batches[1][0]["text_ids"], same[1][0]["text_ids"])
+    assert not np.array_equal(batches[1][0]["places"], other[1][0]["places"])
+    assert not np.array_equal(batches[1][0]["places"], batches[2][0]["places"])
+    batches.epoch = 1
+    assert not np.array_equal(batches[1][0]["places"], same[1][0]["places"])
