@@ -51,12 +51,13 @@ def enable(model: keras.Model, rank: int, alpha: float | None = None) -> None:
     rank = check_int("rank", rank, 1)
     if _adapted_layers(model):
         raise InvalidInputError(
-            f"{model.name} has adapters already: train them, or merge them (keras_fm.adapters.merge)"
+            f"{model.name} has adapters already: train them, or merge them with "
+            "keras_fm.adapters.merge"
         )
     head = head_layers(model)
     if not head:
         raise InvalidInputError(
-            f"{model.name} has no layer {EMBEDDING_LAYER!r} with a head behind it: adapters are for "
+            f"{model.name} has no layer {EMBEDDING_LAYER!r} before a head: adapters are for "
             "classifiers and regressions"
         )
     backbone = [layer for layer in model.layers if layer.name not in head and layer.trainable]

@@ -23,11 +23,11 @@ class AugmentedImages(Batches):
     def inputs_for(self, indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Make the augmented images at `indices`, uint8 `[batch, size, size, channels]`."""
         images = self._flip(self.inputs[indices], indices, rng)
-        if self.recipe.translate:
-            images = random_translation(images, self.recipe.translate, rng)
+        if self.recipe.random_translation:
+            images = random_translation(images, self.recipe.random_translation, rng)
         if self.recipe.cutout:
             cutout(images, self.recipe.cutout, self.mean_color, rng)
-        size = self.recipe.side(self.epoch)
+        size = self.recipe.image_size(self.epoch)
         if size not in (None, images.shape[1]):
             images = tf.image.resize(images, (size, size), antialias=True).numpy()
             images = images.round().astype("uint8")
@@ -35,7 +35,7 @@ class AugmentedImages(Batches):
 
     def inputs_spec(self) -> Any:
         """Return the spec of the images; the size is open where the recipe has several."""
-        if not self.recipe.sides:
+        if not self.recipe.image_sizes:
             return super().inputs_spec()
         return tf.TensorSpec((None, None, None, self.inputs.shape[-1]), tf.uint8)
 
@@ -63,12 +63,12 @@ class TabularBatches(Batches):
 
     def inputs_for(self, indices: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Make the columns of the rows at `indices`, each `[batch]`."""
-        columns = super().inputs_for(indices, rng)
-        if not self.recipe.hide_cells:
+        columns: dict[str, Any] = super().inputs_for(indices, rng)
+        if not self.recipe.cell_dropout:
             return columns
         return {
             name: np.where(
-                rng.random(len(indices)) < self.recipe.hide_cells,
+                rng.random(len(indices)) < self.recipe.cell_dropout,
                 column.dtype.type(np.nan if column.dtype.kind == "f" else 0),
                 column,
             )

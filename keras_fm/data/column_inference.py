@@ -85,7 +85,7 @@ def _infer_column(cells: "pd.Series") -> Input | str:
     if present.nunique() < 2:
         return "it has a single value"
     if is_numeric_dtype(cells):
-        return Input(name=cells.name, dtype="float32", shape=[], meaning="a number")
+        return Input(name=cells.name, dtype="float32", shape=[], description="a number")
     counts = present.astype(str).value_counts()
     categories = counts[counts >= MIN_CATEGORY_COUNT].index[:MAX_CATEGORIES]
     if len(categories) < 2:
@@ -98,6 +98,6 @@ def _infer_column(cells: "pd.Series") -> Input | str:
         name=cells.name,
         dtype="string",
         shape=[],
-        meaning=f"one of {len(categories)} categories",
-        values=sorted(categories),
+        description=f"one of {len(categories)} categories",
+        categories=sorted(categories),
     )

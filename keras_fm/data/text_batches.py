@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,7 +12,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 from keras_fm.data.batches import BATCH_STREAM, Batches
 from keras_fm.preprocessing.vocabulary import PAD_ID, UNK_ID
 from keras_fm.preprocessing.wordpiece import SPECIAL_TOKENS
-from keras_fm.registry.recipe import Recipe
 
 BUCKET_BATCHES = 50  # batches whose texts are sorted by length together
 # Lengths are padded to a multiple of it. JAX compiles a step for each length.
@@ -31,7 +31,7 @@ class BucketedTexts(Batches):
         rows: np.ndarray,
         targets: np.ndarray,
         *,
-        recipe: Recipe,
+        recipe: Any,
         seed: int,
         mask_id: int = UNK_ID,
     ) -> None:
@@ -50,7 +50,7 @@ class BucketedTexts(Batches):
 
     def epoch_order(self, rng: np.random.Generator) -> np.ndarray:
         """Draw the order of the texts: sorted by length in buckets, then batches shuffled."""
-        num_used = self.recipe.parts * len(self) * self.batch_size
+        num_used = self.recipe.epochs_per_pass * len(self) * self.batch_size
         shuffled = rng.permutation(self.num_examples)[:num_used]
         bucket_size = BUCKET_BATCHES * self.batch_size
         buckets = np.split(shuffled, range(bucket_size, len(shuffled), bucket_size))
@@ -61,8 +61,8 @@ class BucketedTexts(Batches):
     def inputs_for(self, indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Make the token IDs of the texts at `indices`, padded, int32 `[batch, length]`."""
         token_ids = pad_sequences(self.inputs[indices])
-        if self.recipe.hide_words:
-            dropped = rng.random(token_ids.shape) < self.recipe.hide_words
+        if self.recipe.token_dropout:
+            dropped = rng.random(token_ids.shape) < self.recipe.token_dropout
             token_ids[dropped & (token_ids != PAD_ID)] = self.mask_id
         return token_ids
 
@@ -78,7 +78,7 @@ class SequenceWindows(Batches):
     order: over the epochs a character occurs at every position of a window.
     """
 
-    def __init__(self, ids: np.ndarray, next_ids: np.ndarray, *, recipe: Recipe, seed: int) -> None:
+    def __init__(self, ids: np.ndarray, next_ids: np.ndarray, *, recipe: Any, seed: int) -> None:
         """Create the batches.
 
         Args:
@@ -87,7 +87,7 @@ class SequenceWindows(Batches):
             recipe: says the batch size and the length of a window.
             seed: of all random numbers.
         """
-        self.window = min(recipe.window or len(ids), len(ids))
+        self.window = min(recipe.sequence_length or len(ids), len(ids))
         inputs, targets = (sliding_windows(array, self.window) for array in (ids, next_ids))
         super().__init__(inputs, targets, recipe=recipe, seed=seed)
         # One less than fit side by side leaves room for the offset.
@@ -106,12 +106,12 @@ class MaskedLMBatches(Batches):
 
     The inputs are `text_ids` `[batch, window]` and `places` `[batch, masks]`, the positions to
     predict; the targets the tokens there. Texts as `WordPieceTokenizer` tokenizes them are
-    concatenated and cut into windows. From the recipe's `long_from` on the windows are long, and
+    concatenated and cut into windows. From `long_sequence_from` of the recipe on they are long, and
     fewer in a batch.
     """
 
     def __init__(
-        self, rows: np.ndarray, mask_generator: "MaskGenerator", *, recipe: Recipe, seed: int
+        self, rows: np.ndarray, mask_generator: "MaskGenerator", *, recipe: Any, seed: int
     ) -> None:
         """Create the batches.
 
@@ -126,9 +126,13 @@ class MaskedLMBatches(Batches):
         self.mask_generator = mask_generator
         self.short_windows = SequenceWindows(token_ids, token_ids, recipe=recipe, seed=seed)
         self.long_windows = self.short_windows
-        if recipe.long_window:
-            batch_size = max(1, recipe.batch_size * recipe.window // recipe.long_window)
-            long_recipe = recipe.override(window=recipe.long_window, batch_size=batch_size)
+        if recipe.long_sequence_length:
+            batch_size = max(
+                1, recipe.batch_size * recipe.sequence_length // recipe.long_sequence_length
+            )
+            long_recipe = recipe.override(
+                sequence_length=recipe.long_sequence_length, batch_size=batch_size
+            )
             self.long_windows = SequenceWindows(token_ids, token_ids, recipe=long_recipe, seed=seed)
 
     def __len__(self) -> int:
@@ -137,8 +141,8 @@ class MaskedLMBatches(Batches):
 
     def __getitem__(self, step: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Return the batch of a step of the current epoch."""
-        progress = self.epoch * self.recipe.cycles / self.recipe.epochs % 1
-        is_late = progress >= self.recipe.long_from
+        progress = self.epoch * self.recipe.num_cycles / self.recipe.epochs % 1
+        is_late = progress >= self.recipe.long_sequence_from
         windows = self.long_windows if is_late else self.short_windows
         windows.epoch = self.epoch
         rng = np.random.default_rng((self.seed, BATCH_STREAM, self.epoch, step))

@@ -101,7 +101,7 @@ def load_table(
                 f"class_names are those of a classification; {description} holds numbers to predict"
             )
         targets = _to_floats(cells, description)
-        target = Target(name=target_name, meaning="the number to predict")
+        target = Target(name=target_name, description="the number to predict")
         if known_target is not None and _is_on_scale_of(known_target, target_name, targets):
             target = known_target
         examples = Examples(inputs, targets, description)
@@ -114,7 +114,7 @@ def load_table(
         columns,
         "classification",
         inferred_classes.class_names,
-        Target(name=target_name, meaning="the class to predict"),
+        Target(name=target_name, description="the class to predict"),
         Examples(inputs, inferred_classes.targets, description),
         notes,
     )

@@ -191,7 +191,7 @@ def _to_strings(cells: "pd.Series", column: Input) -> np.ndarray:
     elif not _are_strings(present):
         present = present.map(str)
     codes, distinct = present.factorize()
-    categories = frozenset(column.values)
+    categories = frozenset(column.categories)
     strings = np.array([_to_category(text, categories) for text in distinct] or [""], dtype=str)
     result = np.zeros(len(cells), strings.dtype)
     result[is_present] = strings[codes]

@@ -19,10 +19,11 @@ from keras_fm.registry.entry import Input
 # Names of layers in table models. All names in a Keras model differ, and an input's is its key: so
 # the input of a column of such a name is called otherwise.
 LAYER_NAMES = re.compile(
-    "numbers|normalise|fill_missing|bins|embed_numbers|embedded_numbers|features|to_members|"
-    "dense[0-9]+|embedding|standard|by_member|members|mean|scale|exponential|value|logits"
+    "numeric|normalization|impute_missing|piecewise_linear|numeric_embedding|numeric_flatten|"
+    "features|member_inputs|dense[0-9]+|embedding|standardized|member_features|members|mean|scale|"
+    "exponential|value|logits"
 )
-EMBEDDING_NAME = "embed_{}"  # of the layer that embeds a categorical column
+EMBEDDING_NAME = "{}_embedding"  # of the layer that embeds a categorical column
 
 
 def numeric_columns(columns: Columns) -> list[Input]:
@@ -44,7 +45,7 @@ def input_names(columns: Columns) -> dict[str, str]:
     layer_names = {
         form.format(name)
         for name in sanitized.values()
-        for form in ("{}_cell", "{}_is", EMBEDDING_NAME)
+        for form in ("{}_cell", "{}_one_hot", EMBEDDING_NAME)
     }
     names: dict[str, str] = {}
     for column, name in sanitized.items():
@@ -84,7 +85,7 @@ class ColumnEncoder:
         """Create the encoder of a model's columns."""
         self.columns = columns
         self.lookup_tables = {
-            column.name: index_of_string(column.values, first_index=1, default=0)
+            column.name: index_of_string(column.categories, first_index=1, default=0)
             for column in categorical_columns(columns)
         }
 
@@ -96,9 +97,9 @@ class ColumnEncoder:
     def _encode(self, column: Input, cells: tf.Tensor) -> tf.Tensor:
         if column.name in self.lookup_tables:
             return tf.cast(self.lookup_tables[column.name].lookup(cells), tf.int32)
-        if column.missing is None:
+        if column.missing_value is None:
             return cells
-        return tf.where(cells == column.missing, float("nan"), cells)
+        return tf.where(cells == column.missing_value, float("nan"), cells)
 
 
 def check_cells(raw: dict[str, tf.Tensor], columns: Columns) -> dict[str, tf.Tensor]:

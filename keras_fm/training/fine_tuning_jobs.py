@@ -80,7 +80,7 @@ def validation_source(
     user_data: UserData,
     validation_data: Any,
     validation_data_split: str | None,
-    validation_split: float | None,
+    validation_split: Any,
     overrides: Mapping[str, Any],
 ) -> UserData | None:
     """Return the user's own validation data, if there are any.
@@ -136,7 +136,7 @@ def fine_tuning_jobs(
 ) -> dict[str, TrainingJob]:
     """Load and check what a model is fine-tuned on.
 
-    A table of other columns than the model knows is trained from scratch, by the model's own recipe.
+    A table of other columns than the model's is trained from scratch, by the model's own recipe.
 
     Args:
         pretrained: The specification of the pretrained model.

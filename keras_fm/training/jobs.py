@@ -32,7 +32,7 @@ class TrainingJob:
         recipe: Of the spec's task.
         seed: Of the weights, the order of examples, and their augmentation.
         notes: On the data, a sentence each.
-        adapt_examples: What `adapt` of `model.py` sees in place of the examples, where that is more.
+        adapt_examples: What `adapt` of `model.py` sees instead of the examples, where that is more.
     """
 
     spec: ModelSpec

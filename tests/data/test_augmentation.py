@@ -7,7 +7,7 @@ from keras_fm.data.augmentation import AugmentedImages, TabularBatches, cutout, 
 from keras_fm.data.batches import RNG_STEPS_PER_EPOCH, SetEpoch
 from keras_fm.data.examples import Examples
 
-ALL_AUGMENTATIONS = {"flip": "random", "translate": 3, "cutout": 8}
+ALL_AUGMENTATIONS = {"flip": "random", "random_translation": 3, "cutout": 8}
 
 
 class FixedDraws:
@@ -61,7 +61,9 @@ def test_another_seed_epoch_or_step_is_another_batch(change):
     assert not np.array_equal(batches[0][0], changed[int(change == "step")][0])
 
 
-@pytest.mark.parametrize("fields", [{"flip": "random"}, {"translate": 3}, {"cutout": 8}], ids=str)
+@pytest.mark.parametrize(
+    "fields", [{"flip": "random"}, {"random_translation": 3}, {"cutout": 8}], ids=str
+)
 def test_each_epoch_and_step_augments_alike_images_differently(fields):
     images = helpers.noise(1).inputs.repeat(12, axis=0)
     recipe = helpers.recipe(batch_size=6, **fields)
@@ -85,7 +87,7 @@ def test_every_example_occurs_once_an_epoch():
 
 
 def test_a_pass_over_the_data_takes_several_epochs():
-    batches = make_batches(parts=3)
+    batches = make_batches(epochs_per_pass=3)
     assert len(batches) == 1
     numbers = [
         [*np.concatenate([epoch_of(batches, epoch)[0][:, 0, 3, 0] for epoch in epochs])]
@@ -202,13 +204,15 @@ def test_the_originals_stay_as_they_are():
     noise = helpers.noise(12)
     originals = noise.inputs.copy()
     for flip in ("none", "random", "alternating"):
-        for fields in ({"cutout": 8}, {"cutout": 8, "translate": 2}, {}):
+        for fields in ({"cutout": 8}, {"cutout": 8, "random_translation": 2}, {}):
             epoch_of(make_batches(noise, flip=flip, **fields), 1)
     np.testing.assert_array_equal(noise.inputs, originals)
 
 
 def test_images_are_resized_to_the_size_of_the_epoch():
-    batches = make_batches(helpers.noise(12), epochs=2, sides=[16, 32], side_starts=[0.0, 0.5])
+    batches = make_batches(
+        helpers.noise(12), epochs=2, image_sizes=[16, 32], image_size_starts=[0.0, 0.5]
+    )
     shapes = []
     for epoch in range(2):
         batches.epoch = epoch
@@ -220,13 +224,19 @@ def test_images_are_resized_to_the_size_of_the_epoch():
 def test_smaller_images_are_antialiased():
     checkerboard = (np.indices((27, 27)).sum(0) % 2 * 200).astype("uint8")
     images = np.broadcast_to(checkerboard[None, :, :, None], (4, 27, 27, 3)).copy()
-    batches = make_batches(Examples(images, np.arange(4) % 3, "x"), sides=[9], side_starts=[0.0])
+    batches = make_batches(
+        Examples(images, np.arange(4) % 3, "x"), image_sizes=[9], image_size_starts=[0.0]
+    )
     assert abs(batches[0][0][:, 2:7, 2:7].astype(int) - 100).max() < 20
 
 
 def test_the_dataset_holds_the_batches_of_the_epoch():
     batches = make_batches(
-        helpers.noise(12), epochs=2, sides=[16, 32], side_starts=[0.0, 0.5], flip="random"
+        helpers.noise(12),
+        epochs=2,
+        image_sizes=[16, 32],
+        image_size_starts=[0.0, 0.5],
+        flip="random",
     )
     dataset = batches.as_dataset()
     for epoch in range(2):
@@ -240,7 +250,7 @@ def test_the_dataset_holds_the_batches_of_the_epoch():
 
 def test_cells_of_a_table_are_dropped():
     columns = {"size": np.ones(5000, "float32"), "kind": np.full(5000, 3, "int32")}
-    recipe = helpers.recipe(hide_cells=0.1, batch_size=5000)
+    recipe = helpers.recipe(cell_dropout=0.1, batch_size=5000)
     (batch, targets) = TabularBatches(columns, np.arange(5000), recipe=recipe, seed=0)[0]
     assert batch["size"].dtype == np.float32
     assert batch["kind"].dtype == np.int32

@@ -11,7 +11,7 @@ from keras_fm.errors import DataError
 
 def make_windows(length=100, seed=0, **fields):
     ids = np.arange(length + 1, dtype="int32")
-    recipe = helpers.recipe(**{"batch_size": 3, "window": 8, **fields})
+    recipe = helpers.recipe(**{"batch_size": 3, "sequence_length": 8, **fields})
     return SequenceWindows(ids[:-1], ids[1:], recipe=recipe, seed=seed)
 
 

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
-from keras_fm import registry, tasks
+from keras_fm import registry
 from keras_fm.data import datasets, ppmi
 from keras_fm.models import building
+from keras_fm.models.spec import ModelSpec
+from keras_fm.tasks.base import task_of
 from keras_fm.training import jobs
 
 VOCABULARY_SIZE = 22
@@ -77,25 +79,27 @@ def test_texts_of_single_words_have_no_embeddings():
 
 def test_a_training_of_lstm_starts_from_them():
     room, _ = registry.find("lstm")
-    recipe = room.recipe.override(validation_examples=56)
+    recipe = ModelSpec.of(room).task.default_recipe().override(validation_examples=56)
     job = jobs.training_job(room, recipe, 0, "sample", None, None, chosen=["validation_examples"])
     assert job.adapting is job.examples
     embeddings = building.build_for_training(job).get_layer("words").get_weights()[0]
-    used = np.unique(tasks.task_of(job.identity).encode(job.examples).inputs)
+    used = np.unique(task_of(job.identity).data.encode(job.examples).inputs)
     assert np.flatnonzero(np.abs(embeddings).max(axis=1)).size > 0.9 * len(used)
     assert embeddings.std() > 0
 
 
 def test_the_language_model_of_mini_bert_starts_from_them_and_its_classifier_does_not():
     room, _ = registry.find("mini_bert")
-    recipe = room.pretraining_recipe
+    recipe = ModelSpec.of_pretraining(room).task.default_recipe()
     pretraining = jobs.pretraining_job(room, recipe, 0, "sample", chosen=[])
-    classification = jobs.training_job(room, room.recipe, 0, "sample", None, None, chosen=[])
+    classification = jobs.training_job(
+        room, ModelSpec.of(room).task.default_recipe(), 0, "sample", None, None, chosen=[]
+    )
     adapted, random = (
         building.build_for_training(job).get_layer("words").get_weights()[0]
         for job in (pretraining, classification)
     )
-    examples = tasks.task_of(pretraining.identity).encode(pretraining.examples)
+    examples = task_of(pretraining.identity).data.encode(pretraining.examples)
     used = np.unique(examples.inputs["text_ids"])
     unused = np.delete(np.arange(len(adapted)), used)
     assert (adapted[unused] == 0).all()
@@ -106,7 +110,9 @@ def test_the_language_model_of_mini_bert_starts_from_them_and_its_classifier_doe
 @pytest.mark.full_data
 def test_lstm_adapts_to_the_unlabeled_reviews_too_and_not_to_the_validation():
     room, _ = registry.find("lstm")
-    job = jobs.training_job(room, room.recipe, 0, None, None, None, chosen=None)
+    job = jobs.training_job(
+        room, ModelSpec.of(room).task.default_recipe(), 0, None, None, None, chosen=None
+    )
     unlabeled, labeled = (datasets.load("imdb_reviews", name) for name in ("unsupervised", "train"))
     assert len(job.adapting) == 72_500
     assert job.adapting.inputs[-1] == labeled.inputs[22_499]

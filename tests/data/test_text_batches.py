@@ -50,7 +50,10 @@ def test_a_batch_has_texts_of_similar_length_and_an_epoch_all_texts():
 
 def test_an_epoch_of_several_in_a_pass_has_other_texts():
     batches = BucketedTexts(
-        make_rows([3] * 25), np.arange(25), recipe=helpers.recipe(batch_size=4, parts=2), seed=0
+        make_rows([3] * 25),
+        np.arange(25),
+        recipe=helpers.recipe(batch_size=4, epochs_per_pass=2),
+        seed=0,
     )
     assert len(batches) == 3
     seen = []
@@ -61,7 +64,7 @@ def test_an_epoch_of_several_in_a_pass_has_other_texts():
 
 def test_token_dropout_masks_tokens_and_no_padding():
     lengths = [100, 400] * 50
-    recipe = helpers.recipe(batch_size=100, hide_words=0.2)
+    recipe = helpers.recipe(batch_size=100, token_dropout=0.2)
     batches = BucketedTexts(
         make_rows(lengths), np.arange(100), recipe=recipe, seed=0, mask_id=MASK_ID
     )
@@ -76,7 +79,7 @@ def test_token_dropout_masks_tokens_and_no_padding():
 def test_the_mask_generator_follows_bert():
     token_ids = np.tile(np.array([[2, *range(5, 103), 3]], "int32"), (400, 1))
     inputs, targets = MaskGenerator(0.15, MASK_ID, 400)(token_ids, np.random.default_rng(0))
-    positions, shown = inputs["places"], inputs["text_ids"]
+    positions, shown = inputs["mask_positions"], inputs["text_ids"]
     assert positions.shape == targets.shape == (400, 15)
     assert all(len(set(row)) == 15 for row in positions.tolist())
     assert (np.diff(positions, axis=1) > 0).all()
@@ -95,11 +98,11 @@ def test_the_mask_generator_follows_bert():
     assert len(np.unique(positions)) == 98
 
 
-@pytest.mark.parametrize("cycles", [1, 2])
+@pytest.mark.parametrize("num_cycles", [1, 2])
 def test_windows_become_longer_and_a_step_reads_as_much(cycles):
     recipe = helpers.recipe(
-        batch_size=8, window=10, long_window=40, long_from=0.5, epochs=4 * cycles,
-        hide_words=0.2, schedule="triangle", cycles=cycles,
+        batch_size=8, sequence_length=10, long_sequence_length=40, long_sequence_from=0.5, epochs=4 * cycles,
+        token_dropout=0.2, schedule="linear", num_cycles=cycles,
     )  # fmt: skip
     rows = make_rows([50] * 30)
     batches = MaskedLMBatches(rows, MaskGenerator(0.2, MASK_ID, 400), recipe=recipe, seed=0)
@@ -111,10 +114,12 @@ def test_windows_become_longer_and_a_step_reads_as_much(cycles):
 
 
 def test_an_epoch_is_a_part_of_a_pass_over_all_windows():
-    recipe = helpers.recipe(batch_size=4, window=10, parts=3, hide_words=0.1)
+    recipe = helpers.recipe(batch_size=4, sequence_length=10, epochs_per_pass=3, token_dropout=0.1)
     rows, mask_generator = make_rows([50] * 30), MaskGenerator(0.1, MASK_ID, 400)
     batches = MaskedLMBatches(rows, mask_generator, recipe=recipe, seed=0)
-    one_epoch = MaskedLMBatches(rows, mask_generator, recipe=recipe.override(parts=1), seed=0)
+    one_epoch = MaskedLMBatches(
+        rows, mask_generator, recipe=recipe.override(epochs_per_pass=1), seed=0
+    )
     assert len(batches) == len(one_epoch) // 3
     windows, all_windows = batches.short_windows, one_epoch.short_windows
     seen = []
@@ -125,7 +130,7 @@ def test_an_epoch_is_a_part_of_a_pass_over_all_windows():
 
 
 def test_masked_batches_are_a_function_of_seed_epoch_and_step():
-    recipe = helpers.recipe(batch_size=4, window=10, epochs=4, hide_words=0.2)
+    recipe = helpers.recipe(batch_size=4, sequence_length=10, epochs=4, token_dropout=0.2)
     batches, same, other = (
         MaskedLMBatches(
             make_rows([50] * 30), MaskGenerator(0.2, MASK_ID, 400), recipe=recipe, seed=seed
@@ -133,7 +138,7 @@ def test_masked_batches_are_a_function_of_seed_epoch_and_step():
         for seed in (0, 0, 1)
     )
     np.testing.assert_array_equal(batches[1][0]["text_ids"], same[1][0]["text_ids"])
-    assert not np.array_equal(batches[1][0]["places"], other[1][0]["places"])
-    assert not np.array_equal(batches[1][0]["places"], batches[2][0]["places"])
+    assert not np.array_equal(batches[1][0]["mask_positions"], other[1][0]["mask_positions"])
+    assert not np.array_equal(batches[1][0]["mask_positions"], batches[2][0]["mask_positions"])
     batches.epoch = 1
-    assert not np.array_equal(batches[1][0]["places"], same[1][0]["places"])
+    assert not np.array_equal(batches[1][0]["mask_positions"], same[1][0]["mask_positions"])

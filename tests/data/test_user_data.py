@@ -8,23 +8,24 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from keras_fm import registry, tasks
+from keras_fm import registry
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
 from keras_fm.data.user_data import UserData
 from keras_fm.errors import DataError, DataWarning
 from keras_fm.models import spec
 from keras_fm.preprocessing import images
+from keras_fm.tasks.base import task_of
 
 LABELS = ("cat", "dog", "owl")
 
 
 def task_of(name):
-    return tasks.task_of(spec.default_spec(registry.find(name)[0]))
+    return task_of(spec.default_spec(registry.find(name)[0]))
 
 
 def load(name, data, seed=0, **options):
-    return task_of(name).learn_from(UserData(data, **options), seed)
+    return task_of(name).data.load_user_data(UserData(data, **options), seed)
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def test_files_that_are_no_images_are_counted_and_left_out(photos):
         (lambda folder: [file.write_text("x") for file in folder.glob("*/*")], "no image can be"),
         (lambda folder: [(folder / a).rename(folder / b) for a, b in
                          [("cat", "train"), ("dog", "val"), ("owl", "test")]],
-         r"holds splits, not classes.*data='.*train', validation='.*val'"),
+         r"holds splits, not classes.*data='.*train', validation_data='.*val'"),
     ],
     ids=["gone", "one-class", "no-class", "no-image", "splits"],
 )  # fmt: skip
@@ -158,9 +159,9 @@ def test_classes_are_inferred(targets, labels):
 
 
 def test_the_same_classes_take_the_order_of_the_model():
-    task = tasks.task_of(task_of("cifar_cnn_basic").identity.with_labels(["owl", "cat", "dog"]))
+    task = task_of(task_of("cifar_cnn_basic").identity.with_class_names(["owl", "cat", "dog"]))
     data = (noise(6, 32, 32, 3), ["cat", "dog", "owl"] * 2)
-    identity, examples, _ = task.learn_from(UserData(data), 0)
+    identity, examples, _ = task.data.load_user_data(UserData(data), 0)
     assert identity.labels == ("owl", "cat", "dog")
     owls = {data[0][index].tobytes() for index in (2, 5)}
     assert {image.tobytes() for image in examples.inputs[examples.targets == 0]} == owls
@@ -182,7 +183,7 @@ def test_named_class_indices():
 def test_imbalance_is_noted():
     targets = ["cat"] * 7 + ["dog"] * 2
     _, _, notes = load("cifar_cnn_basic", (noise(9, 32, 32, 3), targets))
-    assert any("7 of 'cat', 2 of 'dog'; class_weights='balanced'" in note for note in notes)
+    assert any("7 of 'cat', 2 of 'dog'; class_weight='balanced'" in note for note in notes)
 
 
 @pytest.mark.parametrize(
@@ -284,7 +285,7 @@ def test_a_tfds_name_is_read():
     assert identity.labels == ("neg", "pos")
     assert set(examples.inputs) == set(datasets.sample("imdb_reviews").inputs)
     identity, examples, _ = load("linear_regression", "diamonds", split="sample", target="price")
-    assert identity.task == "table-regression"
+    assert identity.task == "tabular-regression"
     assert "carat" in examples.inputs
 
 
@@ -305,12 +306,12 @@ def test_a_table_with_the_columns_of_the_model_keeps_them():
     frame = pd.DataFrame({**sample.inputs, "price": sample.targets, "shop": "mine"})
     task = task_of("linear_regression")
     source = UserData(frame, target="price")
-    identity, examples, _ = task.learn_from(source, 0, going_on=True)
+    identity, examples, _ = task.data.load_user_data(source, 0, going_on=True)
     assert identity == task.identity, "its columns, and the logarithm of the price"
     assert len(examples) == len(sample)
-    inferred, _, _ = task.learn_from(source, 0)
+    inferred, _, _ = task.data.load_user_data(source, 0)
     assert inferred.inputs != identity.inputs
-    other, _, _ = task.learn_from(UserData(frame.drop(columns="carat"), target="price"), 0,
+    other, _, _ = task.data.load_user_data(UserData(frame.drop(columns="carat"), target="price"), 0,
                                   going_on=True)  # fmt: skip
     assert "carat" not in [column.name for column in other.inputs]
 
@@ -319,7 +320,7 @@ def test_columns_and_targets(tmp_path):
     random = np.random.default_rng(0)
     columns = {"size": random.normal(size=30), "kind": random.choice(["x", "y"], 30)}
     identity, examples, _ = load("linear_regression", (columns, ["a", "b", "c"] * 10))
-    assert (identity.task, identity.labels) == ("table-classification", ("a", "b", "c"))
+    assert (identity.task, identity.labels) == ("tabular-classification", ("a", "b", "c"))
     assert identity.target.name == "target"
     assert set(examples.inputs) == {"size", "kind"}
     with pytest.raises(DataError, match="expected columns by name"):
@@ -334,19 +335,19 @@ def test_data_of_an_unknown_type_is_named(data):
 
 
 def test_classes_unknown_to_a_model_are_counted(photos):
-    task = tasks.task_of(task_of("cifar_cnn_basic").identity.with_labels(["cat", "dog"]))
+    task = task_of(task_of("cifar_cnn_basic").identity.with_class_names(["cat", "dog"]))
     with pytest.raises(DataError, match=r"4 of 12 examples have a class.*'owl'.*Known: cat, dog"):
-        task.read(UserData(photos))
+        task.data.load_eval_data(UserData(photos))
     (photos / "owl").rename(photos / ".owl")
-    examples = task.read(UserData(photos))
+    examples = task.data.load_eval_data(UserData(photos))
     assert np.bincount(examples.targets).tolist() == [4, 4]
 
 
 def test_evaluation_takes_class_indices_or_names():
-    task = tasks.task_of(task_of("cifar_cnn_basic").identity.with_labels(["b", "a"]))
+    task = task_of(task_of("cifar_cnn_basic").identity.with_class_names(["b", "a"]))
     pictures = noise(4, 32, 32, 3)
     for targets in (["b", "a", "a", "b"], [0, 1, 1, 0]):
-        examples = task.read(UserData((pictures, targets)))
+        examples = task.data.load_eval_data(UserData((pictures, targets)))
         assert examples.targets.tolist() == [0, 1, 1, 0]
-    examples = task.read(UserData(Examples(pictures, np.array([0, 1, 1, 0]), "x")))
+    examples = task.data.load_eval_data(UserData(Examples(pictures, np.array([0, 1, 1, 0]), "x")))
     assert examples.description == "x"

@@ -6,16 +6,17 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from keras_fm import pipelines, registry, tasks
+from keras_fm import pipelines, registry
 from keras_fm.data import column_inference, datasets, user_tables
 from keras_fm.data.user_data import UserData
 from keras_fm.errors import DataError, DataWarning, InvalidInputError, RunError
 from keras_fm.evaluation import evaluation
 from keras_fm.exporting import saved_model
 from keras_fm.models import run_files, spec
-from keras_fm.models.spec import spec_of
+from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.preprocessing import table_inputs
 from keras_fm.registry.entry import Target
+from keras_fm.tasks.base import task_of
 from keras_fm.training import jobs, monitoring, runs, training
 
 NAN = float("nan")
@@ -51,7 +52,7 @@ def train_on(data, path, model="linear_regression", **options):
 def test_a_model_learns_from_a_users_table(csv_file, tmp_path, model):
     run = train_on(csv_file, tmp_path / "run", model)
     info = run_files.read_run(run.path)
-    assert info["task"] == "table-classification"
+    assert info["task"] == "tabular-classification"
     assert info["labels"] == ["bad", "good"]
     assert [column["name"] for column in info["inputs"]] == ["mean size", "a/b", "member"]
     assert info["inputs"][1]["values"] == ["x", "y", "z"]
@@ -80,7 +81,7 @@ def test_a_model_learns_from_a_users_table(csv_file, tmp_path, model):
 
 def test_numbers_are_a_regression(csv_file, tmp_path):
     run = train_on(csv_file, tmp_path / "run", target="mean size")
-    assert run_files.read_run(run.path)["task"] == "table-regression"
+    assert run_files.read_run(run.path)["task"] == "tabular-regression"
     assert run.metrics["rmse"] < 0.7 * run.baseline["rmse"]
     assert run.baseline["r2"] == pytest.approx(0, abs=0.1)
 
@@ -307,7 +308,7 @@ def test_known_columns_are_kept_where_the_table_has_them_all():
 
 
 def test_a_known_target_is_kept_where_it_has_the_same_name_and_scale():
-    known = Target(name="t", meaning="", log=True)
+    known = Target(name="t", description="", log=True)
     frame = pd.DataFrame({"a": range(60), "t": np.linspace(0.5, 9, 60), "u": range(60)})
     for name, table, expected in (
         ("t", frame, known),
@@ -316,7 +317,7 @@ def test_a_known_target_is_kept_where_it_has_the_same_name_and_scale():
         ("t", frame.assign(t=frame["t"] - 0.5), None),
     ):
         target = user_tables.load_table(UserData(table, target=name), known_target=known).target
-        assert target == (expected or Target(name=name, meaning="the number to predict"))
+        assert target == (expected or Target(name=name, description="the number to predict"))
 
 
 @pytest.mark.parametrize(
@@ -349,11 +350,15 @@ def test_a_training_takes_data_frames_and_arrays(tmp_path):
 def test_each_class_validates_by_its_share(tmp_path, seed):
     frame = pd.DataFrame({"m": range(100), "t": ["bad"] * 5 + ["good"] * 95})
     room = registry.find("linear_regression")[0]
-    job = jobs.training_job(room, room.recipe, seed, frame, "t", None, chosen=())
+    job = jobs.training_job(
+        room, ModelSpec.of(room).task.default_recipe(), seed, frame, "t", None, chosen=()
+    )
     assert np.bincount(job.validation.targets).tolist() == [1, 19]
     assert np.bincount(job.examples.targets).tolist() == [4, 76]
     assert "80 to train on" in job.examples.description
-    job = jobs.training_job(room, room.recipe, seed, frame, "m", "regression", chosen=())
+    job = jobs.training_job(
+        room, ModelSpec.of(room).task.default_recipe(), seed, frame, "m", "regression", chosen=()
+    )
     assert len(job.validation) == 20
     assert np.histogram(job.validation.targets, bins=[0, 50, 100])[0].tolist() == [10, 10]
 
@@ -362,7 +367,7 @@ def test_the_data_of_the_recipe_is_split_by_its_order():
     room = registry.find("linear_regression")[0]
     sample = datasets.sample("diamonds")
     for data in ("sample", sample):
-        recipe = room.recipe.override(validation_examples=56)
+        recipe = ModelSpec.of(room).task.default_recipe().override(validation_examples=56)
         job = jobs.training_job(room, recipe, 0, data, None, None, chosen=["validation_examples"])
         np.testing.assert_array_equal(job.validation.targets, sample.targets[-56:])
 
@@ -437,17 +442,17 @@ def test_a_frame_and_its_targets_are_a_pair():
 
 def test_the_area_under_the_curve_counts_pairs():
     frame = pd.DataFrame({"a": range(8), "t": [*"nnnnyyyy"]})
-    task = tasks.task_of(spec.default_spec(registry.find("linear_regression")[0]))
-    identity, examples, _ = task.learn_from(UserData(frame, target="t"), seed=0)
-    task = tasks.task_of(identity)
+    task = task_of(spec.default_spec(registry.find("linear_regression")[0]))
+    identity, examples, _ = task.data.load_user_data(UserData(frame, target="t"), seed=0)
+    task = task_of(identity)
     order = np.argsort(examples.inputs["a"])
     probabilities = np.array([0.1, 0.4, 0.35, 0.8, 0.4, 0.7, 0.9, 0.95])
     logits = np.log(np.stack([1 - probabilities, probabilities], axis=1))
     rows = examples.subset(order, "in order")
     # Of 16 pairs 0.4 ranks behind 0.8 and equal to 0.4, 0.7 behind 0.8; the others are right.
-    assert task.score(logits, rows)["auc"] == pytest.approx((16 - 1 - 0.5 - 1) / 16)
-    assert "auc" not in task.score(logits[:4], rows.subset(slice(4), "one class"))
-    assert task.baseline(rows, rows) == {"accuracy": 0.5, "auc": 0.5}
+    assert task.objective.score(logits, rows)["auc"] == pytest.approx((16 - 1 - 0.5 - 1) / 16)
+    assert "auc" not in task.objective.score(logits[:4], rows.subset(slice(4), "one class"))
+    assert task.objective.baseline(rows, rows) == {"accuracy": 0.5, "auc": 0.5}
 
 
 @pytest.mark.parametrize(("name", "least"), [("breast_cancer", 0.9), ("wine", 0.85)])

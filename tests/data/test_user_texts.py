@@ -3,17 +3,18 @@
 import pandas as pd
 import pytest
 
-from keras_fm import registry, tasks
+from keras_fm import registry
 from keras_fm.data.user_data import UserData
 from keras_fm.errors import DataError, DataWarning, InvalidInputError
 from keras_fm.models import spec
+from keras_fm.tasks.base import task_of
 
 WORDS = {"good": "a fine film", "bad": "a dull film"}
 
 
 def load(data, **options):
-    task = tasks.task_of(spec.default_spec(registry.find("lstm")[0]))
-    return task.learn_from(UserData(data, **options), 0)
+    task = task_of(spec.default_spec(registry.find("lstm")[0]))
+    return task.data.load_user_data(UserData(data, **options), 0)
 
 
 @pytest.fixture
@@ -103,9 +104,9 @@ def test_strings(tmp_path):
 
 
 def test_classes_unknown_to_a_model_are_counted(reviews):
-    identity = spec.default_spec(registry.find("lstm")[0]).with_labels(["3", "4"])
+    identity = spec.default_spec(registry.find("lstm")[0]).with_class_names(["3", "4"])
     with pytest.raises(DataError, match="4 of 12 examples have a class"):
-        tasks.task_of(identity).read(UserData(reviews, target="stars"))
+        task_of(identity).data.load_eval_data(UserData(reviews, target="stars"))
 
 
 def test_texts_that_are_numbers_are_counted():

@@ -8,23 +8,24 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from keras_fm import pipelines, tasks
+from keras_fm import pipelines
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.evaluation import evaluation
 from keras_fm.exporting import saved_model
-from keras_fm.layers import FillMissing, tabular_blocks
+from keras_fm.layers import ImputeMissing, tabular_blocks
 from keras_fm.models import building, loading, spec
 from keras_fm.models.spec import ModelSpec
 from keras_fm.preprocessing import table_inputs, tables
 from keras_fm.registry.entry import Input, Target
+from keras_fm.tasks.base import task_of
 from keras_fm.training import training
 
 COLUMNS = [
-    Input(name="size", dtype="float32", shape=[], meaning="", missing=0.0),
-    Input(name="kind", dtype="string", shape=[], meaning="", values=["a", "ä", "c d"]),
-    Input(name="age", dtype="float32", shape=[], meaning=""),
+    Input(name="size", dtype="float32", shape=[], description="", missing_value=0.0),
+    Input(name="kind", dtype="string", shape=[], description="", categories=["a", "ä", "c d"]),
+    Input(name="age", dtype="float32", shape=[], description=""),
 ]
 NAN = float("nan")
 
@@ -106,9 +107,13 @@ def test_a_word_can_stand_for_a_missing_number(word, tmp_path):
         np.testing.assert_array_equal(age, np.array([NAN, 7], "float32"))
 
 
-CODES = Input(name="code", dtype="string", shape=[], meaning="", values=["01", "02", "1", "A"])
-BOOLEANS = Input(name="truth", dtype="string", shape=[], meaning="", values=["False", "True"])
-FLAG = Input(name="flag", dtype="float32", shape=[], meaning="")
+CODES = Input(
+    name="code", dtype="string", shape=[], description="", categories=["01", "02", "1", "A"]
+)
+BOOLEANS = Input(
+    name="truth", dtype="string", shape=[], description="", categories=["False", "True"]
+)
+FLAG = Input(name="flag", dtype="float32", shape=[], description="")
 
 
 @pytest.mark.parametrize(
@@ -214,7 +219,9 @@ def test_numbers_of_any_type_are_read(cells, expected):
     ids=["int", "float32", "bool", "missing"],
 )
 def test_categories_are_the_numbers_of_a_column(cells):
-    column = Input(name="k", dtype="string", shape=[], meaning="", values=["0", "1", "True"])
+    column = Input(
+        name="k", dtype="string", shape=[], description="", categories=["0", "1", "True"]
+    )
     strings = table_inputs.read_rows(pd.DataFrame({"k": cells}), [column])["k"].tolist()
     known = {"True", "1"}
     assert strings[0] in known
@@ -252,13 +259,13 @@ def test_a_missing_file_is_named():
 
 
 def test_missing_numbers_become_the_mean_and_are_flagged():
-    filled = np.asarray(FillMissing()(np.array([[1.0, NAN], [NAN, 2.0]], "float32")))
+    filled = np.asarray(ImputeMissing()(np.array([[1.0, NAN], [NAN, 2.0]], "float32")))
     np.testing.assert_array_equal(filled, [[1, 0, 0, 1], [0, 2, 1, 0]])
 
 
 def test_missing_numbers_do_not_count_in_the_statistics(run):
     room = loading.registry.find("linear_regression")[0]
-    model = building.build(room, spec.default_spec(room))
+    model = building.build(spec.ModelSpec.of(room))
     columns = {
         tensor.name: np.zeros(4, tensor.dtype) if tensor.dtype == "int32" else np.ones(4, "float32")
         for tensor in model.inputs
@@ -274,8 +281,8 @@ def test_missing_numbers_do_not_count_in_the_statistics(run):
 
 def test_a_regression_is_measured_on_the_log(run, sample):
     scores = evaluation.evaluate(run.model, split="sample")
-    task = tasks.task_of(run.model)
-    answers = np.asarray(run.model(task.encode(sample).inputs), "float64")
+    task = task_of(run.model)
+    answers = np.asarray(run.model(task.data.encode(sample).inputs), "float64")
     log_error = np.log(answers) - np.log(sample.targets.astype("float64"))
     assert scores["rmse_log"] == pytest.approx(np.sqrt((log_error**2).mean()), rel=1e-6)
     error = answers - sample.targets
@@ -283,7 +290,7 @@ def test_a_regression_is_measured_on_the_log(run, sample):
     assert scores["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-6)
     explained = 1 - (error**2).mean() / sample.targets.astype("float64").var()
     assert scores["r2"] == pytest.approx(explained, rel=1e-6)
-    assert scores["examples"] == 256
+    assert scores["num_examples"] == 256
 
 
 def test_the_history_has_the_same_metric(run):
@@ -291,7 +298,7 @@ def test_the_history_has_the_same_metric(run):
 
 
 def test_a_regression_can_be_measured_by_a_column(run, sample):
-    slices = evaluation.evaluate(run.model, split="sample", slices="cut")["slices"]
+    slices = evaluation.evaluate(run.model, split="sample", slice_by="cut")["slices"]
     assert set(slices) == set(sample.inputs["cut"])
     ideal = sample.subset(sample.inputs["cut"] == "Ideal", "ideal ones")
     alone = evaluation.evaluate(run.model, data=ideal)
@@ -301,7 +308,7 @@ def test_a_regression_can_be_measured_by_a_column(run, sample):
 def test_predictions_are_numbers(run, sample):
     predict = pipelines.pipeline(run.model)
     rows = [{name: column[i].item() for name, column in sample.inputs.items()} for i in range(5)]
-    expected = np.asarray(run.model(tasks.task_of(run.model).encode(sample).inputs))[:5]
+    expected = np.asarray(run.model(task_of(run.model).data.encode(sample).inputs))[:5]
     values = [answer["value"] for answer in predict(rows)]
     np.testing.assert_allclose(values, expected, rtol=1e-5)
     assert predict(rows[0]) == predict(rows[:1])
@@ -350,7 +357,7 @@ def test_a_table_that_does_not_fit_is_named(run, sample, change, complaint):
 def two_classes():
     """The specification of a model of two classes, in place of the diamonds' prices."""
     entry = loading.registry.info("linear_regression")
-    return ModelSpec(entry, "table-classification", ("no", "yes"), tuple(COLUMNS), None)
+    return ModelSpec(entry, "tabular-classification", ("no", "yes"), tuple(COLUMNS), None)
 
 
 def classifier():
@@ -374,7 +381,7 @@ def some_rows(count=8):
 def test_a_table_can_have_classes(tmp_path):
     model = classifier()
     examples = Examples(some_rows(), np.arange(8) % 2, "eight rows")
-    scores = evaluation.evaluate(model, data=examples, slices="label")
+    scores = evaluation.evaluate(model, data=examples, slice_by="label")
     assert set(scores["slices"]) == {"no", "yes"}
     answers = pipelines.pipeline(model)(some_rows())
     is_right = [answer["label"] == ("no", "yes")[i % 2] for i, answer in enumerate(answers)]
@@ -407,8 +414,8 @@ def test_a_density_shows_predictions_upwards_and_targets_rightwards():
 
 @pytest.mark.full_data
 def test_diamonds_are_split_by_their_order():
-    task = tasks.task_of(spec.default_spec(loading.registry.find("linear_regression")[0]))
-    train, test = task.load("train"), task.load("test")
+    task = task_of(spec.default_spec(loading.registry.find("linear_regression")[0]))
+    train, test = task.data.load("train"), task.data.load("test")
     all_rows = datasets.load("diamonds", "train")
     assert (len(train), len(test), len(all_rows)) == (48_546, 5_394, 53_940)
     np.testing.assert_array_equal(test.targets, all_rows.targets[len(train) :])
@@ -424,7 +431,7 @@ def test_diamonds_are_split_by_their_order():
     ],
 )
 def test_sanitized_names_stay_different(names):
-    columns = [Input(name=name, dtype="float32", shape=[], meaning="") for name in names]
+    columns = [Input(name=name, dtype="float32", shape=[], description="") for name in names]
     sanitized = tables.sanitized_names(columns)
     assert tuple(sanitized) == names
     assert len({name.lower() for name in sanitized.values()}) == len(names), (
@@ -437,16 +444,18 @@ def test_sanitized_names_stay_different(names):
 
 def model_of(name, columns, target=None):
     room = loading.registry.find(name)[0]
-    task, labels = ("table-regression", ()) if target else ("table-classification", ("no", "yes"))
-    return building.build(room, ModelSpec(room.entry, task, labels, tuple(columns), target))
+    task, labels = (
+        ("tabular-regression", ()) if target else ("tabular-classification", ("no", "yes"))
+    )
+    return building.build(ModelSpec(room.entry, task, labels, tuple(columns), target))
 
 
 def columns_of(names, first_dtype):
     """Numeric and categorical columns by turns."""
     dtypes = ["string", "float32"] if first_dtype == "string" else ["float32", "string"]
     return [
-        Input(name=name, dtype=dtypes[index % 2], shape=[], meaning="",
-              values=["u", "v"] if dtypes[index % 2] == "string" else [])
+        Input(name=name, dtype=dtypes[index % 2], shape=[], description="",
+              categories=["u", "v"] if dtypes[index % 2] == "string" else [])
         for index, name in enumerate(names)
     ]  # fmt: skip
 
@@ -455,7 +464,7 @@ def columns_of(names, first_dtype):
 @pytest.mark.parametrize("log", [None, False, True])
 @pytest.mark.parametrize("model", ["linear_regression", "mlp"])
 def test_a_column_can_have_the_name_of_a_layer(model, log, first_dtype):
-    target = None if log is None else Target(name="price", meaning="", log=log)
+    target = None if log is None else Target(name="price", description="", log=log)
     names = ["a", "b"]
     layers = {
         layer.name for layer in model_of(model, columns_of(names, first_dtype), target).layers
@@ -469,8 +478,8 @@ def test_a_column_can_have_the_name_of_a_layer(model, log, first_dtype):
     rows = {
         column.name: ["u", "v"] if column.dtype == "string" else [1.0, 2.0] for column in columns
     }
-    task, targets = tasks.task_of(built), np.array([1, 0] if log is None else [10.0, 1000.0])
-    examples = task.encode(Examples(table_inputs.read_rows(rows, columns), targets, "two"))
+    task, targets = task_of(built), np.array([1, 0] if log is None else [10.0, 1000.0])
+    examples = task.data.encode(Examples(table_inputs.read_rows(rows, columns), targets, "two"))
     tabular_blocks.adapt_features(built, examples.inputs, examples.targets)
     if log is not None:
         expected = np.exp(np.log(targets).mean()) if log else targets.mean()

@@ -1,5 +1,6 @@
 """Predictions for raw texts."""
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -38,8 +39,13 @@ class TextPredictor(ClassificationPredictor):
         return [
             ExplainedInput(
                 row[None],
-                lambda row=row: np.where(np.eye(len(row), dtype=bool), vocabulary.mask_id, row),
+                partial(_masked, row, vocabulary.mask_id),
                 tuple(vocabulary.tokens[token_id] for token_id in row),
             )
             for row in self.data.raw_token_ids(inputs)
         ]
+
+
+def _masked(token_ids: np.ndarray, mask_id: int) -> np.ndarray:
+    """Return a row for each token of a text, `[tokens, tokens]`, in which it is masked."""
+    return np.where(np.eye(len(token_ids), dtype=bool), mask_id, token_ids)
