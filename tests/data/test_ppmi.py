@@ -80,7 +80,7 @@ def test_texts_of_single_words_have_no_embeddings():
 def test_a_training_of_lstm_starts_from_them():
     room, _ = registry.find("lstm")
     recipe = ModelSpec.of(room).task.default_recipe().override(validation_examples=56)
-    job = jobs.training_job(room, recipe, 0, "sample", None, None, chosen=["validation_examples"])
+    job = jobs.training_job(room, recipe, 0, "sample", None, None, overrides=["validation_examples"])
     assert job.adapting is job.examples
     embeddings = building.build_for_training(job).get_layer("words").get_weights()[0]
     used = np.unique(task_of(job.identity).data.encode(job.examples).inputs)
@@ -91,9 +91,9 @@ def test_a_training_of_lstm_starts_from_them():
 def test_the_language_model_of_mini_bert_starts_from_them_and_its_classifier_does_not():
     room, _ = registry.find("mini_bert")
     recipe = ModelSpec.of_pretraining(room).task.default_recipe()
-    pretraining = jobs.pretraining_job(room, recipe, 0, "sample", chosen=[])
+    pretraining = jobs.pretraining_job(room, recipe, 0, "sample", overrides=[])
     classification = jobs.training_job(
-        room, ModelSpec.of(room).task.default_recipe(), 0, "sample", None, None, chosen=[]
+        room, ModelSpec.of(room).task.default_recipe(), 0, "sample", None, None, overrides=[]
     )
     adapted, random = (
         building.build_for_training(job).get_layer("words").get_weights()[0]

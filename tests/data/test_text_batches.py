@@ -98,11 +98,11 @@ def test_the_mask_generator_follows_bert():
     assert len(np.unique(positions)) == 98
 
 
-@pytest.mark.parametrize("num_cycles", [1, 2])
+@pytest.mark.parametrize("cycles", [1, 2])
 def test_windows_become_longer_and_a_step_reads_as_much(cycles):
     recipe = helpers.recipe(
-        batch_size=8, sequence_length=10, long_sequence_length=40, long_sequence_from=0.5, epochs=4 * cycles,
-        token_dropout=0.2, schedule="linear", num_cycles=cycles,
+        batch_size=8, sequence_length=10, long_sequence_length=40, long_sequence_from=0.5,
+        epochs=4 * cycles, token_dropout=0.2, schedule="linear", num_cycles=cycles,
     )  # fmt: skip
     rows = make_rows([50] * 30)
     batches = MaskedLMBatches(rows, MaskGenerator(0.2, MASK_ID, 400), recipe=recipe, seed=0)

@@ -13,19 +13,18 @@ from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
 from keras_fm.data.user_data import UserData
 from keras_fm.errors import DataError, DataWarning
-from keras_fm.models import spec
+from keras_fm.models.spec import ModelSpec
 from keras_fm.preprocessing import images
-from keras_fm.tasks.base import task_of
 
 LABELS = ("cat", "dog", "owl")
 
 
-def task_of(name):
-    return task_of(spec.default_spec(registry.find(name)[0]))
+def default_task(name):
+    return ModelSpec.of(registry.find(name)[0]).task
 
 
 def load(name, data, seed=0, **options):
-    return task_of(name).data.load_user_data(UserData(data, **options), seed)
+    return default_task(name).data.load_user_data(UserData(data, **options), seed)
 
 
 @pytest.fixture
@@ -159,7 +158,7 @@ def test_classes_are_inferred(targets, labels):
 
 
 def test_the_same_classes_take_the_order_of_the_model():
-    task = task_of(task_of("cifar_cnn_basic").identity.with_class_names(["owl", "cat", "dog"]))
+    task = default_task(task_of("cifar_cnn_basic").identity.with_class_names(["owl", "cat", "dog"]))
     data = (noise(6, 32, 32, 3), ["cat", "dog", "owl"] * 2)
     identity, examples, _ = task.data.load_user_data(UserData(data), 0)
     assert identity.labels == ("owl", "cat", "dog")
@@ -304,7 +303,7 @@ def test_an_unavailable_tfds_name_is_named(tmp_path, monkeypatch):
 def test_a_table_with_the_columns_of_the_model_keeps_them():
     sample = datasets.sample("diamonds")
     frame = pd.DataFrame({**sample.inputs, "price": sample.targets, "shop": "mine"})
-    task = task_of("linear_regression")
+    task = default_task("linear_regression")
     source = UserData(frame, target="price")
     identity, examples, _ = task.data.load_user_data(source, 0, going_on=True)
     assert identity == task.identity, "its columns, and the logarithm of the price"
@@ -335,7 +334,7 @@ def test_data_of_an_unknown_type_is_named(data):
 
 
 def test_classes_unknown_to_a_model_are_counted(photos):
-    task = task_of(task_of("cifar_cnn_basic").identity.with_class_names(["cat", "dog"]))
+    task = default_task(task_of("cifar_cnn_basic").identity.with_class_names(["cat", "dog"]))
     with pytest.raises(DataError, match=r"4 of 12 examples have a class.*'owl'.*Known: cat, dog"):
         task.data.load_eval_data(UserData(photos))
     (photos / "owl").rename(photos / ".owl")
@@ -344,7 +343,7 @@ def test_classes_unknown_to_a_model_are_counted(photos):
 
 
 def test_evaluation_takes_class_indices_or_names():
-    task = task_of(task_of("cifar_cnn_basic").identity.with_class_names(["b", "a"]))
+    task = default_task(task_of("cifar_cnn_basic").identity.with_class_names(["b", "a"]))
     pictures = noise(4, 32, 32, 3)
     for targets in (["b", "a", "a", "b"], [0, 1, 1, 0]):
         examples = task.data.load_eval_data(UserData((pictures, targets)))

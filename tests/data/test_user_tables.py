@@ -351,13 +351,13 @@ def test_each_class_validates_by_its_share(tmp_path, seed):
     frame = pd.DataFrame({"m": range(100), "t": ["bad"] * 5 + ["good"] * 95})
     room = registry.find("linear_regression")[0]
     job = jobs.training_job(
-        room, ModelSpec.of(room).task.default_recipe(), seed, frame, "t", None, chosen=()
+        room, ModelSpec.of(room).task.default_recipe(), seed, frame, "t", None, overrides={}
     )
     assert np.bincount(job.validation.targets).tolist() == [1, 19]
     assert np.bincount(job.examples.targets).tolist() == [4, 76]
     assert "80 to train on" in job.examples.description
     job = jobs.training_job(
-        room, ModelSpec.of(room).task.default_recipe(), seed, frame, "m", "regression", chosen=()
+        room, ModelSpec.of(room).task.default_recipe(), seed, frame, "m", "regression", overrides={}
     )
     assert len(job.validation) == 20
     assert np.histogram(job.validation.targets, bins=[0, 50, 100])[0].tolist() == [10, 10]
@@ -368,7 +368,7 @@ def test_the_data_of_the_recipe_is_split_by_its_order():
     sample = datasets.sample("diamonds")
     for data in ("sample", sample):
         recipe = ModelSpec.of(room).task.default_recipe().override(validation_examples=56)
-        job = jobs.training_job(room, recipe, 0, data, None, None, chosen=["validation_examples"])
+        job = jobs.training_job(room, recipe, 0, data, None, None, overrides=["validation_examples"])
         np.testing.assert_array_equal(job.validation.targets, sample.targets[-56:])
 
 
@@ -442,7 +442,7 @@ def test_a_frame_and_its_targets_are_a_pair():
 
 def test_the_area_under_the_curve_counts_pairs():
     frame = pd.DataFrame({"a": range(8), "t": [*"nnnnyyyy"]})
-    task = task_of(spec.default_spec(registry.find("linear_regression")[0]))
+    task = task_of(spec.ModelSpec.of(registry.find("linear_regression")[0]))
     identity, examples, _ = task.data.load_user_data(UserData(frame, target="t"), seed=0)
     task = task_of(identity)
     order = np.argsort(examples.inputs["a"])

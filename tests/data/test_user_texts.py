@@ -13,7 +13,7 @@ WORDS = {"good": "a fine film", "bad": "a dull film"}
 
 
 def load(data, **options):
-    task = task_of(spec.default_spec(registry.find("lstm")[0]))
+    task = task_of(spec.ModelSpec.of(registry.find("lstm")[0]))
     return task.data.load_user_data(UserData(data, **options), 0)
 
 
@@ -104,7 +104,7 @@ def test_strings(tmp_path):
 
 
 def test_classes_unknown_to_a_model_are_counted(reviews):
-    identity = spec.default_spec(registry.find("lstm")[0]).with_class_names(["3", "4"])
+    identity = spec.ModelSpec.of(registry.find("lstm")[0]).with_class_names(["3", "4"])
     with pytest.raises(DataError, match="4 of 12 examples have a class"):
         task_of(identity).data.load_eval_data(UserData(reviews, target="stars"))
 
