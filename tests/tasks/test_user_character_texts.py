@@ -1,17 +1,18 @@
 """A character model is trained on other texts, and on a user's own text."""
 
 import helpers
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_fm import cli, pipelines, registry
+from keras_fm import cli, pipelines, registry, store
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.evaluation import evaluation
 from keras_fm.exporting import saved_model
-from keras_fm.models import loading, run_files, transfer
+from keras_fm.models import loading, run_files, transfer, weights
 from keras_fm.models.spec import ModelSpec
 from keras_fm.tasks.base import task_of
 from keras_fm.training import training
@@ -26,13 +27,31 @@ def book(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def run(book, module_install):
-    """Two epochs of a small char_lstm on the book."""
-    package = module_install({"small_char_lstm": "their_zoo.small_char_lstm"}) / "small_char_lstm"
-    helpers.write_small_package(package, "char_lstm", units=16, width=8, depth=1)
+def small_models(module_install):
+    """A small char_lstm, and a small char_lstm_reviews whose weights it starts from."""
+    site = module_install(
+        {name: f"their_zoo.{name}" for name in ("small_char_lstm", "small_char_lstm_reviews")}
+    )
+    size = {"units": 16, "width": 8, "depth": 1}
+    package, source = site / "small_char_lstm", site / "small_char_lstm_reviews"
+    helpers.write_small_package(package, "char_lstm", **size)
+    entry = (package / "entry.toml").read_text("utf-8")
+    (package / "entry.toml").write_text(f'init_from = "{source.name}"\n{entry}', "utf-8")
+    helpers.write_small_package(source, "char_lstm_reviews", **size)
+    registry.clear_cache()
+    (source / "weights").mkdir()
+    file = source / "weights" / "first.weights.h5"
+    keras.utils.set_random_seed(1)
+    weights.save_weights(loading.get(source.name, weights=None), file)
+    helpers.write_record(source, sha256=store.sha256_of(file))
+
+
+@pytest.fixture(scope="module")
+def run(small_models, book):
+    """Two epochs on the book."""
     return training.train(
         "small_char_lstm", data=str(book), run_dir=book.parent / "run", epochs=2,
-        learning_rate=0.1, sequence_length=16, precision="float32",
+        learning_rate=0.1, sequence_length=16, precision="float32", init_from="random",
     )  # fmt: skip
 
 
@@ -45,34 +64,41 @@ def test_many_texts_are_concatenated():
     assert task.data.prepare_dataset(examples) is examples
 
 
-def test_a_training_on_its_own_dataset_starts_from_the_model_of_reviews(tmp_path, monkeypatch):
-    text = datasets.sample("tiny_shakespeare").subset(slice(700), "700 characters")
+def test_char_lstm_can_start_from_char_lstm_reviews():
+    source, target = loading.get("char_lstm_reviews"), loading.get("char_lstm", weights=None)
+    assert target.keras_fm_spec.entry.init_from == "char_lstm_reviews"
+    transfer.transfer_weights(source, target)
+    assert helpers.same_weights(source, target)
+
+
+def test_a_training_on_its_own_dataset_starts_from_init_from(small_models, tmp_path, monkeypatch):
+    text = datasets.sample("tiny_shakespeare").subset(slice(1200), "1200 characters")
     monkeypatch.setattr(datasets, "load", lambda dataset, split: text)
     run = training.train(
-        "char_lstm", data="sample", run_dir=tmp_path / "run", epochs=1, learning_rate=1e-12,
+        "small_char_lstm", data="sample", run_dir=tmp_path / "run", epochs=1, learning_rate=1e-12,
         validation_examples=100,
     )  # fmt: skip
-    reviews = loading.get("char_lstm_reviews")
-    for initial, trained in zip(reviews.weights, run.model.weights, strict=True):
+    source = loading.get("small_char_lstm_reviews")
+    for initial, trained in zip(source.weights, run.model.weights, strict=True):
         np.testing.assert_allclose(initial, trained, atol=1e-6)
-    assert "initialized from char_lstm_reviews" in run.report()
+    assert "initialized from small_char_lstm_reviews" in run.report()
 
 
 def test_a_text_of_other_characters_starts_from_the_weights_of_those_both_models_have(
-    book, tmp_path
+    small_models, book, tmp_path
 ):
     file = book.with_name("mixed.txt")
     file.write_text("the \nñ" * 50, "utf-8")
-    reviews = loading.get("char_lstm_reviews")
+    source_model = loading.get("small_char_lstm_reviews")
     run = training.train(
-        "char_lstm", data=file, run_dir=tmp_path / "run", epochs=1, learning_rate=1e-12
+        "small_char_lstm", data=file, run_dir=tmp_path / "run", epochs=1, learning_rate=1e-12
     )
     characters, source_characters = (
-        task_of(model).data.characters for model in (run.model, reviews)
+        task_of(model).data.characters for model in (run.model, source_model)
     )
     assert characters == ["\n", " ", "e", "h", "t", "ñ"]
     source_ids = [0, *(1 + source_characters.index(name) for name in characters[:-1])]
-    for layer in (layer for layer in reviews.layers if layer.weights):
+    for layer in (layer for layer in source_model.layers if layer.weights):
         weights = run.model.get_layer(layer.name).get_weights()
         for source, trained in zip(layer.get_weights(), weights, strict=True):
             if layer.name == "token_embedding":
@@ -80,9 +106,9 @@ def test_a_text_of_other_characters_starts_from_the_weights_of_those_both_models
             elif layer.name == "logits":
                 source, trained = source[..., source_ids], trained[..., :-1]
             np.testing.assert_allclose(trained, source, atol=1e-6)
-    narrow = loading.get("char_lstm", weights=None, width=8)
+    wide = loading.get("char_lstm", weights=None)
     with pytest.raises(InvalidInputError, match="layer 'token_embedding' has other shapes"):
-        transfer.transfer_weights(run.model, narrow)
+        transfer.transfer_weights(run.model, wide)
 
 
 def test_a_users_text_gives_the_vocabulary_and_is_learned(run, book):
