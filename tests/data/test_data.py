@@ -141,6 +141,16 @@ def test_data_that_can_not_be_downloaded_is_an_error(monkeypatch):
         datasets.load("cifar10", "train")
 
 
+def test_no_download_is_tried_offline(monkeypatch):
+    datasets._load_tfds.cache_clear()
+    builder = UnpreparedBuilder()
+    builder.download_and_prepare = lambda: 1 / 0
+    monkeypatch.setattr(datasets, "builder", lambda dataset: builder)
+    monkeypatch.setattr(datasets, "is_offline", lambda: True)
+    with pytest.raises(DataError, match="KERAS_FM_OFFLINE forbids to download it"):
+        datasets.load("cifar10", "train")
+
+
 def test_no_download_is_tried_without_a_network(monkeypatch):
     datasets._load_tfds.cache_clear()  # another test may have read it
 
@@ -174,21 +184,21 @@ def test_a_missing_data_set_is_found_out_without_network(tmp_path):
 
 @pytest.fixture
 def local_builder(monkeypatch):
-    """Replaces the TFDS builders by one with the given features and records."""
+    """Replaces the TFDS builders by one of features and data: pairs in a batch, or records."""
 
-    def replace(features, records, supervised_keys=None):
-        builder = types.SimpleNamespace(
-            info=types.SimpleNamespace(
-                features=tfds.features.FeaturesDict(features),
-                supervised_keys=supervised_keys,
-                splits={"train": types.SimpleNamespace(num_examples=len(records))},
-            ),
-            is_prepared=lambda: True,
-            as_dataset=lambda split, **options: tf.data.Dataset.from_generator(
-                lambda: records,
-                output_signature={n: tf.TensorSpec((), f.tf_dtype) for n, f in features.items()},
-            ),
+    def replace(features, data, supervised_keys=None):
+        def as_dataset(split, **options):
+            if supervised_keys is not None:
+                return data
+            specs = {name: tf.TensorSpec((), x.tf_dtype) for name, x in features.items()}
+            return tf.data.Dataset.from_generator(lambda: data, output_signature=specs)
+
+        info = types.SimpleNamespace(
+            features=tfds.features.FeaturesDict(features),
+            supervised_keys=supervised_keys,
+            splits={"train": types.SimpleNamespace(num_examples=3)},
         )
+        builder = types.SimpleNamespace(info=info, is_prepared=lambda: True, as_dataset=as_dataset)
         monkeypatch.setattr(datasets, "builder", lambda name: builder)
         datasets._load_tfds.cache_clear()
 
@@ -201,6 +211,20 @@ def test_texts_of_a_data_set_are_joined(local_builder):
     joined = datasets.load("books", "train")
     assert [chr(code) for code in joined.targets] == ["b", "ñ"]
     assert joined.description == "books train"
+
+
+def test_categories_of_a_table_are_named(local_builder):
+    columns = {
+        "color": tfds.features.ClassLabel(names=["D", "E"]),
+        "size": tfds.features.Scalar(np.float32),
+    }
+    features = {"features": columns, "price": tfds.features.Scalar(np.int64)}
+    batch = {"color": tf.constant([1, 0, 1]), "size": tf.constant([0.5, 1, 2])}, tf.range(3)
+    local_builder(features, batch, ("features", "price"))
+    examples = datasets.load("stones", "train")
+    assert examples.inputs["color"].tolist() == ["E", "D", "E"]
+    assert examples.inputs["size"].tolist() == [0.5, 1, 2]
+    assert examples.targets.tolist() == [0, 1, 2]
 
 
 def test_a_data_set_without_pairs_or_texts_is_named(local_builder):

@@ -283,11 +283,12 @@ def test_words_for_missing_numbers_leave_a_column_numeric(tmp_path, cells, word)
     [
         with_missing([n % 5 for n in range(200)], "many"),
         with_missing([n % 5 for n in range(200)], "?", every=1),
+        with_missing([n % 5 if n % 3 == 1 else "?" for n in range(200)]),
         with_missing([f"0{n % 5}" for n in range(200)]),
         with_missing([str(n % 5) for n in range(200)], "0"),
         with_missing([n % 2 == 0 for n in range(200)]),
     ],
-    ids=["a-word", "no-number", "codes", "strings", "truths"],
+    ids=["a-word", "no-number", "few-numbers", "codes", "strings", "truths"],
 )
 def test_other_words_make_a_column_categorical(frame):
     assert "float32" not in [column.dtype for column in load(frame).columns]
