@@ -77,6 +77,7 @@ def test_files_that_are_no_images_are_counted_and_left_out(photos):
     (photos / "cat" / "cut.jpg").write_bytes((photos / "cat" / "0.jpg").read_bytes()[:200])
     (photos / "cat" / "text.png").write_text("no image")
     (photos / "dog" / "notes.txt").write_text("a dog")
+    (photos / "dog" / "._0.jpg").write_bytes((photos / "dog" / "0.jpg").read_bytes())
     (photos / "empty").mkdir()
     (photos / ".cache").mkdir()
     with pytest.warns(DataWarning) as caught:
