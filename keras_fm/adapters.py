@@ -176,7 +176,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def _flatten(layer: keras.Layer) -> Iterator[Any]:
-    """The layer and those inside it, for which Keras has no public name."""
+    """Return the layer and those inside it, for which Keras has no public name."""
     return layer._flatten_layers(include_self=True, recursive=True)
 
 
@@ -193,7 +193,7 @@ def _check_adapted(model: keras.Model) -> list[Any]:
 
 
 def _variables(model: keras.Model) -> dict[str, Any]:
-    """What the file holds, by name: the adapters, and all of the head."""
+    """Return what the file holds, by name: the adapters, and all of the head."""
     variables = {
         f"{layer.path}/{weight.name}": weight
         for layer in _adapted_layers(model)
@@ -207,7 +207,7 @@ def _variables(model: keras.Model) -> dict[str, Any]:
 
 
 def _backbone_sha256(model: keras.Model) -> str:
-    """The sha256 of the backbone's weights, without the adapters."""
+    """Return the sha256 of the backbone's weights, without the adapters."""
     head, sha256 = head_layers(model), hashlib.sha256()
     for layer in model.layers:
         for weight in layer.weights if layer.name not in head else []:

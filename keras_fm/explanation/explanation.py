@@ -176,7 +176,7 @@ def _section(one: Attribution) -> str:
 
 
 def _attention_maps(attention: np.ndarray) -> str:
-    """A row of images for each block, one a head."""
+    """Draw a row of images for each block, one a head."""
     rows = []
     for number, block in enumerate(attention, 1):
         images = ""

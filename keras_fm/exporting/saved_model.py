@@ -147,7 +147,7 @@ def _write_saved_model(
 
 
 def _as_graph(fn: Callable[..., Any], inputs: Any) -> Callable[..., Any]:
-    """The same, as a graph: the archive traces what it is given twice, which then is one call."""
+    """Return the function as a graph: the archive traces twice what it is given, now one call."""
     graph = tf.function(fn, inputs, autograph=False).get_concrete_function()
 
     def call(*arguments: Any) -> Any:

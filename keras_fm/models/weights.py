@@ -34,7 +34,7 @@ ALIASES = {
 
 
 def load_weights(model: keras.Model, source: WeightsFile) -> None:
-    """Checks the file and loads it into `model`.
+    """Check the file and loads it into `model`.
 
     Groups with the former name of a layer's class are loaded as those with its name of today.
 
@@ -61,7 +61,7 @@ def load_weights(model: keras.Model, source: WeightsFile) -> None:
 
 @contextmanager
 def _with_current_names(path: Path, model: keras.Model) -> Iterator[Path]:
-    """Yields the file, or a temporary copy in which groups with former names have today's."""
+    """Yield the file, or a temporary copy in which groups with former names have today's."""
     with h5py.File(path) as file:
         renamed = dict(_renamed_groups(file, model))
     if not renamed:
@@ -78,7 +78,7 @@ def _with_current_names(path: Path, model: keras.Model) -> Iterator[Path]:
 
 
 def _renamed_groups(file: h5py.File, model: keras.Model) -> Iterator[tuple[str, str]]:
-    """Yields former and new path of each group of the file that has a former name.
+    """Yield former and new path of each group of the file that has a former name.
 
     A layer of another package may be called as one of ours was: then the name stays.
     """
@@ -97,7 +97,7 @@ def _renamed_groups(file: h5py.File, model: keras.Model) -> Iterator[tuple[str, 
 
 
 def weights_sha256(model: keras.Model) -> str:
-    """The sha256 of a model's weights, by their values, names and order: of no file."""
+    """Return the sha256 of a model's weights, by their values, names and order: of no file."""
     found = hashlib.sha256()
     for weight in model.weights:
         values = keras.ops.convert_to_numpy(weight)
@@ -109,9 +109,11 @@ def weights_sha256(model: keras.Model) -> str:
 def save_weights(
     model: keras.Model, path: Path, storage: Literal["float32", "float16"] = "float32"
 ) -> None:
-    """Writes the weights of `model` to `path` (which ends in `.weights.h5`), atomically.
+    """Write the weights of `model` to `path` (which ends in `.weights.h5`), atomically.
 
     Args:
+        model: The model.
+        path: The file.
         storage: "float16" halves matrices and kernels. Vectors keep 32 bit: they are few, and the
             variances among them can be smaller than 16 bit can tell from zero.
     """

@@ -16,7 +16,7 @@ _LONG_KEY = re.compile(rf"(?<![\w-]){_PART}(?:[ \t]*\.[ \t]*{_PART}){{{MAX_PARTS
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Parses one TOML file; a `SchemaError` names the file and the place of a syntax error."""
+    """Parse one TOML file; a `SchemaError` names the file and the line of a syntax error."""
     try:
         if not path.is_file() and path.exists():
             raise SchemaError(f"{path}: is no file")

@@ -196,7 +196,7 @@ def tabular_signatures(
 
 
 def _occluded(encoded: dict[str, np.ndarray], row: int) -> dict[str, np.ndarray]:
-    """The row, once for each column, which is missing there."""
+    """Return the row once for each column, with that column missing."""
     repeated = {name: column[row].repeat(len(encoded)) for name, column in encoded.items()}
     for index, column in enumerate(repeated.values()):
         column[index] = np.nan if column.dtype.kind == "f" else 0

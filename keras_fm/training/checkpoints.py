@@ -87,7 +87,7 @@ class EpochCheckpoint(keras.callbacks.Callback):
             draft.replace(path)
 
     def _checkpoints(self) -> dict[int, Path]:
-        """The files by the epochs that they had."""
+        """Return the files by the epochs that they had."""
         matches = {path: _NAME.fullmatch(path.name) for path in self.folder.glob("epoch-*")}
         return {int(match[1]): path for path, match in matches.items() if match}
 

@@ -220,7 +220,7 @@ def from_scratch_job(job: TrainingJob, epochs: int) -> TrainingJob:
 
 
 def _stage_recipes(spec: ModelSpec, options: FineTuningOptions) -> dict[str, Recipe]:
-    """The recipes of the stages of a strategy, with the user's changes."""
+    """Return the recipes of the stages of a strategy, with the user's changes."""
     stages = {MAIN_STAGE: options.strategy}
     if options.strategy == DEFAULT_STRATEGY:
         stages = {HEAD_STAGE: HEAD_STAGE, **stages}
@@ -240,7 +240,7 @@ def _stage_recipes(spec: ModelSpec, options: FineTuningOptions) -> dict[str, Rec
 
 
 def _strategy_recipe(spec: ModelSpec, strategy: str) -> Recipe:
-    """The recipe of a strategy that the model's package has, or that of the task's group."""
+    """Return the recipe of a strategy that the model's package has, or that of the task's group."""
     file = f"{strategy}.toml"
     own_file = spec.package.path / file
     group_file = RECIPES / str(spec.task.recipe_group) / file
@@ -256,7 +256,7 @@ def _check_from_scratch(strategy: str, description: str) -> None:
 
 
 def _overridden(stage: str, overrides: Mapping[str, Any]) -> set[str]:
-    """The recipe fields that the user gave for a stage."""
+    """Return the recipe fields that the user gave for a stage."""
     head = {n.removeprefix(HEAD_PREFIX) for n in overrides if n.startswith(HEAD_PREFIX)}
     return {*overrides, *(head if stage == HEAD_STAGE else ())}
 
@@ -264,7 +264,7 @@ def _overridden(stage: str, overrides: Mapping[str, Any]) -> set[str]:
 def _adapt(
     recipe: Recipe, num_examples: int, num_validation: int, overridden: Collection[str]
 ) -> Recipe:
-    """The recipe for so many examples; what the user gave stays."""
+    """Return the recipe for so many examples; what the user gave stays."""
     batch_size = min(recipe.batch_size, max(_MIN_BATCH_SIZE, num_examples // _MIN_STEPS))
     fields = {"validation_examples": num_validation, "batch_size": batch_size}
     return recipe.override(**{n: v for n, v in fields.items() if n not in overridden})

@@ -79,7 +79,7 @@ class Run:
         return "\n".join(filter(None, lines))
 
     def _metric_lines(self, method: str) -> list[str]:
-        """The metrics, and under each other those of what it is compared with."""
+        """Return a table of the metrics and of those of what the run is compared with."""
         baseline_name = f"{task_of(self.model).objective.baseline_name} baseline"
         if not self.comparisons:
             line = f"{baseline_name}: {_format(self.baseline)}" if self.baseline else ""
