@@ -60,12 +60,12 @@ def _choose_penalty(
 ) -> float:
     """Return the penalty with the lowest loss on a fifth of the examples."""
     indices = Examples({"index": np.arange(len(targets))}, targets, "")
-    training, held_out = splitting.train_validation_split(
+    training, validation = splitting.train_validation_split(
         indices, len(targets) // 5, 0, regression=is_regression, notes=DataNotes()
     )
-    if held_out is None:
+    if validation is None:
         return PENALTIES[-1]
-    train_rows, rows = training.inputs["index"], held_out.inputs["index"]
+    train_rows, rows = training.inputs["index"], validation.inputs["index"]
 
     def loss(penalty: float) -> float:
         outputs = fit(features[train_rows], targets[train_rows], penalty)(features[rows])

@@ -43,10 +43,13 @@ def load_weights(model: keras.Model, source: WeightsFile) -> None:
             Where its arrays only lie in the wrong layers, some of the model's may be replaced then.
     """
     store.check_sha256(source)
-    found, expected = hdf5.array_shapes(source.path), Counter(tuple(v.shape) for v in model.weights)
-    if found != expected:
+    shapes, expected = (
+        hdf5.array_shapes(source.path),
+        Counter(tuple(v.shape) for v in model.weights),
+    )
+    if shapes != expected:
         raise WeightsError(
-            f"{source.path} does not fit the model {model.name!r}: {_difference(found, expected)}. "
+            f"{source.path} does not fit the model {model.name!r}: {_difference(shapes, expected)}. "
             "It was made for another model, or for other arguments of it"
         )
     with _with_current_names(source.path, model) as path:
@@ -98,12 +101,12 @@ def _renamed_groups(file: h5py.File, model: keras.Model) -> Iterator[tuple[str, 
 
 def weights_sha256(model: keras.Model) -> str:
     """Return the sha256 of a model's weights, by their values, names and order: of no file."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for weight in model.weights:
         values = keras.ops.convert_to_numpy(weight)
-        found.update(f"{weight.path} {values.dtype} {values.shape}\n".encode())
-        found.update(np.ascontiguousarray(values).tobytes())
-    return found.hexdigest()
+        digest.update(f"{weight.path} {values.dtype} {values.shape}\n".encode())
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
 
 
 def save_weights(
@@ -143,10 +146,8 @@ def _halved(path: Path) -> Path:
     return smaller
 
 
-def _difference(found: Counter[tuple[int, ...]], expected: Counter[tuple[int, ...]]) -> str:
+def _difference(stored: Counter[tuple[int, ...]], expected: Counter[tuple[int, ...]]) -> str:
     def words(shapes: Counter[tuple[int, ...]]) -> str:
         return ", ".join(map(str, list(shapes.elements())[:3])) or "none"
 
-    return (
-        f"only in the file: {words(found - expected)}; only in the model: {words(expected - found)}"
-    )
+    return f"only in the file: {words(stored - expected)}; only in the model: {words(expected - stored)}"

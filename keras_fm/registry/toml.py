@@ -28,8 +28,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SchemaError(f"{path}: an entry or recipe has at most {MAX_BYTES:,} bytes")
     try:
         text = raw.decode("utf-8")
-        if found := _LONG_KEY.search(text):
-            raise ValueError(f"a key of more than {MAX_PARTS} parts, {found[0][:40]}…")
+        if match := _LONG_KEY.search(text):
+            raise ValueError(f"a key of more than {MAX_PARTS} parts, {match[0][:40]}…")
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise SchemaError(f"{path}: not valid TOML: {error}") from None

@@ -181,7 +181,7 @@ def fine_tuning_jobs(
             for stage, recipe in recipes.items()
         }
     if validation is None:
-        examples, held_out = splitting.train_validation_split(
+        examples, validation_examples = splitting.train_validation_split(
             all_examples,
             recipes[MAIN_STAGE].validation_examples,
             options.seed,
@@ -189,15 +189,15 @@ def fine_tuning_jobs(
             notes=notes,
         )
     else:
-        examples, held_out = all_examples, task.data.load_eval_data(validation)
-        task.data.check(held_out)
-        splitting.warn_leakage(examples, held_out, notes)
-    if held_out is None:
+        examples, validation_examples = all_examples, task.data.load_eval_data(validation)
+        task.data.check(validation_examples)
+        splitting.warn_leakage(examples, validation_examples, notes)
+    if validation_examples is None:
         notes.warn(
             f"no example of {all_examples.description} validates: nothing tells when to stop"
         )
     return {
-        stage: TrainingJob(spec, examples, held_out, recipe, options.seed, tuple(notes))
+        stage: TrainingJob(spec, examples, validation_examples, recipe, options.seed, tuple(notes))
         for stage, recipe in recipes.items()
     }
 
