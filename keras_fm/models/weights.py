@@ -49,8 +49,8 @@ def load_weights(model: keras.Model, source: WeightsFile) -> None:
     )
     if shapes != expected:
         raise WeightsError(
-            f"{source.path} does not fit the model {model.name!r}: {_difference(shapes, expected)}. "
-            "It was made for another model, or for other arguments of it"
+            f"{source.path} does not fit the model {model.name!r}: "
+            f"{_difference(shapes, expected)}. It was made for another model, or for other arguments of it"
         )
     with _with_current_names(source.path, model) as path:
         try:
@@ -146,7 +146,7 @@ def _halved(path: Path) -> Path:
     return smaller
 
 
-def _difference(stored: Counter[tuple[int, ...]], expected: Counter[tuple[int, ...]]) -> str:
+def _difference(in_file: Counter[tuple[int, ...]], expected: Counter[tuple[int, ...]]) -> str:
     def words(shapes: Counter[tuple[int, ...]]) -> str:
         return ", ".join(map(str, list(shapes.elements())[:3])) or "none"
 
