@@ -104,8 +104,8 @@ class SequenceWindows(Batches):
 class MaskedLMBatches(Batches):
     """Batches for masked language modeling.
 
-    The inputs are `text_ids` `[batch, window]` and `places` `[batch, masks]`, the positions to
-    predict; the targets the tokens there. Texts as `WordPieceTokenizer` tokenizes them are
+    The inputs are `text_ids` `[batch, window]` and `mask_positions` `[batch, masks]`, the positions
+    to predict; the targets are the tokens there. Texts as `WordPieceTokenizer` tokenizes them are
     concatenated and cut into windows. From `long_sequence_from` of the recipe on they are long, and
     fewer in a batch.
     """
@@ -151,7 +151,7 @@ class MaskedLMBatches(Batches):
     def inputs_spec(self) -> dict[str, tf.TensorSpec]:
         """Return the specs of any number of windows of any length, and of positions in them."""
         matrix = tf.TensorSpec((None, None), tf.int32)
-        return {"text_ids": matrix, "places": matrix}
+        return {"text_ids": matrix, "mask_positions": matrix}
 
     def targets_spec(self) -> tf.TensorSpec:
         """Return the spec of a token for each position."""
@@ -192,7 +192,7 @@ class MaskGenerator:
         shown = np.where(draw < 0.8, self.mask_id, np.where(draw < 0.9, random_ids, targets))
         text_ids = token_ids.copy()
         np.put_along_axis(text_ids, positions, shown.astype("int32"), axis=1)
-        return {"text_ids": text_ids, "places": positions.astype("int32")}, targets
+        return {"text_ids": text_ids, "mask_positions": positions.astype("int32")}, targets
 
 
 def sliding_windows(array: np.ndarray, length: int) -> np.ndarray:
