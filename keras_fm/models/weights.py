@@ -43,14 +43,13 @@ def load_weights(model: keras.Model, source: WeightsFile) -> None:
             Where its arrays only lie in the wrong layers, some of the model's may be replaced then.
     """
     store.check_sha256(source)
-    shapes, expected = (
-        hdf5.array_shapes(source.path),
-        Counter(tuple(v.shape) for v in model.weights),
-    )
+    shapes = hdf5.array_shapes(source.path)
+    expected = Counter(tuple(variable.shape) for variable in model.weights)
     if shapes != expected:
         raise WeightsError(
             f"{source.path} does not fit the model {model.name!r}: "
-            f"{_difference(shapes, expected)}. It was made for another model, or for other arguments of it"
+            f"{_difference(shapes, expected)}. It was made for another model, or for other "
+            "arguments of it"
         )
     with _with_current_names(source.path, model) as path:
         try:
@@ -150,4 +149,7 @@ def _difference(in_file: Counter[tuple[int, ...]], expected: Counter[tuple[int, 
     def words(shapes: Counter[tuple[int, ...]]) -> str:
         return ", ".join(map(str, list(shapes.elements())[:3])) or "none"
 
-    return f"only in the file: {words(stored - expected)}; only in the model: {words(expected - stored)}"
+    return (
+        f"only in the file: {words(in_file - expected)}; "
+        f"only in the model: {words(expected - in_file)}"
+    )

@@ -1,4 +1,4 @@
-"""Checkpoints: the whole state of a training after its last epoch, to resume from."""
+"""Checkpoints: the full state of a training after its last epoch, to resume from."""
 
 import os
 import re
@@ -15,7 +15,7 @@ _NAME = re.compile(r"epoch-(\d+)\.weights\.h5")
 
 
 class EpochCheckpoint(keras.callbacks.Callback):
-    """Saves weights and optimizers after each epoch, in one file that appears whole or not at all.
+    """Saves weights and optimizers after each epoch, in one file that is complete or absent.
 
     Keras' `BackupAndRestore` overwrites its only one, and writes the epoch into a second file: when
     it is killed in between it has no weights, or resumes with the wrong epoch. It also deletes them

@@ -31,7 +31,7 @@ class TrainingJob:
         validation: To validate on; None for no validation.
         recipe: Of the spec's task.
         seed: Of the weights, the order of examples, and their augmentation.
-        notes: On the data, a sentence each.
+        notes: Messages on the data.
         adapt_examples: What `adapt` of `model.py` sees instead of the examples, where that is more.
     """
 

@@ -212,7 +212,7 @@ def read_history(path: Path) -> list[dict[str, float]]:
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
-    """Write a row an epoch as CSV, the file whole or not at all."""
+    """Write a row per epoch as CSV, atomically."""
     draft = path.with_name(f".{path.name}.draft")
     with draft.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, rows[0])

@@ -121,7 +121,7 @@ def train(
 
 
 def resume_command(command: Sequence[str], options: Mapping[str, Any], path: Path) -> str:
-    """Return the sentence with the command that resumes a training.
+    """Return the message with the command that resumes a training.
 
     Args:
         command: The command and its arguments.
