@@ -20,6 +20,7 @@ import numpy as np
 
 from keras_fm import store
 from keras_fm.errors import InvalidInputError, WeightsError
+from keras_fm.files import atomic_path
 from keras_fm.models import freezing, weights
 from keras_fm.models.backbone import EMBEDDING_LAYER, head_layers
 from keras_fm.models.building import build
@@ -123,12 +124,10 @@ def save(model: keras.Model, path: str | os.PathLike[str]) -> Path:
         "alpha": layer.lora_alpha,
         "backbone_sha256": _backbone_sha256(model),
     }
-    draft = path.with_name(f".{path.name}.draft")
-    with h5py.File(draft, "w") as file:
+    with atomic_path(path) as partial, h5py.File(partial, "w") as file:
         file.attrs["keras_fm"] = json.dumps(config)
         for name, variable in _variables(model).items():
             file[name] = keras.ops.convert_to_numpy(variable)
-    draft.replace(path)
     return path
 
 

@@ -267,7 +267,7 @@ def work(connection: Connection, load: Load, path: Path, threads: int) -> None:
 def measure(
     runtimes: list[Runtime], inputs: dict[int, np.ndarray], threads: int, rounds: int
 ) -> list[Runtime]:
-    """Return the runtimes that work and what each took: by turns, each round begins with another."""
+    """Return the runtimes that work and what each took: by turns, and each round another first."""
     with ExitStack() as stack:
         started = [
             stack.enter_context(Worker(replace(one, seconds={}, answers={}), threads))

@@ -20,6 +20,7 @@ import numpy as np
 
 from keras_fm import store
 from keras_fm.errors import WeightsError
+from keras_fm.files import atomic_path
 from keras_fm.models import hdf5
 from keras_fm.store import SUFFIX, WeightsFile
 
@@ -119,17 +120,18 @@ def save_weights(
         storage: "float16" halves matrices and kernels. Vectors keep 32 bit: they are few, and the
             variances among them can be smaller than 16 bit can tell from zero.
     """
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".weights-") as folder:
-        draft = Path(folder) / f"draft{SUFFIX}"
-        model.save_weights(draft)
-        if storage == "float16":
-            draft = _halved(draft)
-        draft.replace(path)
+    with tempfile.TemporaryDirectory() as folder, atomic_path(path) as partial:
+        if storage == "float32":
+            model.save_weights(partial)
+        else:
+            full = Path(folder) / f"full{SUFFIX}"
+            model.save_weights(full)
+            _write_float16(full, partial)
 
 
-def _halved(path: Path) -> Path:
-    smaller = path.with_name(f"half{SUFFIX}")
-    with h5py.File(path) as source, h5py.File(smaller, "w") as target:
+def _write_float16(path: Path, half_path: Path) -> None:
+    """Write a weights file again with its matrices and kernels in float16."""
+    with h5py.File(path) as source, h5py.File(half_path, "w") as target:
 
         def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
             if isinstance(item, h5py.Dataset):
@@ -142,7 +144,6 @@ def _halved(path: Path) -> Path:
 
         source.visititems(copy)
         target.attrs.update(source.attrs)
-    return smaller
 
 
 def _difference(in_file: Counter[tuple[int, ...]], expected: Counter[tuple[int, ...]]) -> str:

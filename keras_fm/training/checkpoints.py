@@ -1,15 +1,14 @@
 """Checkpoints: the full state of a training after its last epoch, to resume from."""
 
-import os
 import re
 import shutil
-import tempfile
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from keras_fm.errors import RunError
+from keras_fm.files import atomic_path
 
 _NAME = re.compile(r"epoch-(\d+)\.weights\.h5")
 
@@ -79,12 +78,8 @@ class EpochCheckpoint(keras.callbacks.Callback):
 
     def _write(self, path: Path) -> None:
         self.folder.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self.folder, prefix=".draft-") as folder:
-            draft = Path(folder) / path.name
-            self.model.save_weights(draft)
-            with draft.open("rb+") as file:
-                os.fsync(file.fileno())  # a rename must not outlive what it names
-            draft.replace(path)
+        with atomic_path(path, fsync=True) as partial:
+            self.model.save_weights(partial)
 
     def _checkpoints(self) -> dict[int, Path]:
         """Return the files by the epochs that they had."""

@@ -110,6 +110,7 @@ def training_job(
     resolved = recipe or _override_known(default_task.default_recipe(), overrides)
     is_user_data = not is_recipe_data(data) and not isinstance(data, Examples)
     spec, examples, notes = _load(default_spec, resolved.dataset, data, target, problem_type, seed)
+    check_task_fields(spec.task, overrides)
     if recipe is None:
         resolved = spec.task.default_recipe().override(**overrides)
     job = TrainingJob(spec, examples, None, resolved, seed, tuple(notes))
@@ -166,6 +167,16 @@ def check_overrides(task: Task, names: Collection[str]) -> None:
         group = (name for name in TASKS if name.startswith("tabular-"))
         recipe_classes = [recipe_class_of(name) for name in group]
     check_fields(names, recipe_classes)
+
+
+def check_task_fields(task: Task, names: Collection[str]) -> None:
+    """Check the names of recipe fields when the data have said which task it is.
+
+    Raises:
+        UnknownNameError: The recipe of this task has no such field.
+    """
+    description = f"the recipe of a {task.spec.task_name} model"
+    check_fields(names, [type(task).recipe_class], description)
 
 
 def _override_known(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:

@@ -14,6 +14,7 @@ import keras
 
 from keras_fm.backend import gpus
 from keras_fm.errors import RunError
+from keras_fm.files import atomic_write
 from keras_fm.models import loading
 from keras_fm.models.precision import resolve_precision
 from keras_fm.models.run_files import (
@@ -213,12 +214,10 @@ def read_history(path: Path) -> list[dict[str, float]]:
 
 def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     """Write a row per epoch as CSV, atomically."""
-    draft = path.with_name(f".{path.name}.draft")
-    with draft.open("w", newline="", encoding="utf-8") as stream:
+    with atomic_write(path) as stream:
         writer = csv.DictWriter(stream, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    draft.replace(path)
 
 
 def _format(metrics: dict[str, float]) -> str:

@@ -34,11 +34,11 @@ class TextPredictor(ClassificationPredictor):
         return self.predictions(self.predict_token_ids(model, token_ids))
 
     def explained_inputs(self, inputs: Any) -> list[ExplainedInput]:
-        """Return texts, and the same with a token masked."""
+        """Return texts, and the same with a token masked; padded, as for `predict_raw`."""
         vocabulary = self.data.vocabulary
         return [
             ExplainedInput(
-                row[None],
+                pad_sequences([row]),
                 partial(_masked, row, vocabulary.mask_id),
                 tuple(vocabulary.tokens[token_id] for token_id in row),
             )
@@ -47,5 +47,5 @@ class TextPredictor(ClassificationPredictor):
 
 
 def _masked(token_ids: np.ndarray, mask_id: int) -> np.ndarray:
-    """Return a row for each token of a text, `[tokens, tokens]`, in which it is masked."""
-    return np.where(np.eye(len(token_ids), dtype=bool), mask_id, token_ids)
+    """Return a padded row for each token of a text, in which it is masked."""
+    return pad_sequences(np.where(np.eye(len(token_ids), dtype=bool), mask_id, token_ids))
