@@ -10,8 +10,9 @@ from keras_fm.errors import DataError
 
 
 def make_windows(length=100, seed=0, **fields):
+    """Windows of a text of character indices 0, 1, ..., each character another one."""
     ids = np.arange(length + 1, dtype="int32")
-    recipe = helpers.recipe(**{"batch_size": 3, "sequence_length": 8, **fields})
+    recipe = helpers.recipe("text-generation", **{"batch_size": 3, "sequence_length": 8, **fields})
     return SequenceWindows(ids[:-1], ids[1:], recipe=recipe, seed=seed)
 
 
@@ -67,13 +68,13 @@ def test_texts_are_joined_with_blank_lines():
     assert examples.description == "three texts"
 
 
-def test_the_vocabulary_is_what_occurs_twice():
+def test_the_vocabulary_is_the_characters_that_occur_twice():
     examples = character_examples("banana cd c\nñ🙂🙂ñ!", "")
     vocabulary = character_texts.character_vocabulary(examples)
     assert vocabulary == [" ", "a", "c", "n", "ñ", "🙂"]
 
 
-def test_the_vocabulary_is_limited(monkeypatch):
+def test_the_vocabulary_is_limited_to_the_most_frequent_characters(monkeypatch):
     monkeypatch.setattr(character_texts, "MAX_CHARACTERS", 2)
     examples = character_examples("aabbbccc.", "")
     assert character_texts.character_vocabulary(examples) == ["b", "c"]

@@ -1,18 +1,46 @@
+import functools
+
 import numpy as np
 import pytest
 
 from keras_fm import registry
 from keras_fm.data import datasets, ppmi
-from keras_fm.models import building
-from keras_fm.models.spec import ModelSpec
-from keras_fm.tasks.base import task_of
 from keras_fm.training import jobs
 
 VOCABULARY_SIZE = 22
 
 
+def sample_job(name):
+    """The training of a zoo model on the bundled sample, of which the last 56 texts validate."""
+    package, _ = registry.find(name)
+    return jobs.training_job(
+        package,
+        data="sample",
+        target=None,
+        problem_type=None,
+        seed=0,
+        overrides={"validation_examples": 56},
+    )
+
+
+@pytest.fixture
+def make_small(monkeypatch):
+    """`make_small("lstm", "build", units=4)`: `build` makes embeddings of 8 values, and 4 units."""
+
+    def make_small(name, function, **options):
+        module = registry.find(name)[0].module("model")
+        build = functools.partial(getattr(module, function), width=8, **options)
+        monkeypatch.setattr(module, function, build)
+
+    return make_small
+
+
+def initial_embeddings(job):
+    return jobs.initial_model(job).get_layer("token_embedding").get_weights()[0]
+
+
 def two_languages(count=400, length=30):
-    """Texts of words 2 to 11 or of words 12 to 21; a third of them is shorter."""
+    """Texts of words 2 to 11 or of words 12 to 21; a third of them are shorter."""
     rng = np.random.default_rng(0)
     texts = rng.integers(2, 12, (count, length)) + 10 * (np.arange(count) % 2)[:, None]
     texts[::3, length // 2 :] = 0
@@ -77,44 +105,40 @@ def test_texts_of_single_words_have_no_embeddings():
     assert not ppmi.ppmi_embeddings(np.array([[5, 0], [6, 0]], "int32"), 8, width=4).any()
 
 
-def test_a_training_of_lstm_starts_from_them():
-    room, _ = registry.find("lstm")
-    recipe = ModelSpec.of(room).task.default_recipe().override(validation_examples=56)
-    job = jobs.training_job(room, recipe, 0, "sample", None, None, overrides=["validation_examples"])
-    assert job.adapting is job.examples
-    embeddings = building.build_for_training(job).get_layer("words").get_weights()[0]
-    used = np.unique(task_of(job.identity).data.encode(job.examples).inputs)
-    assert np.flatnonzero(np.abs(embeddings).max(axis=1)).size > 0.9 * len(used)
-    assert embeddings.std() > 0
+def test_the_initial_embeddings_of_lstm_are_those_of_the_training_examples(make_small):
+    make_small("lstm", "build", units=4)
+    job = sample_job("lstm")
+    assert len(job.validation) == 56
+    embeddings = initial_embeddings(job)
+    used = np.unique(job.task.data.encode(job.examples).inputs)
+    unused = np.delete(np.arange(len(embeddings)), used)
+    assert (embeddings[unused] == 0).all(), "of words that only the validation examples have, too"
+    assert (np.abs(embeddings[used]).max(axis=1) > 0).mean() > 0.9
+    assert embeddings[used].std() == pytest.approx(ppmi.STANDARD_DEVIATION, rel=0.1)
 
 
-def test_the_language_model_of_mini_bert_starts_from_them_and_its_classifier_does_not():
-    room, _ = registry.find("mini_bert")
-    recipe = ModelSpec.of_pretraining(room).task.default_recipe()
-    pretraining = jobs.pretraining_job(room, recipe, 0, "sample", overrides=[])
-    classification = jobs.training_job(
-        room, ModelSpec.of(room).task.default_recipe(), 0, "sample", None, None, overrides=[]
-    )
-    adapted, random = (
-        building.build_for_training(job).get_layer("words").get_weights()[0]
-        for job in (pretraining, classification)
-    )
-    examples = task_of(pretraining.identity).data.encode(pretraining.examples)
-    used = np.unique(examples.inputs["text_ids"])
-    unused = np.delete(np.arange(len(adapted)), used)
-    assert (adapted[unused] == 0).all()
-    assert adapted[used].std() == pytest.approx(0.045, rel=0.2)
-    assert (random != 0).all()
+def test_the_initial_embeddings_of_mini_bert_are_those_of_its_pretraining_examples(make_small):
+    for function in ("build", "build_for_pretraining"):
+        make_small("mini_bert", function, depth=1, heads=2, hidden=8)
+    package, _ = registry.find("mini_bert")
+    job = jobs.pretraining_job(package, data="sample", seed=0, overrides={})
+    embeddings = initial_embeddings(job)
+    used = np.unique(job.task.data.encode(job.examples).inputs["text_ids"])
+    unused = np.delete(np.arange(len(embeddings)), used)
+    assert (embeddings[unused] == 0).all()
+    assert embeddings[used].std() == pytest.approx(0.045, rel=0.2)
+    random = initial_embeddings(sample_job("mini_bert"))
+    assert (random != 0).all(), "a classifier without pretraining starts from random ones"
 
 
 @pytest.mark.full_data
-def test_lstm_adapts_to_the_unlabeled_reviews_too_and_not_to_the_validation():
-    room, _ = registry.find("lstm")
+def test_lstm_adapts_to_the_unlabeled_reviews_too_and_not_to_the_validation_examples():
+    package, _ = registry.find("lstm")
     job = jobs.training_job(
-        room, ModelSpec.of(room).task.default_recipe(), 0, None, None, None, chosen=None
+        package, data=None, target=None, problem_type=None, seed=0, overrides={}
     )
     unlabeled, labeled = (datasets.load("imdb_reviews", name) for name in ("unsupervised", "train"))
-    assert len(job.adapting) == 72_500
-    assert job.adapting.inputs[-1] == labeled.inputs[22_499]
-    assert job.adapting.inputs[0] == unlabeled.inputs[0]
+    assert len(job.adapt_examples) == 72_500
+    assert job.adapt_examples.inputs[-1] == labeled.inputs[22_499]
+    assert job.adapt_examples.inputs[0] == unlabeled.inputs[0]
     assert job.validation.inputs[0] == labeled.inputs[22_500]

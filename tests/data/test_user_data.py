@@ -1,4 +1,4 @@
-"""Data of a user's own: arrays, tf.data, folders, CSV files, TFDS; and what can be wrong."""
+"""Users' data: arrays, tf.data, folders, CSV files, TFDS; and their errors."""
 
 import helpers
 import keras
@@ -16,37 +16,38 @@ from keras_fm.errors import DataError, DataWarning
 from keras_fm.models.spec import ModelSpec
 from keras_fm.preprocessing import images
 
-LABELS = ("cat", "dog", "owl")
+CLASS_NAMES = ("cat", "dog", "owl")
 
 
-def default_task(name):
-    return ModelSpec.of(registry.find(name)[0]).task
+def default_spec(name):
+    return ModelSpec.of(registry.find(name)[0])
 
 
 def load(name, data, seed=0, **options):
-    return default_task(name).data.load_user_data(UserData(data, **options), seed)
+    return default_spec(name).task.data.load_user_data(UserData(data, **options), seed)
 
 
 @pytest.fixture
 def photos(tmp_path):
     """Four images a class: JPEG, PNG, gray, with alpha; large, small and not square."""
     folder = tmp_path / "photos"
-    for number, label in enumerate(LABELS):
+    for number, label in enumerate(CLASS_NAMES):
         (folder / label).mkdir(parents=True)
-        for seed, (kind, mode, rows, columns) in enumerate(
+        for seed, (file_format, mode, height, width) in enumerate(
             [("JPEG", None, 40, 50), ("PNG", None, 32, 32), ("PNG", "L", 20, 90),
              ("PNG", "RGBA", 64, 33)]
         ):  # fmt: skip
-            picture = helpers.encode(helpers.image(rows, columns, seed + 10 * number), kind, mode)
-            (folder / label / f"{seed}.{'jpg' if kind == 'JPEG' else 'png'}").write_bytes(picture)
+            pixels = helpers.image(height, width, seed + 10 * number)
+            file = folder / label / f"{seed}.{'jpg' if file_format == 'JPEG' else 'png'}"
+            file.write_bytes(helpers.encode(pixels, file_format, mode))
     return folder
 
 
 @pytest.mark.parametrize("model", ["cifar_cnn_basic", "fashion_cnn"])
 def test_a_folder_of_images_is_preprocessed_as_by_the_pipeline(photos, model):
-    identity, examples, notes = load(model, photos)
-    assert identity.labels == LABELS
-    shape = tuple(identity.inputs[0].sizes)
+    spec, examples, notes = load(model, photos)
+    assert spec.labels == CLASS_NAMES
+    shape = tuple(spec.inputs[0].sizes)
     assert (examples.inputs.shape, examples.inputs.dtype) == ((12, *shape), np.uint8)
     assert np.bincount(examples.targets).tolist() == [4, 4, 4]
     assert "12 images of 3 classes" in examples.description
@@ -67,9 +68,9 @@ def test_a_class_without_readable_images_is_noted(photos):
     for file in (photos / "owl").iterdir():
         file.write_bytes(b"no image")
     with pytest.warns(DataWarning):
-        identity, _, notes = load("cifar_cnn_basic", photos)
+        spec, _, notes = load("cifar_cnn_basic", photos)
     assert any("1 class without any example that can be read, such as 'owl'" in x for x in notes)
-    assert identity.labels == LABELS[:2]
+    assert spec.labels == CLASS_NAMES[:2]
 
 
 def test_files_that_are_no_images_are_counted_and_left_out(photos):
@@ -81,8 +82,8 @@ def test_files_that_are_no_images_are_counted_and_left_out(photos):
     (photos / "empty").mkdir()
     (photos / ".cache").mkdir()
     with pytest.warns(DataWarning) as caught:
-        identity, examples, notes = load("cifar_cnn_basic", photos)
-    assert (identity.labels, len(examples)) == (LABELS, 12)
+        spec, examples, notes = load("cifar_cnn_basic", photos)
+    assert (spec.labels, len(examples)) == (CLASS_NAMES, 12)
     messages = "\n".join(str(warning.message) for warning in caught)
     assert "3 of 15 images can't be read" in messages
     assert "1 of 6 files in" in messages
@@ -91,12 +92,12 @@ def test_files_that_are_no_images_are_counted_and_left_out(photos):
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "message"),
     [
         (lambda folder: folder.rename(folder.parent / "moved"), "is not there; expected a folder"),
-        (lambda folder: [(folder / label).rename(folder / f".{label}") for label in LABELS[1:]],
+        (lambda folder: [(folder / x).rename(folder / f".{x}") for x in CLASS_NAMES[1:]],
          "4 images of 1 class"),
-        (lambda folder: [(folder / label).rename(folder / f".{label}") for label in LABELS],
+        (lambda folder: [(folder / x).rename(folder / f".{x}") for x in CLASS_NAMES],
          "0 images of 0 classes"),
         (lambda folder: [file.write_text("x") for file in folder.glob("*/*")], "no image can be"),
         (lambda folder: [(folder / a).rename(folder / b) for a, b in
@@ -105,9 +106,9 @@ def test_files_that_are_no_images_are_counted_and_left_out(photos):
     ],
     ids=["gone", "one-class", "no-class", "no-image", "splits"],
 )  # fmt: skip
-def test_an_unsuitable_folder_is_named(photos, change, complaint):
+def test_an_unsuitable_folder_is_named(photos, change, message):
     change(photos)
-    with pytest.raises(DataError, match=complaint):
+    with pytest.raises(DataError, match=message):
         load("cifar_cnn_basic", photos)
 
 
@@ -124,11 +125,11 @@ def noise(*shape, dtype="uint8"):
         noise(6, 40, 20, 3, dtype="float32"),
         [noise(10 + n, 20, 3) for n in range(6)],
     ],
-    ids=["same-size", "gray", "no-channel", "other-size", "many-sizes"],
+    ids=["same-size", "gray", "no-channels", "other-size", "mixed-sizes"],
 )
 def test_arrays_of_any_size_are_resized(inputs):
-    identity, examples, _ = load("cifar_cnn_basic", (inputs, [7, 3, 7, 3, 10, 10]))
-    assert identity.labels == ("3", "7", "10")
+    spec, examples, _ = load("cifar_cnn_basic", (inputs, [7, 3, 7, 3, 10, 10]))
+    assert spec.labels == ("3", "7", "10")
     assert (examples.inputs.shape, examples.inputs.dtype) == ((6, 32, 32, 3), np.uint8)
     indices = np.flatnonzero(examples.targets == 2)
     expected = images.load_images([inputs[4], inputs[5]], 32, 32, 3).round()
@@ -138,7 +139,7 @@ def test_arrays_of_any_size_are_resized(inputs):
 
 
 @pytest.mark.parametrize(
-    ("targets", "labels"),
+    ("targets", "class_names"),
     [
         (["b", "a", "b", "a"], ("a", "b")),
         (np.array([b"b", b"a", b"b", b"a"]), ("a", "b")),
@@ -150,19 +151,19 @@ def test_arrays_of_any_size_are_resized(inputs):
         (np.array([[1], [0], [1], [0]]), ("0", "1")),
         (pd.to_datetime(["2026-05-01", "2026-04-01"] * 2).date, ("2026-04-01", "2026-05-01")),
     ],
-    ids=["str", "bytes", "whole", "halves", "bool", "one-hot", "pandas", "column", "dates"],
+    ids=["str", "bytes", "integers", "halves", "bool", "one-hot", "pandas", "column", "dates"],
 )
-def test_classes_are_inferred(targets, labels):
-    identity, examples, _ = load("cifar_cnn_basic", (noise(4, 32, 32, 3), targets))
-    assert identity.labels == labels
+def test_classes_are_inferred(targets, class_names):
+    spec, examples, _ = load("cifar_cnn_basic", (noise(4, 32, 32, 3), targets))
+    assert spec.labels == class_names
     assert np.bincount(examples.targets).tolist() == [2, 2]
 
 
 def test_the_same_classes_take_the_order_of_the_model():
-    task = default_task(task_of("cifar_cnn_basic").identity.with_class_names(["owl", "cat", "dog"]))
+    task = default_spec("cifar_cnn_basic").with_class_names(["owl", "cat", "dog"]).task
     data = (noise(6, 32, 32, 3), ["cat", "dog", "owl"] * 2)
-    identity, examples, _ = task.data.load_user_data(UserData(data), 0)
-    assert identity.labels == ("owl", "cat", "dog")
+    spec, examples, _ = task.data.load_user_data(UserData(data), 0)
+    assert spec.labels == ("owl", "cat", "dog")
     owls = {data[0][index].tobytes() for index in (2, 5)}
     assert {image.tobytes() for image in examples.inputs[examples.targets == 0]} == owls
 
@@ -170,8 +171,8 @@ def test_the_same_classes_take_the_order_of_the_model():
 def test_named_class_indices():
     data = (noise(4, 32, 32, 3), [0, 1, 0, 1])
     with pytest.warns(DataWarning, match="1 of 3 classes have fewer than 2 examples.*'fox'"):
-        identity, _, notes = load("cifar_cnn_basic", data, class_names=["dog", "cat", "fox"])
-    assert identity.labels == ("dog", "cat", "fox")
+        spec, _, notes = load("cifar_cnn_basic", data, class_names=["dog", "cat", "fox"])
+    assert spec.labels == ("dog", "cat", "fox")
     assert "3 classes: dog 2, cat 2, fox 0" in notes
     with pytest.raises(DataError, match="from 0 to 1; received 0 to 2"):
         load("cifar_cnn_basic", (noise(3, 32, 32, 3), [0, 1, 2]), class_names=["a", "b"])
@@ -187,7 +188,7 @@ def test_imbalance_is_noted():
 
 
 @pytest.mark.parametrize(
-    ("inputs", "targets", "complaint"),
+    ("inputs", "targets", "message"),
     [
         (noise(4, 32, 32, 3), ["a"] * 4, "every example has the class 'a'; expected two"),
         (noise(1, 32, 32, 3), ["a"], "two examples or more to train on; received 1"),
@@ -214,26 +215,26 @@ def test_imbalance_is_noted():
         (["gone.png", "gone.jpg"], "ab", "no image can be read: gone.png can't be read"),
     ],
 )
-def test_unsuitable_arrays_are_named(inputs, targets, complaint):
-    with pytest.raises(DataError, match=complaint):
+def test_unsuitable_arrays_are_named(inputs, targets, message):
+    with pytest.raises(DataError, match=message):
         load("cifar_cnn_basic", (inputs, list(targets)))
 
 
 def test_missing_and_mixed_labels_are_counted():
     targets = [1, 2, pd.NA, "unknown", 1, 2]
     with pytest.warns(DataWarning) as caught:
-        identity, examples, _ = load("cifar_cnn_basic", (noise(6, 32, 32, 3), targets))
+        spec, examples, _ = load("cifar_cnn_basic", (noise(6, 32, 32, 3), targets))
     messages = "\n".join(str(warning.message) for warning in caught)
     assert "1 of 6 examples have no label" in messages
     assert "4 numbers and 1 words, such as 'unknown'" in messages
-    assert identity.labels == ("1", "2", "unknown")
+    assert spec.labels == ("1", "2", "unknown")
     assert np.bincount(examples.targets).tolist() == [2, 2, 1]
 
 
 def test_a_dataset_of_keras_keeps_its_class_names(photos):
     dataset = keras.utils.image_dataset_from_directory(photos, image_size=(32, 32), verbose=False)
-    identity, examples, _ = load("cifar_cnn_basic", dataset)
-    assert (identity.labels, len(examples)) == (LABELS, 12)
+    spec, examples, _ = load("cifar_cnn_basic", dataset)
+    assert (spec.labels, len(examples)) == (CLASS_NAMES, 12)
 
 
 def test_batches_of_gray_images_without_a_channel_are_read():
@@ -243,22 +244,22 @@ def test_batches_of_gray_images_without_a_channel_are_read():
     assert examples.inputs.shape == (6, 28, 28, 1)
 
 
-@pytest.mark.parametrize("form", ["plain", "batched", "one-hot", "many-sizes"])
+@pytest.mark.parametrize("form", ["plain", "batched", "one-hot", "mixed-sizes"])
 def test_tf_data_is_read(form):
-    pictures, targets = noise(6, 32, 32, 3), np.array([0, 1, 2, 0, 1, 2])
+    pixels, targets = noise(6, 32, 32, 3), np.array([0, 1, 2, 0, 1, 2])
     labels = np.eye(3, dtype="float32")[targets] if form == "one-hot" else targets
-    dataset = tf.data.Dataset.from_tensor_slices((pictures, labels))
+    dataset = tf.data.Dataset.from_tensor_slices((pixels, labels))
     if form in ("batched", "one-hot"):
         dataset = dataset.batch(4)
-    if form == "many-sizes":
+    if form == "mixed-sizes":
         signature = (tf.TensorSpec((None, None, 3), tf.uint8), tf.TensorSpec((), tf.int64))
-        pairs = [(picture[: 10 + n], n % 3) for n, picture in enumerate(pictures)]
+        pairs = [(image[: 10 + n], n % 3) for n, image in enumerate(pixels)]
         dataset = tf.data.Dataset.from_generator(lambda: pairs, output_signature=signature)
-    identity, examples, _ = load("cifar_cnn_basic", dataset)
-    assert identity.labels == ("0", "1", "2")
+    spec, examples, _ = load("cifar_cnn_basic", dataset)
+    assert spec.labels == ("0", "1", "2")
     assert examples.inputs.shape == (6, 32, 32, 3)
-    if form != "many-sizes":
-        order = [int(np.flatnonzero((pictures == x).all((1, 2, 3)))[0]) for x in examples.inputs]
+    if form != "mixed-sizes":
+        order = [int(np.flatnonzero((pixels == x).all((1, 2, 3)))[0]) for x in examples.inputs]
         np.testing.assert_array_equal(targets[order], examples.targets)
 
 
@@ -278,14 +279,14 @@ def test_unsuitable_tf_data_is_named():
 
 def test_a_tfds_name_is_read():
     for name in ("tfds:fashion_mnist", "fashion_mnist"):
-        identity, examples, _ = load("cifar_cnn_basic", name, split="sample")
-        assert identity.labels[0] == "T-shirt/top"
+        spec, examples, _ = load("cifar_cnn_basic", name, split="sample")
+        assert spec.labels[0] == "T-shirt/top"
         assert examples.inputs.shape == (len(datasets.sample("fashion_mnist")), 32, 32, 3)
-    identity, examples, _ = load("lstm", "imdb_reviews", split="sample")
-    assert identity.labels == ("neg", "pos")
+    spec, examples, _ = load("lstm", "imdb_reviews", split="sample")
+    assert spec.labels == ("neg", "pos")
     assert set(examples.inputs) == set(datasets.sample("imdb_reviews").inputs)
-    identity, examples, _ = load("linear_regression", "diamonds", split="sample", target="price")
-    assert identity.task == "tabular-regression"
+    spec, examples, _ = load("linear_regression", "diamonds", split="sample", target="price")
+    assert spec.task_name == "tabular-regression"
     assert "carat" in examples.inputs
 
 
@@ -304,25 +305,27 @@ def test_an_unavailable_tfds_name_is_named(tmp_path, monkeypatch):
 def test_a_table_with_the_columns_of_the_model_keeps_them():
     sample = datasets.sample("diamonds")
     frame = pd.DataFrame({**sample.inputs, "price": sample.targets, "shop": "mine"})
-    task = default_task("linear_regression")
-    source = UserData(frame, target="price")
-    identity, examples, _ = task.data.load_user_data(source, 0, going_on=True)
-    assert identity == task.identity, "its columns, and the logarithm of the price"
+    default = default_spec("linear_regression")
+    load_user_data = default.task.data.load_user_data
+    user_data = UserData(frame, target="price")
+    spec, examples, _ = load_user_data(user_data, 0, keep_columns=True)
+    assert spec == default, "its columns, and the logarithm of the price"
     assert len(examples) == len(sample)
-    inferred, _, _ = task.data.load_user_data(source, 0)
-    assert inferred.inputs != identity.inputs
-    other, _, _ = task.data.load_user_data(UserData(frame.drop(columns="carat"), target="price"), 0,
-                                  going_on=True)  # fmt: skip
-    assert "carat" not in [column.name for column in other.inputs]
+    inferred, _, _ = load_user_data(user_data, 0)
+    assert "shop" not in [column.name for column in spec.inputs]
+    assert inferred.inputs != spec.inputs
+    without_carat = UserData(frame.drop(columns="carat"), target="price")
+    spec, _, _ = load_user_data(without_carat, 0, keep_columns=True)
+    assert "carat" not in [column.name for column in spec.inputs]
 
 
-def test_columns_and_targets(tmp_path):
+def test_columns_and_targets_are_loaded():
     random = np.random.default_rng(0)
-    columns = {"size": random.normal(size=30), "kind": random.choice(["x", "y"], 30)}
-    identity, examples, _ = load("linear_regression", (columns, ["a", "b", "c"] * 10))
-    assert (identity.task, identity.labels) == ("tabular-classification", ("a", "b", "c"))
-    assert identity.target.name == "target"
-    assert set(examples.inputs) == {"size", "kind"}
+    columns = {"size": random.normal(size=30), "color": random.choice(["x", "y"], 30)}
+    spec, examples, _ = load("linear_regression", (columns, ["a", "b", "c"] * 10))
+    assert (spec.task_name, spec.labels) == ("tabular-classification", ("a", "b", "c"))
+    assert spec.target.name == "target"
+    assert set(examples.inputs) == {"size", "color"}
     with pytest.raises(DataError, match="expected columns by name"):
         load("linear_regression", (np.zeros((30, 2)), ["a", "b", "c"] * 10))
 
@@ -335,7 +338,7 @@ def test_data_of_an_unknown_type_is_named(data):
 
 
 def test_classes_unknown_to_a_model_are_counted(photos):
-    task = default_task(task_of("cifar_cnn_basic").identity.with_class_names(["cat", "dog"]))
+    task = default_spec("cifar_cnn_basic").with_class_names(["cat", "dog"]).task
     with pytest.raises(DataError, match=r"4 of 12 examples have a class.*'owl'.*Known: cat, dog"):
         task.data.load_eval_data(UserData(photos))
     (photos / "owl").rename(photos / ".owl")
@@ -344,10 +347,10 @@ def test_classes_unknown_to_a_model_are_counted(photos):
 
 
 def test_evaluation_takes_class_indices_or_names():
-    task = default_task(task_of("cifar_cnn_basic").identity.with_class_names(["b", "a"]))
-    pictures = noise(4, 32, 32, 3)
+    task = default_spec("cifar_cnn_basic").with_class_names(["b", "a"]).task
+    pixels = noise(4, 32, 32, 3)
     for targets in (["b", "a", "a", "b"], [0, 1, 1, 0]):
-        examples = task.data.load_eval_data(UserData((pictures, targets)))
+        examples = task.data.load_eval_data(UserData((pixels, targets)))
         assert examples.targets.tolist() == [0, 1, 1, 0]
-    examples = task.data.load_eval_data(UserData(Examples(pictures, np.array([0, 1, 1, 0]), "x")))
+    examples = task.data.load_eval_data(UserData(Examples(pixels, np.array([0, 1, 1, 0]), "x")))
     assert examples.description == "x"
