@@ -11,7 +11,7 @@ from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
 from keras_fm.models.spec import ModelSpec
 from keras_fm.options import check_float
 from keras_fm.registry.recipe import Recipe, load_recipe
-from keras_fm.training.jobs import TrainingJob, check_overrides, check_seed
+from keras_fm.training.jobs import TrainingJob, check_overrides, check_seed, check_task_fields
 
 DEFAULT_STRATEGY = "head_then_full"
 STRATEGIES = (DEFAULT_STRATEGY, "head", "full", "lora")
@@ -168,8 +168,10 @@ def fine_tuning_jobs(
                 f"{spec.name} was trained on other columns: it is trained from scratch, by its own "
                 "recipe"
             )
+            check_task_fields(task, options.overrides)
             recipes = {MAIN_STAGE: task.default_recipe().override(**options.overrides)}
         else:
+            check_task_fields(task, [n.removeprefix(HEAD_PREFIX) for n in options.overrides])
             recipes = _stage_recipes(spec, options)
         count = 0
         if validation is None and validation_split is not None:

@@ -110,8 +110,8 @@ def training_job(
     resolved = recipe or _override_known(default_task.default_recipe(), overrides)
     is_user_data = not is_recipe_data(data) and not isinstance(data, Examples)
     spec, examples, notes = _load(default_spec, resolved.dataset, data, target, problem_type, seed)
-    check_task_fields(spec.task, overrides)
     if recipe is None:
+        check_task_fields(spec.task, overrides)
         resolved = spec.task.default_recipe().override(**overrides)
     job = TrainingJob(spec, examples, None, resolved, seed, tuple(notes))
     adapted = recipe is None and data is not None and not isinstance(data, Examples)
@@ -175,8 +175,7 @@ def check_task_fields(task: Task, names: Collection[str]) -> None:
     Raises:
         UnknownNameError: The recipe of this task has no such field.
     """
-    description = f"the recipe of a {task.spec.task_name} model"
-    check_fields(names, [type(task).recipe_class], description)
+    check_fields(names, [type(task).recipe_class], f"the recipe for {task.spec.task_name}")
 
 
 def _override_known(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
