@@ -130,12 +130,12 @@ def all_weights(model: "keras.Model") -> list[np.ndarray]:
 
 
 def logits(model: "keras.Model", images: np.ndarray) -> np.ndarray:
-    """What a model answers to images of its own size."""
+    """A model's logits for images of its own size."""
     return np.asarray(model.predict(images, verbose=0))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities, computed plainly in 64 bit."""
+    """Probabilities, computed in float64."""
     powers = np.exp(np.asarray(logits, np.float64))
     return powers / powers.sum(axis=-1, keepdims=True)
 
@@ -177,13 +177,13 @@ def write_package(site: Path, package: str, points: dict[str, str]) -> None:
     (about / "entry_points.txt").write_text("\n".join(["[keras_fm.models]", *lines, ""]))
 
 
-def write_room(room: Path) -> None:
-    """A room with a tiny network in it, without weights."""
-    room.mkdir(parents=True)
-    (room / "__init__.py").touch()
-    (room / "model.py").write_text(MODEL.replace("NAME", room.name))
-    (room / "entry.toml").write_text(ENTRY.replace("NAME", room.name))
-    (room / "recipe.toml").write_text(RECIPE)
+def write_room(package: Path) -> None:
+    """Write the package of a tiny network, without weights."""
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "model.py").write_text(MODEL.replace("NAME", package.name))
+    (package / "entry.toml").write_text(ENTRY.replace("NAME", package.name))
+    (package / "recipe.toml").write_text(RECIPE)
 
 
 def write_small_package(
@@ -216,8 +216,8 @@ def write_small_package(
         (package / "vocabulary.txt").write_text("".join(f"{line}\n" for line in lines), "utf-8")
 
 
-def write_record(room: Path, **claims: Any) -> None:
-    """Adds the record of weights "first" to the room's entry, all made up but for `claims`."""
+def write_record(package: Path, **claims: Any) -> None:
+    """Adds the record of weights "first" to the package's entry, all made up but for `claims`."""
     record = {
         "file": "weights/first.weights.h5",
         "file_size": 1000,
@@ -248,13 +248,13 @@ def write_record(room: Path, **claims: Any) -> None:
         "seeds.metrics": {"accuracy": [0.1], "accuracy_tta": [0.1]},
     }
     default = "" if "task" in claims else 'default_weights = "first"\n'
-    text = default + (room / "entry.toml").read_text()
+    text = default + (package / "entry.toml").read_text()
     claims = {"": {key: value for key, value in claims.items() if key not in tables}, **claims}
     for name, table in tables.items():
         text += f"\n[weights.first{'.' * bool(name)}{name}]\n"
         values = (claims.get(name, table) if name else table | claims[""]).items()
         text += "".join(f"{key} = {json.dumps(value)}\n" for key, value in values)
-    (room / "entry.toml").write_text(text)
+    (package / "entry.toml").write_text(text)
     registry.clear_cache()
 
 
@@ -323,23 +323,23 @@ def train_one_step(model: "keras.Model", name: str, count: int = 8) -> float:
 def generate(
     served: Any, prompts: list[str], length: Any = 30, temperature: Any = 1.0, seed: Any = 0
 ) -> list[str]:
-    """What an export's `generate` writes after each prompt; one option is for all, or a list."""
+    """Texts of an export's `generate`; an option is one value for all prompts, or a list."""
     import tensorflow as tf
 
     def row(value: Any, dtype: Any) -> Any:
         return tf.constant(value if isinstance(value, list) else [value], dtype)
 
-    answers = served.signatures["generate"](
+    outputs = served.signatures["generate"](
         prompt=tf.constant(prompts, tf.string),
         length=row(length, tf.int32),
         temperature=row(temperature, tf.float32),
         seed=row(seed, tf.int32),
     )
-    return [text.decode() for text in answers["text"].numpy()]
+    return [text.decode() for text in outputs["text"].numpy()]
 
 
 def run_model_test(name: str) -> None:
-    """Test what every model of the zoo has to be: the whole test of a new one."""
+    """Test what every model of the zoo must fulfil; a new model needs no other test."""
     import keras
 
     from keras_fm.models import loading, precision

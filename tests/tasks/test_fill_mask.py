@@ -5,7 +5,6 @@ import tensorflow as tf
 
 from keras_fm import pipelines, registry, store
 from keras_fm.data import datasets
-from keras_fm.data.text_batches import MaskedLMBatches, MaskGenerator
 from keras_fm.errors import InvalidInputError
 from keras_fm.exporting import saved_model
 from keras_fm.models import building, loading, weights
@@ -14,16 +13,6 @@ from keras_fm.tasks.base import task_of
 from keras_fm.training import runs, training
 
 MASK_ID = 4
-
-
-def random_token_ids(count=30, length=50, vocabulary_size=400, seed=0):
-    random = np.random.default_rng(seed)
-    texts = np.empty(count, object)
-    texts[:] = [
-        np.array([2, *random.integers(5, vocabulary_size, length - 2), 3], "int32")
-        for _ in range(count)
-    ]
-    return texts
 
 
 @pytest.fixture
@@ -44,56 +33,6 @@ def run(tiny_reader, tmp_path):
 
 def token_embedding(model):
     return model.get_layer("token_embedding").get_weights()[0]
-
-
-def test_tokens_are_masked_as_in_bert():
-    token_ids = np.tile(np.array([[2, *range(5, 103), 3]], "int32"), (400, 1))
-    inputs, targets = MaskGenerator(0.15, MASK_ID, 400)(token_ids, np.random.default_rng(0))
-    positions, text_ids = inputs["mask_positions"], inputs["text_ids"]
-    assert positions.shape == targets.shape == (400, 15)
-    assert all(len(set(row)) == 15 for row in positions.tolist())
-    np.testing.assert_array_equal(np.take_along_axis(token_ids, positions, 1), targets)
-    assert targets.min() >= 5  # [CLS] and [SEP] are never predicted
-    masked = np.take_along_axis(text_ids, positions, 1)
-    assert (masked == MASK_ID).mean() == pytest.approx(0.8, abs=0.02)
-    assert (masked == targets).mean() == pytest.approx(0.1, abs=0.02)
-    others = np.ones(token_ids.shape, bool)
-    np.put_along_axis(others, positions, False, axis=1)
-    np.testing.assert_array_equal(text_ids[others], token_ids[others])
-    assert len(np.unique(positions)) == 98
-
-
-@pytest.mark.parametrize("num_cycles", [1, 2])
-def test_late_windows_are_long_and_a_batch_has_as_many_tokens(num_cycles):
-    recipe = helpers.recipe(
-        "fill-mask", batch_size=8, sequence_length=10, long_sequence_length=40,
-        long_sequence_from=0.5, epochs=4 * num_cycles, schedule="linear", num_cycles=num_cycles,
-    )  # fmt: skip
-    mask_tokens = MaskGenerator(0.2, MASK_ID, 400)
-    batches = MaskedLMBatches(random_token_ids(), mask_tokens, recipe=recipe, seed=0)
-    shapes = []
-    for epoch in range(4 * num_cycles):
-        batches.epoch = epoch
-        inputs, targets = batches[len(batches) - 1]
-        shapes.append((inputs["text_ids"].shape, targets.shape))
-    assert shapes == ([((8, 10), (8, 2))] * 2 + [((2, 40), (2, 8))] * 2) * num_cycles
-
-
-def test_epochs_of_one_pass_visit_different_windows():
-    recipe = helpers.recipe("fill-mask", batch_size=4, sequence_length=10, epochs_per_pass=3)
-    parts, full_pass = (
-        MaskedLMBatches(
-            random_token_ids(), MaskGenerator(0.1, MASK_ID, 400), recipe=each_recipe, seed=0
-        )
-        for each_recipe in (recipe, recipe.override(epochs_per_pass=1))
-    )
-    assert len(parts) == len(full_pass) // 3
-    visited = []
-    for epoch in range(3):
-        parts.short_windows.epoch = epoch
-        visited += [parts.short_windows[step][1] for step in range(len(parts))]
-    expected = [full_pass.short_windows[step][1] for step in range(len(visited))]
-    np.testing.assert_array_equal(np.concatenate(visited), np.concatenate(expected))
 
 
 def test_the_perplexity_of_uniform_predictions_is_the_vocabulary_size(spec, model):

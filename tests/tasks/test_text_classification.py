@@ -8,7 +8,6 @@ import tensorflow as tf
 from keras_fm import pipelines, registry
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
-from keras_fm.data.text_batches import BucketedTexts, pad_sequences
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.evaluation import evaluation
 from keras_fm.exporting import saved_model
@@ -56,42 +55,6 @@ def probabilities(predictions):
     return np.array([list(prediction["probabilities"].values()) for prediction in predictions])
 
 
-def token_ids_of(*lengths):
-    """Texts of one token, which is 2 + their index, as often as they are long."""
-    texts = np.empty(len(lengths), object)
-    texts[:] = [np.full(length, 2 + index, "int32") for index, length in enumerate(lengths)]
-    return texts
-
-
-def test_texts_are_padded_behind():
-    padded = pad_sequences(token_ids_of(3, 1))
-    assert padded.dtype == np.int32
-    assert padded.tolist() == [[2, 2, 2, *[0] * 13], [3, *[0] * 15]]
-
-
-@pytest.mark.parametrize("epochs_per_pass", [1, 4])
-def test_a_pass_visits_each_text_once_and_batches_texts_of_similar_length(epochs_per_pass):
-    random = np.random.default_rng(0)
-    lengths = random.integers(1, 400, 640)
-    recipe = helpers.recipe("text-classification", batch_size=32, epochs_per_pass=epochs_per_pass)
-    batches = BucketedTexts(token_ids_of(*lengths), np.arange(640), recipe=recipe, seed=0)
-    assert len(batches) == 20 // epochs_per_pass
-    visited, padding = [], 0
-    for epoch, step in np.ndindex(epochs_per_pass, len(batches)):
-        batches.epoch = epoch
-        token_ids, targets = batches[step]
-        assert (token_ids.max(axis=1) == targets + 2).all()
-        assert ((token_ids != 0).sum(axis=1) == lengths[targets]).all()
-        padding += (token_ids == 0).sum()
-        visited += targets.tolist()
-    assert sorted(visited) == list(range(640))
-    assert padding < 0.1 * lengths.sum()
-    batches.epoch = 0
-    first = batches[0][1].tolist()
-    batches.epoch = epochs_per_pass
-    assert batches[0][1].tolist() != first
-
-
 def test_validation_batches_texts_of_similar_length_and_each_text_once(monkeypatch):
     data = ModelSpec.of(registry.find("lstm")[0]).task.data
     monkeypatch.setattr(data, "eval_batch_size", 50)
@@ -106,15 +69,6 @@ def test_validation_batches_texts_of_similar_length_and_each_text_once(monkeypat
     assert sorted(visited) == sorted(expected)
     lengths = [len(row) for row in token_ids]
     assert sum(rows.size for rows, _ in batches) < 0.7 * len(lengths) * max(lengths)
-
-
-def test_token_dropout_replaces_tokens_and_no_padding():
-    recipe = helpers.recipe("text-classification", batch_size=20, token_dropout=0.2)
-    batches = BucketedTexts(token_ids_of(*[90] * 20), np.arange(20), recipe=recipe, seed=0)
-    token_ids, _ = batches[0]
-    assert 0.1 < (token_ids == 1).sum() / 1800 < 0.3
-    assert (token_ids[:, 90:] == 0).all()
-    assert (token_ids[:, :90] > 0).all()
 
 
 def test_a_prediction_has_a_label_and_probabilities(run):
