@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 
 def pytest_collection_finish() -> None:
-    """Spares the garbage collector what is imported by then: test_training took 94 s, now 69."""
+    """Spare the garbage collector what is imported by then: a quarter of test_training's time."""
     gc.collect()
     gc.freeze()
 
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets sockets reach this machine alone."""
+    """Let sockets reach this machine alone."""
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: object) -> None:
@@ -107,7 +107,7 @@ def uninterrupted_and_resumed(
 
 @pytest.fixture
 def no_tfds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes this machine one without TFDS data."""
+    """Pretend that this machine has no TFDS data."""
     from keras_fm.data import datasets
 
     monkeypatch.setattr(datasets, "is_prepared", lambda dataset: False)
@@ -154,7 +154,7 @@ def module_install(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callabl
 def tiny_net(install: Callable[..., Path]) -> Path:
     """The folder of `tiny_net`, a model with batch normalization, of another distribution."""
     package = install({"tiny_net": "their_zoo.tiny_net"}) / "tiny_net"
-    helpers.write_room(package)
+    helpers.write_tiny_package(package)
     return package
 
 

@@ -177,7 +177,7 @@ def write_package(site: Path, package: str, points: dict[str, str]) -> None:
     (about / "entry_points.txt").write_text("\n".join(["[keras_fm.models]", *lines, ""]))
 
 
-def write_room(package: Path) -> None:
+def write_tiny_package(package: Path) -> None:
     """Write the package of a tiny network, without weights."""
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
@@ -217,7 +217,7 @@ def write_small_package(
 
 
 def write_record(package: Path, **claims: Any) -> None:
-    """Adds the record of weights "first" to the package's entry, all made up but for `claims`."""
+    """Add the record of weights "first" to the package's entry, all made up but for `claims`."""
     record = {
         "file": "weights/first.weights.h5",
         "file_size": 1000,

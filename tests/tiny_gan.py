@@ -90,7 +90,7 @@ def install(offer: Callable[..., Path]) -> Path:
     (package / "__init__.py").touch()
     for name, text in {"model.py": MODEL, "entry.toml": ENTRY, "recipe.toml": RECIPE}.items():
         (package / name).write_text(text)
-    helpers.write_room(site / "tiny_net")
+    helpers.write_tiny_package(site / "tiny_net")
     helpers.write_weights(site / "tiny_net")
     registry.clear_cache()
     return package

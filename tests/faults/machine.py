@@ -28,7 +28,7 @@ class Machine:
         self.package = folder / "tiny_net"
         self.home = folder / "home"
         self.sha256 = hashlib.sha256(body).hexdigest()
-        helpers.write_room(self.package)
+        helpers.write_tiny_package(self.package)
         helpers.write_record(self.package, file_size=len(body), sha256=self.sha256)
 
     @property

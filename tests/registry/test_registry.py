@@ -96,7 +96,7 @@ def test_another_package_adds_a_model(tiny_net):
 
 
 def test_two_packages_may_not_offer_one_name(install):
-    helpers.write_room(
+    helpers.write_tiny_package(
         install({"cifar_cnn_basic": "their_zoo.cifar_cnn_basic"}) / "cifar_cnn_basic"
     )
     with pytest.raises(
@@ -113,7 +113,7 @@ def test_an_entry_point_names_a_package(install, value):
 
 
 def test_an_entry_point_has_the_name_of_its_model(install):
-    helpers.write_room(install({"other_name": "their_zoo.tiny_net"}) / "tiny_net")
+    helpers.write_tiny_package(install({"other_name": "their_zoo.tiny_net"}) / "tiny_net")
     with pytest.raises(KerasFmError, match="other_name"):
         registry.packages()
 

@@ -45,7 +45,7 @@ def pretrained(tmp_path_factory):
     """A model whose batch normalization has seen data, in somebody else's package."""
     site = tmp_path_factory.mktemp("site")
     helpers.write_package(site, "module_zoo", {"module_net": "module_zoo.module_net"})
-    helpers.write_room(site / "module_zoo" / "module_net")
+    helpers.write_tiny_package(site / "module_zoo" / "module_net")
     with pytest.MonkeyPatch.context() as patched:
         patched.syspath_prepend(site)
         registry.clear_cache()
