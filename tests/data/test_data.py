@@ -34,7 +34,7 @@ def test_the_sample_is_balanced():
     assert len({image.tobytes() for image in sample.inputs}) == 256
 
 
-def test_the_sample_is_a_split():
+def test_sample_is_the_name_of_a_split():
     assert datasets.load("cifar10", "sample") is datasets.sample("cifar10")
     assert datasets.sample("cifar10").description == "bundled sample of 256 cifar10 test examples"
 
@@ -126,7 +126,7 @@ def test_a_file_of_something_else_is_named(tmp_path):
             example_files.load_examples(tmp_path / name)
 
 
-def test_an_unknown_data_set_is_named():
+def test_an_unknown_dataset_is_named():
     with pytest.raises(UnknownNameError, match="no data set 'cifar_ten'"):
         datasets.load("cifar_ten", "test")
 

@@ -1,6 +1,5 @@
-"""Tables of a user's csv_file."""
+"""User data in tables: CSV files, data frames and arrays."""
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,12 +11,11 @@ from keras_fm.data.user_data import UserData
 from keras_fm.errors import DataError, DataWarning, InvalidInputError, RunError
 from keras_fm.evaluation import evaluation
 from keras_fm.exporting import saved_model
-from keras_fm.models import run_files, spec
+from keras_fm.models import run_files
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.preprocessing import table_inputs
 from keras_fm.registry.entry import Target
-from keras_fm.tasks.base import task_of
-from keras_fm.training import jobs, monitoring, runs, training
+from keras_fm.training import jobs, runs, training
 
 NAN = float("nan")
 
@@ -33,12 +31,12 @@ def csv_file(tmp_path):
     for number in range(300):
         good = number >= 100
         size = random.normal(2.0 if good else -2.0)
-        kind = random.choice(["x", "y"] if good else ["y", "z"])
-        cells = [f"C{number}", f"{size:.3f}", kind, str(good ^ (number % 5 == 0)), "FR"]
+        category = random.choice(["x", "y"] if good else ["y", "z"])
+        cells = [f"C{number}", f"{size:.3f}", category, str(good ^ (number % 5 == 0)), "FR"]
         cells[1 + number % 2] = "" if number % 10 < 2 else cells[1 + number % 2]
         lines.append(",".join([*cells, "good" if good else "bad"]))
     lines.append("C300,1.0,x,True,FR,")
-    file = tmp_path / "mine.csv"
+    file = tmp_path / "ratings.csv"
     file.write_text("\n".join(lines) + "\n")
     return file
 
@@ -49,44 +47,44 @@ def train_on(data, path, model="linear_regression", **options):
 
 
 @pytest.mark.parametrize("model", ["linear_regression", "mlp"])
-def test_a_model_learns_from_a_users_table(csv_file, tmp_path, model):
+def test_a_model_is_trained_on_a_table_of_user_data(csv_file, tmp_path, model):
     run = train_on(csv_file, tmp_path / "run", model)
     info = run_files.read_run(run.path)
     assert info["task"] == "tabular-classification"
     assert info["labels"] == ["bad", "good"]
     assert [column["name"] for column in info["inputs"]] == ["mean size", "a/b", "member"]
-    assert info["inputs"][1]["values"] == ["x", "y", "z"]
+    assert info["inputs"][1]["categories"] == ["x", "y", "z"]
     assert run.metrics["accuracy"] > 0.9 > 0.75 > run.baseline["accuracy"] > 0.5
     report = run.report()
-    for part in ("'id' was left out", "'country' was left out", "1 rows without 'rating'",
+    for text in ("'id' was left out", "'country' was left out", "1 rows without 'rating'",
                  f"auc {run.metrics['auc']:.4f}", "auc 0.5000",
-                 "without a look at the inputs: accuracy"):  # fmt: skip
-        assert part in report
+                 "majority class baseline: accuracy"):  # fmt: skip
+        assert text in report
 
     model = runs.load_run(run.path).model
-    row = {"mean size": 2.5, "a/b": "never seen", "member": None}
-    (answer,) = pipelines.pipeline(model)(row)
-    assert answer["label"] == "good"
+    row = {"mean size": 2.5, "a/b": "unknown", "member": None}
+    (prediction,) = pipelines.pipeline(model)(row)
+    assert prediction["label"] == "good"
     assert evaluation.evaluate(model, data=csv_file)["accuracy"] > 0.9
-    with pytest.raises(DataError, match="learned from other data than diamonds"):
+    with pytest.raises(DataError, match="was trained on other data than diamonds"):
         evaluation.evaluate(model)
 
     version = saved_model.export(run.path, tmp_path / "export")
     served = tf.saved_model.load(str(version)).signatures["serving_default"]
-    answers = served(
-        mean_size=tf.constant([2.5]), a_b=tf.constant(["never seen"]), member=tf.constant([NAN])
+    outputs = served(
+        mean_size=tf.constant([2.5]), a_b=tf.constant(["unknown"]), member=tf.constant([NAN])
     )
-    assert answers["label"].numpy() == [b"good"]
+    assert outputs["label"].numpy() == [b"good"]
 
 
-def test_numbers_are_a_regression(csv_file, tmp_path):
+def test_a_numeric_target_is_a_regression(csv_file, tmp_path):
     run = train_on(csv_file, tmp_path / "run", target="mean size")
     assert run_files.read_run(run.path)["task"] == "tabular-regression"
     assert run.metrics["rmse"] < 0.7 * run.baseline["rmse"]
     assert run.baseline["r2"] == pytest.approx(0, abs=0.1)
 
 
-def test_the_problem_type_can_be_said(tmp_path):
+def test_the_problem_type_can_be_given(tmp_path):
     file = tmp_path / "stars.csv"
     rows = [f"{number % 7},{number % 5}" for number in range(100)]
     file.write_text("\n".join(["a,stars", *rows]))
@@ -111,7 +109,7 @@ def test_the_problem_type_can_be_said(tmp_path):
         ([True, False], "classification"),
         (["1", "2"], "classification"),
     ],
-    ids=["few", "many", "whole", "fractions", "bool", "strings"],
+    ids=["few", "many", "integers", "fractions", "bool", "strings"],
 )
 def test_the_problem_type_is_inferred(values, expected):
     frame = pd.DataFrame({"a": range(2 * len(values)), "t": [*values] * 2})
@@ -129,21 +127,12 @@ def test_the_seed_shuffles_the_rows(csv_file):
     assert (shuffled.targets == ~is_bad)[~np.isnan(shuffled.inputs["mean size"])].mean() > 0.95
 
 
-def test_a_training_on_a_users_table_can_be_resumed(csv_file, tmp_path, monkeypatch):
+def test_a_training_on_a_table_can_be_resumed(csv_file, tmp_path, stop_at):
     run = train_on(csv_file, tmp_path / "run", epochs=3)
-
-    class Stop(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 1:
-                raise KeyboardInterrupt
-
-    callbacks = monitoring.callbacks
-    monkeypatch.setattr(
-        monitoring, "callbacks", lambda *arguments: [*callbacks(*arguments), Stop()]
-    )
+    stop_at(1)
     with pytest.raises(KeyboardInterrupt, match=r"--target rating .*--resume"):
         train_on(str(csv_file), tmp_path / "stopped", epochs=3)
-    monkeypatch.undo()
+    stop_at(None)
     resumed = training.train(
         "linear_regression",
         data=str(csv_file),
@@ -156,12 +145,12 @@ def test_a_training_on_a_users_table_can_be_resumed(csv_file, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "complaint"),
+    ("options", "error", "message"),
     [
         ({"target": None}, InvalidInputError, "which column"),
         ({"target": "ratings"}, DataError, "no column 'ratings'.*'rating'"),
-        ({"kind": "ranking"}, InvalidInputError, "'ranking'"),
-        ({"kind": "regression"}, DataError, "expected numbers in 'rating'; received"),
+        ({"problem_type": "ranking"}, InvalidInputError, "'ranking'"),
+        ({"problem_type": "regression"}, DataError, "expected numbers in 'rating'; received"),
         ({"target": "country"}, DataError, "every example has the class 'FR'"),
         ({"data": "nowhere.csv"}, DataError, r"nowhere\.csv can't be read"),
         ({"data": None}, InvalidInputError, "for a CSV file"),
@@ -169,21 +158,23 @@ def test_a_training_on_a_users_table_can_be_resumed(csv_file, tmp_path, monkeypa
         ({"data": 3, "target": None}, DataError, "received 3"),
     ],
 )
-def test_a_users_mistake_is_named_and_leaves_nothing(csv_file, tmp_path, options, error, complaint):
+def test_invalid_data_or_options_are_named_and_leave_nothing(
+    csv_file, tmp_path, options, error, message
+):
     options = {"data": csv_file, "target": "rating", **options}
-    with pytest.raises(error, match=complaint):
+    with pytest.raises(error, match=message):
         training.train("linear_regression", run_dir=tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_model_of_images_takes_no_table(csv_file, tmp_path, small_run):
-    with pytest.raises(InvalidInputError, match="target and kind are for a CSV file"):
+def test_an_image_classifier_takes_no_table(csv_file, tmp_path, small_run):
+    with pytest.raises(InvalidInputError, match="target and problem_type are for a CSV file"):
         training.train("cifar_cnn_basic", data=csv_file, target="rating", run_dir=tmp_path / "run")
-    with pytest.raises(DataError, match=r"mine\.csv is a file; expected a folder"):
+    with pytest.raises(DataError, match=r"ratings\.csv is a file; expected a folder"):
         evaluation.evaluate(small_run.model, data=csv_file)
 
 
-def test_a_run_can_not_go_on_with_another_table(csv_file, tmp_path, monkeypatch):
+def test_a_run_can_not_be_resumed_on_another_table(csv_file, tmp_path, monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
@@ -203,19 +194,19 @@ def test_a_run_can_not_go_on_with_another_table(csv_file, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    ("rows", "labels"),
+    ("cells", "class_names"),
     [(["10", "9", "9", "10"], ("9", "10")), (["a", "1", "1", "a"], ("1", "a"))],
 )
-def test_classes_are_numbers_by_size_or_words(tmp_path, rows, labels):
-    file = tmp_path / "mine.csv"
-    file.write_text("\n".join(["size,rating", *(f"{n},{row}" for n, row in enumerate(rows))]))
-    assert load(file, "rating", problem_type="classification").class_names == labels
+def test_classes_are_sorted_as_numbers_or_as_strings(tmp_path, cells, class_names):
+    file = tmp_path / "table.csv"
+    file.write_text("\n".join(["size,rating", *(f"{n},{cell}" for n, cell in enumerate(cells))]))
+    assert load(file, "rating", problem_type="classification").class_names == class_names
 
 
-def test_a_class_of_two_lines_is_named(tmp_path):
-    file = tmp_path / "mine.csv"
+def test_a_class_name_with_a_line_break_is_named(tmp_path):
+    file = tmp_path / "table.csv"
     file.write_text('size,rating\n1,"a\nb"\n2,c\n3,c\n4,"a\nb"\n')
-    with pytest.raises(DataError, match=r"'rating': labels is a list.*printable"):
+    with pytest.raises(DataError, match=r"'rating': class_names is a list.*printable"):
         load(file, "rating")
 
 
@@ -224,7 +215,7 @@ def load(data, target="t", **options):
     return user_tables.load_table(UserData(data, target=target, **options))
 
 
-@pytest.mark.parametrize("has_missing", [False, True], ids=["codes", "numbers"])
+@pytest.mark.parametrize("has_missing", [False, True], ids=["codes", "missing"])
 def test_predictions_for_a_file_are_those_for_its_rows(tmp_path, has_missing):
     codes = ["1", "2", "x"] if has_missing else ["01", "02", "A"]
     random = np.random.default_rng(0)
@@ -237,16 +228,16 @@ def test_predictions_for_a_file_are_those_for_its_rows(tmp_path, has_missing):
     frame = pd.DataFrame(rows)
     frame.to_csv(tmp_path / "p.csv", index=False)
     predict = pipelines.pipeline(model)
-    answers = predict(rows)
-    assert [answer["label"] for answer in answers[:2]] == ["yes", "no"]
-    assert predict(str(tmp_path / "p.csv")) == predict(frame) == answers
-    frame["t"] = [answer["label"] for answer in answers]
+    predictions = predict(rows)
+    assert [prediction["label"] for prediction in predictions[:2]] == ["yes", "no"]
+    assert predict(str(tmp_path / "p.csv")) == predict(frame) == predictions
+    frame["t"] = [prediction["label"] for prediction in predictions]
     frame.to_csv(tmp_path / "q.csv", index=False)
     for data in (tmp_path / "q.csv", frame):
         assert evaluation.evaluate(model, data=data)["accuracy"] == 1.0
 
 
-def test_codes_of_classes_stay_strings(tmp_path):
+def test_class_names_with_leading_zeros_stay_strings(tmp_path):
     frame = pd.DataFrame({"m": range(60), "t": ["01", "02", "A"] * 20})
     frame.to_csv(tmp_path / "t.csv", index=False)
     table = load(tmp_path / "t.csv")
@@ -289,13 +280,13 @@ def test_words_for_missing_numbers_leave_a_column_numeric(tmp_path, cells, word)
         with_missing([str(n % 5) for n in range(200)], "0"),
         with_missing([n % 2 == 0 for n in range(200)]),
     ],
-    ids=["a-word", "no-number", "few-numbers", "codes", "strings", "truths"],
+    ids=["a-word", "no-number", "few-numbers", "leading-zeros", "a-zero", "booleans"],
 )
 def test_other_words_make_a_column_categorical(frame):
     assert "float32" not in [column.dtype for column in load(frame).columns]
 
 
-def test_known_columns_are_kept_where_the_table_has_them_all():
+def test_the_columns_of_a_pretrained_model_are_kept_where_the_table_has_them_all():
     columns = load(with_missing(range(200)).assign(m=range(200))).columns
     assert [column.name for column in columns] == ["m", "k"]
     frame = with_missing(range(200), "unknown", every=3).assign(more=range(200))
@@ -307,7 +298,7 @@ def test_known_columns_are_kept_where_the_table_has_them_all():
         assert "more" in [column.name for column in inferred]
 
 
-def test_a_known_target_is_kept_where_it_has_the_same_name_and_scale():
+def test_the_target_of_a_pretrained_model_is_kept_where_it_has_the_same_name_and_scale():
     known = Target(name="t", description="", log=True)
     frame = pd.DataFrame({"a": range(60), "t": np.linspace(0.5, 9, 60), "u": range(60)})
     for name, table, expected in (
@@ -346,29 +337,35 @@ def test_a_training_takes_data_frames_and_arrays(tmp_path):
     assert run_files.read_run(run.path)["labels"] == ["no", "yes"]
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_each_class_validates_by_its_share(tmp_path, seed):
-    frame = pd.DataFrame({"m": range(100), "t": ["bad"] * 5 + ["good"] * 95})
-    room = registry.find("linear_regression")[0]
-    job = jobs.training_job(
-        room, ModelSpec.of(room).task.default_recipe(), seed, frame, "t", None, overrides={}
+def training_job(data, target=None, problem_type=None, seed=0, **overrides):
+    """Return the job of a training of linear_regression."""
+    package, _ = registry.find("linear_regression")
+    return jobs.training_job(
+        package,
+        data=data,
+        target=target,
+        problem_type=problem_type,
+        seed=seed,
+        overrides=overrides,
     )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_validation_split_is_stratified(seed):
+    frame = pd.DataFrame({"m": range(100), "t": ["bad"] * 5 + ["good"] * 95})
+    job = training_job(frame, "t", seed=seed)
     assert np.bincount(job.validation.targets).tolist() == [1, 19]
     assert np.bincount(job.examples.targets).tolist() == [4, 76]
     assert "80 to train on" in job.examples.description
-    job = jobs.training_job(
-        room, ModelSpec.of(room).task.default_recipe(), seed, frame, "m", "regression", overrides={}
-    )
+    job = training_job(frame, "m", "regression", seed)
     assert len(job.validation) == 20
     assert np.histogram(job.validation.targets, bins=[0, 50, 100])[0].tolist() == [10, 10]
 
 
-def test_the_data_of_the_recipe_is_split_by_its_order():
-    room = registry.find("linear_regression")[0]
+def test_the_last_examples_of_the_recipes_data_validate():
     sample = datasets.sample("diamonds")
     for data in ("sample", sample):
-        recipe = ModelSpec.of(room).task.default_recipe().override(validation_examples=56)
-        job = jobs.training_job(room, recipe, 0, data, None, None, overrides=["validation_examples"])
+        job = training_job(data, validation_examples=56)
         np.testing.assert_array_equal(job.validation.targets, sample.targets[-56:])
 
 
@@ -389,7 +386,7 @@ def test_a_file_with_semicolons_is_named(tmp_path):
     [([n * 1.5 for n in range(60)], ()), ([n % 2 for n in range(60)], ("0", "1"))],
     ids=["regression", "classification"],
 )
-def test_rows_with_a_word_for_a_missing_target_are_left_out(values, class_names):
+def test_rows_with_a_word_for_a_missing_target_are_dropped(values, class_names):
     cells = ["?" if index % 20 == 0 else str(value) for index, value in enumerate(values)]
     frame = pd.DataFrame({"a": range(60), "t": cells})
     with pytest.warns(DataWarning, match="3 of 60 rows without 't' are left out"):
@@ -426,10 +423,10 @@ def test_categories_occur_twice_or_more(monkeypatch):
     monkeypatch.setattr(column_inference, "MAX_CATEGORIES", 3)
     cells = [*"aaaa", *"bbb", *"ccc", *"dd", "e"]
     table = load(pd.DataFrame({"k": cells, "t": [0, 1] * 6 + [0]}))
-    assert table.columns[0].values == ["a", "b", "c"]
+    assert table.columns[0].categories == ["a", "b", "c"]
     monkeypatch.setattr(column_inference, "MAX_CATEGORIES", 9)
     table = load(pd.DataFrame({"k": cells, "t": [0, 1] * 6 + [0]}))
-    assert table.columns[0].values == ["a", "b", "c", "d"]
+    assert table.columns[0].categories == ["a", "b", "c", "d"]
 
 
 def test_a_frame_and_its_targets_are_a_pair():
@@ -440,42 +437,44 @@ def test_a_frame_and_its_targets_are_a_pair():
     assert all(int(number) % 2 == target for number, target in pairs)
 
 
-def test_the_area_under_the_curve_counts_pairs():
+def test_auc_is_the_fraction_of_pairs_that_are_ranked_right():
     frame = pd.DataFrame({"a": range(8), "t": [*"nnnnyyyy"]})
-    task = task_of(spec.ModelSpec.of(registry.find("linear_regression")[0]))
-    identity, examples, _ = task.data.load_user_data(UserData(frame, target="t"), seed=0)
-    task = task_of(identity)
+    task = ModelSpec.of(registry.find("linear_regression")[0]).task
+    spec, examples, _ = task.data.load_user_data(UserData(frame, target="t"), seed=0)
+    task = spec.task
     order = np.argsort(examples.inputs["a"])
     probabilities = np.array([0.1, 0.4, 0.35, 0.8, 0.4, 0.7, 0.9, 0.95])
     logits = np.log(np.stack([1 - probabilities, probabilities], axis=1))
-    rows = examples.subset(order, "in order")
+    examples = examples.subset(order, "in order")
     # Of 16 pairs 0.4 ranks behind 0.8 and equal to 0.4, 0.7 behind 0.8; the others are right.
-    assert task.objective.score(logits, rows)["auc"] == pytest.approx((16 - 1 - 0.5 - 1) / 16)
-    assert "auc" not in task.objective.score(logits[:4], rows.subset(slice(4), "one class"))
-    assert task.objective.baseline(rows, rows) == {"accuracy": 0.5, "auc": 0.5}
+    assert task.objective.score(logits, examples)["auc"] == pytest.approx((16 - 1 - 0.5 - 1) / 16)
+    assert "auc" not in task.objective.score(logits[:4], examples.subset(slice(4), "one class"))
+    assert task.objective.baseline(examples, examples) == {"accuracy": 0.5, "auc": 0.5}
 
 
-@pytest.mark.parametrize(("name", "least"), [("breast_cancer", 0.9), ("wine", 0.85)])
-def test_tables_of_scikit_learn(tmp_path, name, least):
+@pytest.mark.parametrize(("name", "min_accuracy"), [("breast_cancer", 0.9), ("wine", 0.85)])
+def test_tables_of_scikit_learn(tmp_path, name, min_accuracy):
     datasets = pytest.importorskip("sklearn.datasets")
     bunch = getattr(datasets, f"load_{name}")(as_frame=True)
     frame = bunch.frame.assign(target=bunch.target_names[bunch.target])
-    rows = frame.sample(frac=1, random_state=0)
-    train, test = rows[:-40], rows[-40:]
+    shuffled = frame.sample(frac=1, random_state=0)
+    train, test = shuffled[:-40], shuffled[-40:]
     run = training.train("mlp", data=train, target="target", epochs=10, run_dir=tmp_path / "run")
     scores = evaluation.evaluate(run.model, data=test, target="target")
-    assert scores["accuracy"] > least > 0.75 > run.baseline["accuracy"]
+    assert scores["accuracy"] > min_accuracy > 0.75 > run.baseline["accuracy"]
     assert ("auc" in scores) == (name == "breast_cancer")
-    (answer,) = pipelines.pipeline(run.model)(test.drop(columns="target")[:1])
-    assert set(answer["probabilities"]) == set(bunch.target_names)
+    (prediction,) = pipelines.pipeline(run.model)(test.drop(columns="target")[:1])
+    assert set(prediction["probabilities"]) == set(bunch.target_names)
     version = saved_model.export(run.model, tmp_path / "export")
     served = tf.saved_model.load(str(version)).signatures["serving_default"]
-    columns = {name: tf.constant(cells, tf.float32) for name, cells in _raw(run, test).items()}
+    columns = {
+        name: tf.constant(cells, tf.float32) for name, cells in served_inputs(run, test).items()
+    }
     labels = served(**columns)["label"].numpy()
     assert (labels == test["target"].to_numpy().astype(bytes)).mean() == scores["accuracy"]
 
 
-def _raw(run, frame):
+def served_inputs(run, frame):
     """The columns of a frame by the names of a served model's inputs."""
     names = table_inputs.sanitized_names(spec_of(run.model).inputs)
     return {sanitized: frame[name] for name, sanitized in names.items()}
