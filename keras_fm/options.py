@@ -19,7 +19,7 @@ def check_int(name: str, value: Any, low: int | None = None, high: int | None = 
     Raises:
         InvalidInputError: it is no integer, or outside the range.
     """
-    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+    if not isinstance(value, bool) and isinstance(value, numbers.Integral):
         integer = int(value)
         if (low is None or low <= integer) and (high is None or integer <= high):
             return integer
@@ -48,7 +48,7 @@ def check_float(
     Raises:
         InvalidInputError: it is no finite number, or outside the range.
     """
-    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+    if not isinstance(value, bool) and isinstance(value, numbers.Real):
         try:
             number = float(value)
         except OverflowError:  # an integer that no float can hold

@@ -1,7 +1,8 @@
 """The weights store: from what a user names to a verified file on this machine.
 
-A file comes from the model's package, from the cache, or from a mirror into the cache. Nothing here
-imports Keras.
+A file comes from the model's package, from the cache, or from a mirror into the cache.
+
+May import registry, files, http_session and errors; imports no Keras.
 """
 
 import logging

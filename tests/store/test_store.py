@@ -315,6 +315,32 @@ def test_a_token_stays_with_its_server(monkeypatch):
     assert "Authorization" not in responses[0].request.headers
 
 
+def test_a_download_asks_for_bytes_that_are_not_packed(monkeypatch):
+    responses = []
+    monkeypatch.setattr(transports, "_body", lambda response, _: responses.append(response) or [])
+    with serving(BODY) as server:
+        list(transports.chunks(f"{server.url}/a", 10))
+    assert responses[0].request.headers["Accept-Encoding"] == "identity"
+
+
+def test_redirects_are_followed_a_few_times():
+    with serving(BODY, Fault("redirect", how="chain")) as server:
+        assert downloads.fetch(remote_file(f"{server.url}/a")).read_bytes() == BODY
+    assert server.requests == 4
+    with (
+        serving(BODY, Fault("redirect", how="loop")) as server,
+        pytest.raises(WeightsError, match="redirects more than 10 times"),
+    ):
+        downloads.fetch(RemoteFile("other", "0" * 64, 3, (f"{server.url}/a",)))
+    assert server.requests == 10
+
+
+@pytest.mark.parametrize("target", ["file:///etc/hostname", "ftp://127.0.0.1/a", "//", "http://["])
+def test_a_redirect_leads_to_http_alone(target):
+    with serving(BODY, Fault("redirect", how=target)) as server, pytest.raises(WeightsError):
+        downloads.fetch(remote_file(f"{server.url}/a"))
+
+
 def test_the_hub_is_asked_through_its_own_library(monkeypatch):
     pytest.importorskip("huggingface_hub")
     with serving(BODY) as server:
