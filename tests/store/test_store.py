@@ -1,5 +1,6 @@
 """The weights store: resolving names, downloads, the cache, and offline use."""
 
+import contextlib
 import hashlib
 import socket
 import sys
@@ -288,6 +289,29 @@ def test_a_second_process_waits_and_says_so(caplog, monkeypatch, home):
         with pytest.raises(WeightsError, match="another process has been downloading tiny_net"):
             downloads.fetch(remote_file("http://127.0.0.1:1/a"))
     assert "another process downloads tiny_net.first; waiting for it" in caplog.text
+
+
+def test_a_file_that_another_process_downloaded_is_not_downloaded_again(monkeypatch, home):
+    @contextlib.contextmanager
+    def wait(path, name):
+        path.write_bytes(BODY)
+        yield
+
+    monkeypatch.setattr(downloads, "_exclusive", wait)
+    with serving(BODY) as server:
+        assert downloads.fetch(remote_file(f"{server.url}/a")).read_bytes() == BODY
+    assert server.requests == 0
+
+
+def test_a_slow_server_is_left(monkeypatch):
+    monkeypatch.setattr(downloads, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(downloads, "MIN_BYTES_PER_SECOND", 20_000)
+    monkeypatch.setattr(downloads, "MAX_ATTEMPTS", 1)
+    with (
+        serving(BODY[:300], Fault("drip")) as server,
+        pytest.raises(WeightsError, match="is slower than 20,000 bytes a second"),
+    ):
+        downloads.fetch(remote_file(f"{server.url}/a"))
 
 
 def test_a_cache_that_can_not_be_written_is_named(monkeypatch, tmp_path, folder):
