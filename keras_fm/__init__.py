@@ -1,7 +1,7 @@
-"""keras_fm: ready-made Keras 3 models whose every number can be re-measured.
+"""keras_fm: pretrained Keras 3 models with reproducible metrics.
 
-This module is the face: it names the public functions and imports each one when it is first used,
-so that ``import keras_fm`` and ``keras_fm.list_models()`` load neither Keras nor TensorFlow.
+This module names the public functions and imports each one when it is first used, so that
+``import keras_fm`` and ``keras_fm.list_models()`` load neither Keras nor TensorFlow.
 """
 
 import sys

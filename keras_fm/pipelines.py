@@ -1,47 +1,70 @@
-"""From raw inputs to labelled answers, in one call."""
+"""From raw inputs to predictions, in one call."""
 
 import inspect
-from collections.abc import Callable
 from typing import Any
 
 import keras
 
-from keras_fm import tasks
 from keras_fm.errors import UnknownNameError, suggest
-from keras_fm.models import loading
+from keras_fm.models.loading import resolve_model
+from keras_fm.models.spec import spec_of
+from keras_fm.registry.tasks import task_module
+from keras_fm.tasks.base import Task
 
 
-def pipeline(name_or_model: str | keras.Model) -> Callable[..., list[dict[str, Any]]]:
-    """A callable from raw inputs to answers, one dict an input.
+class Pipeline:
+    """A callable from raw inputs to predictions; see `keras_fm.pipeline`."""
 
-    A classifier answers `label` and `probabilities` by label, a regression `value`, a generator
-    `image` or `text`, how a prompt goes on. A model of images takes paths, the bytes of files, or
-    arrays 0..255 of any size, one or several; a model of tables rows (dicts), a dict of columns, or
-    CSV files; one of texts strings; a generator labels or prompts. What is none of these is an
+    def __init__(self, model: keras.Model) -> None:
+        """Wrap a model of the zoo."""
+        self.model = model
+        self.spec = spec_of(model)
+
+    def __repr__(self) -> str:
+        """Show the task and the model."""
+        return f"<{self.spec.task_name} pipeline of {self.model.name}>"
+
+    def __call__(self, inputs: Any, **options: Any) -> list[dict[str, Any]]:
+        """Return a prediction for each input.
+
+        Args:
+            inputs: What the model's task takes.
+            **options: Of a generator its `seed`, and of one of texts `length` and `temperature`.
+
+        Raises:
+            InvalidInputError: An input is none that the model takes.
+            UnknownNameError: The task has no such option.
+        """
+        task: Task = self.spec.task
+        known = [*inspect.signature(task.predictor.predict_raw).parameters][2:]
+        for option in options:
+            if option not in known:
+                raise UnknownNameError(
+                    f"{self.model.name} has no option {option!r}. {suggest(option, known)}"
+                )
+        return task.predictor.predict_raw(self.model, inputs, **options)
+
+    @property
+    def codec(self) -> Any:
+        """The codec of the task, which writes predictions for the terminal."""
+        return task_module(self.spec.task_name, "codec").CODEC
+
+
+def pipeline(name_or_model: str | keras.Model) -> Pipeline:
+    """Return a callable from raw inputs to predictions, one dict an input.
+
+    A classifier returns `label` and `probabilities` by label, a regression `value`, a generator
+    `image` or `text`, the continuation of a prompt. A model of images takes paths, the bytes of
+    files, or arrays 0..255 of any size, one or several; a model of tables rows (dicts), a dict of
+    columns, or CSV files; one of texts strings; a generator labels or prompts. Anything else is an
     `InvalidInputError`.
 
-    What else a task can be told, such as a generator's `seed`, is given by name; the task's
-    `answer` (`keras_fm/tasks/`) says what there is.
-
     Args:
-        name_or_model: a model's name, a run directory, or a model from `get`, `train`, `fine_tune`.
+        name_or_model: A model's name, a run directory, or a model from `get`, `train`, `fine_tune`.
 
     Example:
         >>> classify = keras_fm.pipeline("cifar_cnn")
         >>> classify(["photo.jpg", array])
         [{'label': 'cat', 'probabilities': {'airplane': 0.001, ...}}, {...}]
     """
-    model = loading.resolve_model(name_or_model)
-    task = tasks.task_of(model)
-
-    known = [*inspect.signature(task.answer).parameters][1:]
-
-    def answer(*inputs: Any, **options: Any) -> list[dict[str, Any]]:
-        for option in options:
-            if option not in known:
-                raise UnknownNameError(
-                    f"{model.name} has no option {option!r}. {suggest(option, known)}"
-                )
-        return task.answer(model, *inputs, **options)
-
-    return answer
+    return Pipeline(resolve_model(name_or_model))

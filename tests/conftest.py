@@ -8,6 +8,7 @@ if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_seta
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
 
+import contextlib
 import gc
 import importlib
 import socket
@@ -18,10 +19,10 @@ from typing import TYPE_CHECKING
 
 import helpers
 import pytest
-import tiny_gan as tiny_gan_room
-import tiny_reader as tiny_reader_room
+import tiny_gan as tiny_gan_package
+import tiny_reader as tiny_reader_package
 
-from keras_fm.registry import packages
+from keras_fm import registry
 
 if TYPE_CHECKING:
     from keras_fm.training.runs import Run
@@ -83,23 +84,23 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], None]:
 
 
 @pytest.fixture
-def whole_and_resumed(
+def uninterrupted_and_resumed(
     tmp_path: Path, stop_at: Callable[[int | None], None]
 ) -> Callable[..., tuple["Run", "Run"]]:
-    """`whole_and_resumed("tiny_net", 1, epochs=3)`: a run, and one stopped in its second epoch."""
+    """`uninterrupted_and_resumed("tiny_net", 1)`: two runs, one stopped in its second epoch."""
     from keras_fm.training import training
 
     def both(name: str, epoch: int, **options: object) -> tuple["Run", "Run"]:
         def train(folder: str, **more: object) -> "Run":
             return training.train(name, data="sample", run_dir=tmp_path / folder, **more)
 
-        whole = train("whole", **options)
+        uninterrupted = train("uninterrupted", **options)
         stop_at(epoch)
         with pytest.raises(KeyboardInterrupt, match="--resume"):
             train("stopped", **options)
         assert not (tmp_path / "stopped" / "result.json").exists()
         stop_at(None)
-        return whole, train("stopped", resume=True)
+        return uninterrupted, train("stopped", resume=True)
 
     return both
 
@@ -112,43 +113,58 @@ def no_tfds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets, "is_prepared", lambda dataset: False)
 
 
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
-    """`install({"tiny_net": "their_zoo.tiny_net"})`: a package that offers models of its own."""
-    site = tmp_path / "site-packages"
+@contextlib.contextmanager
+def _installs(site: Path) -> Iterator[Callable[..., Path]]:
+    """A function that installs packages of models into `site`, until the context ends."""
     installed: list[str] = []
 
-    def install(points: dict[str, str], package: str = "their_zoo") -> Path:
-        helpers.write_package(site, package, points)
-        installed.append(package)
-        importlib.invalidate_caches()
-        if str(site) not in sys.path:
-            monkeypatch.syspath_prepend(site)
-        packages.cache_clear()
-        return site / package
+    with pytest.MonkeyPatch.context() as monkeypatch:
 
-    yield install
-    packages.cache_clear()
+        def install(points: dict[str, str], package: str = "their_zoo") -> Path:
+            helpers.write_package(site, package, points)
+            installed.append(package)
+            importlib.invalidate_caches()
+            if str(site) not in sys.path:
+                monkeypatch.syspath_prepend(site)
+            registry.clear_cache()
+            return site / package
+
+        yield install
+    registry.clear_cache()
     for module in list(sys.modules):
         if module.partition(".")[0] in installed:
             del sys.modules[module]
 
 
 @pytest.fixture
+def install(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """`install({"tiny_net": "their_zoo.tiny_net"})`: a distribution with models of its own."""
+    with _installs(tmp_path / "site-packages") as install:
+        yield install
+
+
+@pytest.fixture(scope="module")
+def module_install(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Path]]:
+    """The same for all tests of a module."""
+    with _installs(tmp_path_factory.mktemp("site-packages")) as install:
+        yield install
+
+
+@pytest.fixture
 def tiny_net(install: Callable[..., Path]) -> Path:
-    """The folder of `tiny_net`, a model with batch normalisation in somebody else's package."""
-    room = install({"tiny_net": "their_zoo.tiny_net"}) / "tiny_net"
-    helpers.write_room(room)
-    return room
+    """The folder of `tiny_net`, a model with batch normalization, of another distribution."""
+    package = install({"tiny_net": "their_zoo.tiny_net"}) / "tiny_net"
+    helpers.write_room(package)
+    return package
 
 
 @pytest.fixture
 def tiny_gan(install: Callable[..., Path]) -> Path:
-    """The folder of `tiny_gan`, a generator in somebody else's package; `tiny_net` judges it."""
-    return tiny_gan_room.install(install)
+    """The folder of `tiny_gan`, a generator that `tiny_net` evaluates."""
+    return tiny_gan_package.install(install)
 
 
 @pytest.fixture
 def tiny_reader(install: Callable[..., Path]) -> Path:
-    """The folder of `tiny_reader`, which begins as a language model; `tiny_filler` fills gaps."""
-    return tiny_reader_room.install(install)
+    """The folder of `tiny_reader`, a text classifier; `tiny_filler` is pretrained by fill-mask."""
+    return tiny_reader_package.install(install)

@@ -1,9 +1,10 @@
-"""What several test files need: small data, a tiny room, subprocesses, the check of one model."""
+"""What several test files need: small data, a tiny model package, the test of one model."""
 
 import hashlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +14,6 @@ import numpy as np
 from PIL import Image
 
 from keras_fm import registry
-from keras_fm.data import datasets
-from keras_fm.evaluation import flops
-from keras_fm.models import backbone, building, spec, transfer
-from keras_fm.registry import packages
 from keras_fm.registry.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -37,7 +34,7 @@ from keras import layers
 def build(num_classes: int = 10, width: int = 4) -> keras.Model:
     """One convolution with batch normalisation: `image` [batch, 32, 32, 3] -> logits."""
     image = keras.Input((32, 32, 3), name="image")
-    x = layers.Rescaling(1 / 255, name="to_unit_range")(image)
+    x = layers.Rescaling(1 / 255, name="rescale")(image)
     x = layers.Conv2D(width, 3, strides=4, name="conv")(x)
     x = layers.BatchNormalization(name="norm")(x)
     x = layers.GlobalAveragePooling2D(name="embedding")(x)
@@ -58,7 +55,7 @@ labels = [
 name = "image"
 dtype = "uint8"
 shape = [32, 32, 3]
-meaning = "RGB, 0..255"
+description = "RGB, 0..255"
 """
 
 RECIPE = """dataset = "cifar10"
@@ -91,9 +88,9 @@ def train_small(path: Path, **changes: Any) -> "Run":
     return training.train("cifar_cnn_basic", run_dir=path, **options)
 
 
-def recipe(**fields: Any) -> "Recipe":
-    """A short recipe; `fields` are put into it."""
-    from keras_fm.registry.recipe import Recipe
+def recipe(task: str = "image-classification", **fields: Any) -> "Recipe":
+    """A short recipe of a task; `fields` are put into it."""
+    from keras_fm.registry.tasks import task_module
 
     shared = {
         "dataset": "cifar10",
@@ -102,7 +99,7 @@ def recipe(**fields: Any) -> "Recipe":
         "optimizer": "sgd",
         "learning_rate": 0.1,
     }
-    return Recipe(**(shared | fields))
+    return task_module(task, "task").TASK.recipe_class(**(shared | fields))
 
 
 def noise(count: int = 12, classes: int = 3, seed: int = 0) -> "Examples":
@@ -188,30 +185,66 @@ def write_room(room: Path) -> None:
     (room / "recipe.toml").write_text(RECIPE)
 
 
+def write_small_package(
+    package: Path, source: str, tokens: int | None = None, **small: int
+) -> None:
+    """Write the package of a small variant of a zoo model, without weights.
+
+    Args:
+        package: Its folder, whose name is the model's.
+        source: The zoo model.
+        tokens: The lines of its vocabulary; None for a model without one.
+        **small: Arguments of its `build`.
+    """
+    zoo = ROOT / "zoo" / source
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "model.py").write_text(
+        "import functools\n\nfrom keras_fm import registry\n\n"
+        f"_source = registry.find({source!r})[0].module('model')\n"
+        f"build = functools.partial(_source.build, **{small})\n"
+        "adapt = getattr(_source, 'adapt', None)\n"
+    )
+    entry = (zoo / "entry.toml").read_text("utf-8").partition("\n[weights.")[0]
+    entry = entry.replace(f'name = "{source}"', f'name = "{package.name}"', 1)
+    entry = re.sub(r"^(default_weights|init_from) = .*\n", "", entry, flags=re.MULTILINE)
+    (package / "entry.toml").write_text(entry, "utf-8")
+    (package / "recipe.toml").write_text((zoo / "recipe.toml").read_text("utf-8"), "utf-8")
+    if tokens is not None:
+        lines = (zoo / "vocabulary.txt").read_text("utf-8").split("\n")[:tokens]
+        (package / "vocabulary.txt").write_text("".join(f"{line}\n" for line in lines), "utf-8")
+
+
 def write_record(room: Path, **claims: Any) -> None:
     """Adds the record of weights "first" to the room's entry, all made up but for `claims`."""
     record = {
         "file": "weights/first.weights.h5",
-        "bytes": 1000,
+        "file_size": 1000,
         "sha256": "0" * 64,
         "storage": "float32",
-        "parameters": 100,
+        "num_parameters": 100,
         "flops": 100,
         "dataset": "cifar10",
         "split": "test",
-        "examples": 10_000,
-        "licence": "Apache-2.0",
+        "num_examples": 10_000,
+        "license": "Apache-2.0",
         "recipe": "recipe.toml",
         "recipe_sha256": "0" * 64,
     }
-    maker = {"keras": "3", "backend": "x", "precision": "float32", "hardware": "x", "minutes": 1.0}
+    environment = {
+        "keras": "3",
+        "backend": "x",
+        "precision": "float32",
+        "hardware": "x",
+        "minutes": 1.0,
+    }
     tables = {
         "": record,
-        "maker": maker,
-        "metrics": {"accuracy": 0.1, "accuracy_mirror": 0.1},
-        "sample": {"accuracy": 0.1, "accuracy_mirror": 0.1},
+        "training_environment": environment,
+        "metrics": {"accuracy": 0.1, "accuracy_tta": 0.1},
+        "sample_metrics": {"accuracy": 0.1, "accuracy_tta": 0.1},
         "seeds": {"seeds": [0], "minutes": [1.0]},
-        "seeds.metrics": {"accuracy": [0.1], "accuracy_mirror": [0.1]},
+        "seeds.metrics": {"accuracy": [0.1], "accuracy_tta": [0.1]},
     }
     default = "" if "task" in claims else 'default_weights = "first"\n'
     text = default + (room / "entry.toml").read_text()
@@ -221,45 +254,51 @@ def write_record(room: Path, **claims: Any) -> None:
         values = (claims.get(name, table) if name else table | claims[""]).items()
         text += "".join(f"{key} = {json.dumps(value)}\n" for key, value in values)
     (room / "entry.toml").write_text(text)
-    packages.cache_clear()
+    registry.clear_cache()
 
 
-def write_weights(room: Path, *, storage: str = "float32", **claims: Any) -> None:
-    """Random weights for the room, with a record that holds but for `claims`."""
+def write_weights(package: Path, *, storage: str = "float32", **claims: Any) -> None:
+    """Write random weights for a model package, with a record that holds but for `claims`."""
     from keras_fm import store
-    from keras_fm.evaluation import evaluation
+    from keras_fm.data import datasets
+    from keras_fm.evaluation.evaluation import evaluate
+    from keras_fm.evaluation.flops import count_flops
     from keras_fm.models import loading, weights
-    from keras_fm.registry import recipe
+    from keras_fm.registry.recipe import fingerprint
 
-    (room / "weights").mkdir()
-    file = room / "weights" / "first.weights.h5"
-    weights.save_weights(loading.get(room.name, weights=None), file, storage)
-    model = loading.get(room.name, weights=file)
-    scores = evaluation.evaluate(model, data=datasets.sample("cifar10"))
+    (package / "weights").mkdir()
+    file = package / "weights" / "first.weights.h5"
+    weights.save_weights(loading.get(package.name, weights=None), file, storage)
+    model = loading.get(package.name, weights=file)
+    metrics = evaluate(model, data=datasets.sample("cifar10"))
     measured = {
-        "bytes": file.stat().st_size,
+        "file_size": file.stat().st_size,
         "sha256": store.sha256_of(file),
         "storage": storage,
-        "parameters": model.count_params(),
-        "flops": flops.count_flops(model),
-        "sample": {name: round(scores[name], 4) for name in METRICS if name in scores},
-        "recipe_sha256": recipe.fingerprint(room / "recipe.toml"),
+        "num_parameters": model.count_params(),
+        "flops": count_flops(model),
+        "sample_metrics": {name: round(metrics[name], 4) for name in METRICS if name in metrics},
+        "recipe_sha256": fingerprint(package / "recipe.toml"),
     }
-    write_record(room, **(measured | claims))
+    write_record(package, **(measured | claims))
 
 
 def train_one_step(model: "keras.Model", name: str, count: int = 8) -> float:
-    """One step with the recipe's compile on some of the sample; the loss, or the sum of all."""
-    from keras_fm import tasks
+    """Train one step by the recipe on some of the sample; return the loss, or the sum of all."""
+    from keras_fm.data import datasets
+    from keras_fm.tasks.base import task_of
 
-    room, _ = registry.find(name)
-    sample = tasks.task_of(model).arrange(datasets.sample(room.entry.dataset))
-    examples = sample.take(slice(count), "a few")
+    task = task_of(model)
+    sample = task.data.prepare_dataset(datasets.sample(registry.info(name).dataset))
+    examples = sample.subset(slice(count), "a few")
     # Images as large as the model's input, and all of so few examples in one epoch.
-    recipe = room.recipe.override(sides=[], side_starts=[], parts=1)
-    batches = tasks.task_of(model).batches(examples, recipe, seed=0)
-    learner = tasks.task_of(model).learner(model, recipe, steps=10)
-    losses = learner.train_on_batch(*batches[0], return_dict=True)
+    fields = {"epochs_per_pass": 1}
+    if hasattr(task.default_recipe(), "image_sizes"):
+        fields |= {"image_sizes": [], "image_size_starts": []}
+    recipe = task.default_recipe().override(**fields)
+    batches = task.data.batches(examples, recipe, seed=0)
+    trainer = task.objective.compiled_model(model, recipe, steps=10)
+    losses = trainer.train_on_batch(*batches[0], return_dict=True)
     return sum(float(value) for name, value in losses.items() if "loss" in name)
 
 
@@ -282,85 +321,94 @@ def generate(
 
 
 def run_model_test(name: str) -> None:
-    """What every model of the zoo has to be: the whole test of a new one."""
+    """Test what every model of the zoo has to be: the whole test of a new one."""
     import keras
 
     from keras_fm.models import loading, precision
+    from keras_fm.models.building import build
+    from keras_fm.models.spec import ModelSpec
 
-    room, _ = registry.find(name)
+    package, _ = registry.find(name)
+    spec = ModelSpec.of(package)
     for file in ("__init__.py", "model.py", "recipe.toml", "entry.toml", "README.md"):
-        assert (room.path / file).is_file(), f"{room.path} has no {file}"
-    assert room.recipe.dataset == room.entry.dataset
-    assert room.module("model").build.__doc__, f"{name}: build has no docstring"
+        assert (package.path / file).is_file(), f"{package.path} has no {file}"
+    assert spec.task.default_recipe().dataset == package.entry.dataset
+    assert package.module("model").build.__doc__, f"{name}: build has no docstring"
 
     model = loading.get(name, weights=None)
-    _check_ends(model, room.entry)
+    _check_inputs_and_outputs(model, package.entry)
     kinds = {type(layer).__name__ for layer in model.layers}
     assert "Lambda" not in kinds, f"{name}: a Lambda layer holds code"
     assert isinstance(model, keras.Model)
     assert len({layer.name for layer in model.layers}) == len(model.layers)
-    if room.entry.task.endswith("classification"):
+    if package.entry.task.endswith("classification"):
         assert loading.get(name, weights=None, num_classes=3).output_shape == (None, 3)
 
     with precision.dtype_policy("bfloat16"):
-        mixed = building.build(room, spec.default_spec(room))
+        mixed = build(spec)
     assert mixed.layers[-1].dtype_policy.name == "float32"
     assert np.isfinite(train_one_step(mixed, name))
-    if room.entry.pretraining is not None:
-        _check_pretraining(room, model)
-    for tag in room.entry.weights:
-        _check_weights(room, tag)
+    if package.entry.pretraining is not None:
+        _check_pretraining(package, model)
+    for tag in package.entry.weights:
+        _check_weights(package, tag)
 
 
-def _check_ends(model: "keras.Model", entry: Any) -> None:
-    from keras_fm import tasks
+def _check_inputs_and_outputs(model: "keras.Model", entry: Any) -> None:
+    from keras_fm.tasks.base import task_of
 
     assert model.name == entry.name
     assert {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs} == {
-        given.name: tuple(None if size == "any" else size for size in given.shape)
-        for given in entry.inputs
+        model_input.name: tuple(None if size == "any" else size for size in model_input.shape)
+        for model_input in entry.inputs
     }
     assert len(model.outputs) == 1
-    end, shape = tasks.task_of(model).output
-    assert model.layers[-1].name == end
+    output_name, shape = task_of(model).predictor.output_spec
+    assert model.layers[-1].name == output_name
     assert model.outputs[0].dtype == "float32"
     assert model.output_shape == (None, *shape)
     zeros = {
-        given.name: np.zeros([size or 1 for size in given.shape], given.dtype)
-        for given in model.inputs
+        tensor.name: np.zeros([size or 1 for size in tensor.shape], tensor.dtype)
+        for tensor in model.inputs
     }
-    given = zeros if len(zeros) > 1 else next(iter(zeros.values()))
-    assert np.isfinite(model.predict(given, verbose=0)).all()
+    inputs = zeros if len(zeros) > 1 else next(iter(zeros.values()))
+    assert np.isfinite(model.predict(inputs, verbose=0)).all()
 
 
-def _check_pretraining(room: Any, model: "keras.Model") -> None:
+def _check_pretraining(package: Any, model: "keras.Model") -> None:
+    from keras_fm.models.backbone import head_layers
+    from keras_fm.models.building import build
     from keras_fm.models.spec import ModelSpec
+    from keras_fm.models.transfer import transfer_weights
 
-    assert room.pretraining_recipe.dataset == room.recipe.dataset
-    assert room.pretraining_recipe.validation_examples == room.recipe.validation_examples
-    first = building.build(room, ModelSpec.of_pretraining(room.entry))
-    transfer.transfer_weights(first, model)
-    learned = {layer.name for layer in first.layers if layer.weights}
-    body = {layer.name for layer in model.layers if layer.weights} - backbone.head_layers(model)
-    assert body <= learned, f"{room.name}: {body - learned} begin at random"
+    pretraining_spec = ModelSpec.of_pretraining(package)
+    pretraining = pretraining_spec.task.default_recipe()
+    recipe = ModelSpec.of(package).task.default_recipe()
+    assert pretraining.dataset == recipe.dataset
+    assert pretraining.validation_examples == recipe.validation_examples
+    pretrained = build(pretraining_spec)
+    transfer_weights(pretrained, model)
+    initialized = {layer.name for layer in pretrained.layers if layer.weights}
+    backbone = {layer.name for layer in model.layers if layer.weights} - head_layers(model)
+    assert backbone <= initialized, f"{package.name}: {backbone - initialized} begin at random"
 
 
-def _check_weights(room: Any, tag: str) -> None:
+def _check_weights(package: Any, tag: str) -> None:
     from keras_fm import store
     from keras_fm.models import loading
-    from keras_fm.registry import recipe
+    from keras_fm.registry.recipe import fingerprint
 
-    record = room.entry.weights[tag]
-    file = room.path / record.file
-    assert file.stat().st_size == record.bytes
+    record = package.entry.weights[tag]
+    file = package.path / record.file
+    assert file.stat().st_size == record.file_size
     assert store.sha256_of(file) == record.sha256
-    assert recipe.fingerprint(room.path / record.recipe) == record.recipe_sha256
+    assert fingerprint(package.path / record.recipe) == record.recipe_sha256
     if record.pretraining_sha256 is not None:
-        assert recipe.fingerprint(room.path / "pretraining.toml") == record.pretraining_sha256
-    if record.start_sha256 is not None:
-        assert registry.weights_of(room.entry.start).sha256 == record.start_sha256
-    model = loading.get(f"{room.name}.{tag}")
-    assert model.count_params() == record.parameters
+        assert fingerprint(package.path / "pretraining.toml") == record.pretraining_sha256
+    if record.init_from_sha256 is not None:
+        assert registry.weights_of(package.entry.init_from).sha256 == record.init_from_sha256
+    model = loading.get(f"{package.name}.{tag}")
+    assert model.count_params() == record.num_parameters
     lengths = {len(values) for values in record.seeds.metrics.values()}
     lengths |= {len(record.seeds.seeds), len(record.seeds.minutes), len(record.hardware)}
-    assert len(lengths) == 1, f"{room.name}.{tag}: other lengths"
+    assert len(lengths) == 1, f"{package.name}.{tag}: other lengths"

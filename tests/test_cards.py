@@ -1,4 +1,4 @@
-"""The cards of the zoo: what their tables say, and that each says how to have it again."""
+"""The model cards: what their tables say, and that each has the commands to reproduce it."""
 
 import importlib
 import sys
@@ -22,13 +22,13 @@ def tools(monkeypatch):
         sys.modules.pop(name, None)
 
 
-def lines(table):
-    """The values of a card's table by what they are of."""
+def rows(table):
+    """Return the values of a card's table by claim."""
     return dict(line.strip("| \n").split(" | ", 1) for line in table.splitlines())
 
 
 @pytest.mark.parametrize("name", PRETRAINED)
-def test_a_card_says_how_to_have_it_again(name):
+def test_a_card_has_the_commands_to_reproduce_it(name):
     card = " ".join((helpers.ROOT / "zoo" / name / "README.md").read_text("utf-8").split())
     for command in (
         f"keras-fm verify {name}",
@@ -40,60 +40,60 @@ def test_a_card_says_how_to_have_it_again(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "of", "count"),
+    ("name", "unit", "count"),
     [
         ("linear_regression", "example", "92"),
         ("cifar_cnn", "example", "236.4 million"),
         ("char_lstm", "character of a text", "6.9 million"),
         ("lstm", "word of a text", "1.6 million"),
-        ("mini_bert", "piece of a text", "6.3 million"),
+        ("mini_bert", "token of a text", "6.3 million"),
     ],
 )
-def test_a_card_says_what_its_flops_are_of(tools, name, of, count):
-    claims = lines(tools("write_cards").card_table(registry.info(name)))
-    assert claims[f"FLOPs for one {of}"] == count
+def test_a_card_says_what_its_flops_are_counted_for(tools, name, unit, count):
+    claims = rows(tools("write_cards").card_table(registry.info(name)))
+    assert claims[f"FLOPs for one {unit}"] == count
 
 
-def test_figures_have_the_digits_in_which_the_seeds_differ(tools):
+def test_metrics_have_the_digits_in_which_the_seeds_differ(tools):
     table = tools("write_cards").card_table
-    claims = lines(table(registry.info("linear_regression")))
+    claims = rows(table(registry.info("linear_regression")))
     assert claims["RMSE of the log, mean over seeds"] == "0.136561 ± 0.000004 (3 seeds)"
     assert claims["RMSE of the log, of the stored file"] == "0.136564"
-    assert claims["Beside it: least squares of the same columns"].startswith("0.136551, ")
+    assert claims["Baseline: least squares of the same columns"].startswith("0.136551, ")
     assert claims["Mean absolute error, of the stored file"] == "441.69"
-    assert lines(table(registry.info("mlp")))["RMSE of the log, of the stored file"] == "0.0874"
+    assert rows(table(registry.info("mlp")))["RMSE of the log, of the stored file"] == "0.0874"
 
 
-def test_a_figure_that_all_seeds_share_has_no_deviation(tools):
-    claims = lines(tools("write_cards").card_table(registry.info("gan")))
-    assert claims["Distance of real images, mean over seeds"] == "0.0010 (3 seeds)"
+def test_a_metric_that_all_seeds_share_has_no_deviation(tools):
+    claims = rows(tools("write_cards").card_table(registry.info("gan")))
+    assert claims["Fréchet distance of real images, mean over seeds"] == "0.0010 (3 seeds)"
 
 
-def test_what_other_seeds_were_trained_on_has_a_row(tools):
+def test_the_hardware_of_other_seeds_has_a_row(tools):
     cards = tools("write_cards")
     entry = registry.info("mini_bert")
-    claims = lines(cards.card_table(entry))
+    claims = rows(cards.card_table(entry))
     assert claims["... of other seeds"].startswith("1: 3.3 minutes, NVIDIA H200; 2: ")
     assert "137 min; 3 min, NVIDIA H200 |" in cards.zoo_table([entry])
-    assert "... of other seeds" not in lines(cards.card_table(registry.info("lstm")))
+    assert "... of other seeds" not in rows(cards.card_table(registry.info("lstm")))
 
 
-def test_an_anchor_of_another_metric_says_of_which(tools):
+def test_a_baseline_of_another_metric_names_it(tools):
     entry = registry.info("cifar_cnn_basic")
-    anchors = [
+    baselines = [
         Baseline(method="a", metric=metric, value=0.5, source="b") for metric in ("fid", "accuracy")
     ]
-    entry = msgspec.structs.replace(entry, anchors=anchors)
-    assert tools("write_cards")._beside(entry) == "a FID 0.5; a 50.00%"
+    entry = msgspec.structs.replace(entry, baselines=baselines)
+    assert "| a FID 0.5; a 50.00% |" in tools("write_cards").zoo_table([entry])
 
 
-def test_reviews_have_one_baseline(tools):
+def test_models_of_the_same_reviews_share_a_baseline(tools):
     baselines = tools("baselines").BASELINES
     assert baselines["mini_bert"] is baselines["lstm"]
 
 
 @pytest.mark.parametrize("name", ["lstm", "mlp"])
-def test_a_baseline_says_what_it_wants(tools, name, monkeypatch, capsys):
+def test_a_baseline_says_which_package_it_needs(tools, name, monkeypatch, capsys):
     baselines = tools("baselines")
     monkeypatch.setattr(baselines, "find_spec", lambda module: None)
     monkeypatch.setattr(sys, "argv", ["baselines", name])
@@ -102,7 +102,7 @@ def test_a_baseline_says_what_it_wants(tools, name, monkeypatch, capsys):
     assert 'scikit-learn: pip install ".[baselines]"' in capsys.readouterr().err
 
 
-def test_tensorboard_finds_the_points_that_ship():
+def test_tensorboard_finds_the_embeddings_that_ship():
     configs = [*(helpers.ROOT / "zoo").glob("*/weights/*.logs/**/projector_config.pbtxt")]
     assert configs
     for config in configs:

@@ -1,6 +1,6 @@
-"""Two tiny classifiers of texts, one of words, one of pieces, in somebody else's package.
+"""Two tiny text classifiers of another distribution, one of words and one of WordPiece tokens.
 
-The latter, `tiny_filler`, begins by filling gaps.
+The latter, `tiny_filler`, is pretrained by masked language modeling.
 """
 
 from collections.abc import Callable
@@ -8,16 +8,16 @@ from pathlib import Path
 
 import helpers
 
-MODEL = '''"""A tiny reader."""
+MODEL = '''"""A tiny text classifier."""
 
 import keras
 from keras import layers
 
 
-def build(num_classes: int = 2, vocabulary: int = 202, width: int = 4) -> keras.Model:
+def build(num_classes: int = 2, vocabulary_size: int = 202, width: int = 4) -> keras.Model:
     """`text_ids` [batch, length] -> logits."""
     text_ids = keras.Input((None,), dtype="int32", name="text_ids")
-    x = layers.Embedding(vocabulary, width, name="words")(text_ids)
+    x = layers.Embedding(vocabulary_size, width, name="token_embedding")(text_ids)
     x = layers.Dense(width, activation="tanh", name="mix")(x)
     x = layers.GlobalAveragePooling1D(name="pool")(x)
     x = layers.Dropout(0.5, name="embedding")(x)
@@ -26,7 +26,7 @@ def build(num_classes: int = 2, vocabulary: int = 202, width: int = 4) -> keras.
 '''
 
 ENTRY = """name = "tiny_reader"
-title = "A tiny reader"
+title = "A tiny text classifier"
 summary = "For the tests."
 task = "text-classification"
 dataset = "imdb_reviews"
@@ -37,13 +37,13 @@ vocabulary = "vocabulary.txt"
 name = "text_ids"
 dtype = "int32"
 shape = ["any"]
-longest = 50
-meaning = "numbers of words"
+max_length = 50
+description = "token IDs"
 """
 
-PIECES = """vocabulary = "vocabulary.txt"
+WORDPIECE = """vocabulary = "vocabulary.txt"
 tokenizer = "wordpiece"
-pretraining = "masked-language-modelling"
+pretraining = "fill-mask"
 """
 
 RECIPE = """dataset = "imdb_reviews"
@@ -55,63 +55,67 @@ learning_rate = 0.01
 precision = "float32"
 """
 
+MLM_FIELDS = """sequence_length = 20
+long_sequence_length = 40
+long_sequence_from = 0.5
+mlm_probability = 0.2
+"""
 
-FILLER = '''"""A tiny model that fills gaps."""
+FILLER = '''"""A tiny model that is pretrained by masked language modeling."""
 
 import keras
 from keras import layers, ops
 
 
-def build(num_classes: int = 2, vocabulary: int = 400, width: int = 4) -> keras.Model:
+def build(num_classes: int = 2, vocabulary_size: int = 400, width: int = 4) -> keras.Model:
     """`text_ids` [batch, length] -> logits."""
     text_ids = keras.Input((None,), dtype="int32", name="text_ids")
-    x = layers.ReversibleEmbedding(vocabulary, width, name="words")(text_ids)
-    seen = ops.not_equal(text_ids, 0)
-    x = layers.GlobalAveragePooling1D(name="embedding")(x, mask=seen)
+    x = layers.ReversibleEmbedding(vocabulary_size, width, name="token_embedding")(text_ids)
+    mask = ops.not_equal(text_ids, 0)
+    x = layers.GlobalAveragePooling1D(name="embedding")(x, mask=mask)
     logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
     return keras.Model(text_ids, logits, name="tiny_filler")
 
 
-def build_masked_language_model(vocabulary: int = 400, width: int = 4) -> keras.Model:
-    """`text_ids` [batch, length], `places` [batch, asked] -> logits [batch, asked, vocabulary]."""
+def build_for_pretraining(vocabulary_size: int = 400, width: int = 4) -> keras.Model:
+    """`text_ids` [batch, length], `mask_positions` [batch, n] -> logits [batch, n, tokens]."""
     text_ids = keras.Input((None,), dtype="int32", name="text_ids")
-    places = keras.Input((None,), dtype="int32", name="places")
-    words = layers.ReversibleEmbedding(vocabulary, width, name="words")
-    x = layers.Conv1D(width, 3, padding="same", name="mix")(words(text_ids))
-    x = ops.take_along_axis(x, places[..., None], axis=1)
-    logits = layers.Activation("linear", dtype="float32", name="logits")(words(x, reverse=True))
-    return keras.Model({"text_ids": text_ids, "places": places}, logits, name="tiny_filler_mlm")
+    mask_positions = keras.Input((None,), dtype="int32", name="mask_positions")
+    embedding = layers.ReversibleEmbedding(vocabulary_size, width, name="token_embedding")
+    x = layers.Conv1D(width, 3, padding="same", name="mix")(embedding(text_ids))
+    x = ops.take_along_axis(x, mask_positions[..., None], axis=1)
+    logits = layers.Activation("linear", dtype="float32", name="logits")(embedding(x, reverse=True))
+    inputs = {"text_ids": text_ids, "mask_positions": mask_positions}
+    return keras.Model(inputs, logits, name="tiny_filler_mlm")
 '''
 
 
 def install(offer: Callable[..., Path]) -> Path:
-    """Installs both; the folder of `tiny_reader`."""
+    """Install both; return the folder of `tiny_reader`."""
     site = offer({"tiny_reader": "their_zoo.tiny_reader", "tiny_filler": "their_zoo.tiny_filler"})
     entry = ENTRY.replace("tiny_reader", "tiny_filler").replace(
-        'vocabulary = "vocabulary.txt"', PIECES
+        'vocabulary = "vocabulary.txt"', WORDPIECE
     )
-    windows = "window = 20\nlong_window = 40\nlong_from = 0.5\nhide_words = 0.2\n"
-    words, pieces = _vocabulary("lstm", 200), _vocabulary("mini_bert", 400)
-    _write(site / "tiny_reader", MODEL, ENTRY, None, words)
-    _write(site / "tiny_filler", FILLER, entry, RECIPE + windows, pieces)
+    _write(site / "tiny_reader", MODEL, ENTRY, None, _vocabulary("lstm", 200))
+    _write(site / "tiny_filler", FILLER, entry, RECIPE + MLM_FIELDS, _vocabulary("mini_bert", 400))
     return site / "tiny_reader"
 
 
 def _vocabulary(model: str, count: int) -> str:
-    words = (helpers.ROOT / "zoo" / model / "vocabulary.txt").read_text("utf-8").split("\n")
-    return "".join(f"{word}\n" for word in words[:count])
+    tokens = (helpers.ROOT / "zoo" / model / "vocabulary.txt").read_text("utf-8").split("\n")
+    return "".join(f"{token}\n" for token in tokens[:count])
 
 
-def _write(room: Path, model: str, entry: str, pretraining: str | None, words: str) -> None:
-    room.mkdir()
-    (room / "__init__.py").touch()
+def _write(package: Path, model: str, entry: str, pretraining: str | None, vocabulary: str) -> None:
+    package.mkdir()
+    (package / "__init__.py").touch()
     files = {
         "model.py": model,
         "entry.toml": entry,
         "recipe.toml": RECIPE,
-        "vocabulary.txt": words,
+        "vocabulary.txt": vocabulary,
     }
     if pretraining is not None:
         files["pretraining.toml"] = pretraining
     for name, text in files.items():
-        (room / name).write_text(text, "utf-8")
+        (package / name).write_text(text, "utf-8")

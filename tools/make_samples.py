@@ -2,8 +2,8 @@
 
     TFDS_DATA_DIR=... python tools/make_samples.py
 
-The choice is drawn with a fixed seed, so that a second run writes the same examples; the
-classes, where there are some, are balanced.
+The examples are sampled with a fixed seed, so that a second run writes the same ones; the classes,
+where there are some, are balanced.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ CHARACTERS = 4096
 
 
 def choose(labels: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
-    """Indices of `count` examples in test order, the classes as even as `count` allows."""
+    """Return indices of `count` examples in test order, the classes as balanced as possible."""
     random = np.random.default_rng(seed)
     shuffled = random.permutation(len(labels))
     # The k-th example of every class comes before the (k+1)-th of any.
@@ -34,11 +34,11 @@ def main() -> None:
     for dataset, entry in entries.items():
         test = datasets.load(dataset, entry.split("test"))
         if entry.task == "text-generation":
-            chosen = np.arange(CHARACTERS)  # what comes next is asked, so they stand together
+            chosen = np.arange(CHARACTERS)  # one passage: each target is the next character
         else:
             classes = test.targets if entry.labels else np.zeros(len(test), int)
             chosen = choose(classes, EXAMPLES)
-        sample = test.take(chosen, "sample")
+        sample = test.subset(chosen, "sample")
         if isinstance(sample.inputs, dict):
             inputs = {f"inputs/{name}": column for name, column in sample.inputs.items()}
         elif sample.inputs.dtype == object:  # texts, which numpy would write as pickles
@@ -46,7 +46,7 @@ def main() -> None:
         else:
             inputs = {"inputs": sample.inputs}
         path = SAMPLES / f"{dataset}.npz"
-        # test_index: the place of each in the test split.
+        # test_index: the index of each in the test split.
         np.savez_compressed(path, **inputs, targets=sample.targets, test_index=chosen)
         print(f"{path}: {len(chosen)} examples, {path.stat().st_size:,} bytes")
 

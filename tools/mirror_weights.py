@@ -1,4 +1,4 @@
-"""Lays out the released weights as a folder that any static host can serve.
+"""Copies the released weights into a folder that any static host can serve.
 
     python tools/mirror_weights.py DIRECTORY [MODEL ...]
 
@@ -32,29 +32,35 @@ def main() -> None:
 
 
 def lay_out(directory: Path, names: Sequence[str] = ()) -> list[Path]:
-    """Copies the weights of models into the mirror's folder, and says there what they are.
+    """Copy the weights of models into the mirror's folder, and list them in its index.
 
     Args:
-        names: `"model"` or `"model.tag"`; none: all there are.
+        directory: The folder.
+        names: `"model"` or `"model.tag"`; none for all.
 
     Raises:
-        WeightsError: a file that is there already is not what its name says.
+        WeightsError: A file that is there already is not what its name says.
     """
     directory.mkdir(parents=True, exist_ok=True)
     index = _read_index(directory)
     copied = []
     for name in dict.fromkeys(item.name for item in inventory.list_weights(names)):
-        room, tag = registry.find(name)
-        source = store.find_weights(room, tag)
-        record = room.entry.weights_of(tag)
+        package, tag = registry.find(name)
+        source = store.find_weights(package, tag)
+        record = package.entry.weights_of(tag)
         path = directory / cache.file_name(record.sha256)
         if not path.exists():
             draft = cache.partial_path(path)
             shutil.copyfile(source.path, draft)
             draft.replace(path)
         store.check_sha256(store.WeightsFile(path, record.sha256))
-        about = {"model": room.name, "tag": tag, "bytes": record.bytes, "licence": record.licence}
-        index[path.name] = {**about, "sha256": record.sha256, "metrics": record.metrics}
+        description = {
+            "model": package.name,
+            "tag": tag,
+            "file_size": record.file_size,
+            "license": record.license,
+        }
+        index[path.name] = {**description, "sha256": record.sha256, "metrics": record.metrics}
         copied.append(path)
     _write(directory / "index.json", json.dumps(dict(sorted(index.items())), indent=2) + "\n")
     sums = [f"{entry['sha256']}  {name}\n" for name, entry in sorted(index.items())]

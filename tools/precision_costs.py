@@ -1,4 +1,4 @@
-"""What a shorter precision of an export costs: the entry's metrics on the whole test split.
+"""Measures an export's lower precisions: the first metric of the entry on the test split.
 
     python tools/precision_costs.py cifar_cnn fashion_cnn
 
@@ -9,15 +9,15 @@ network of images, ten for a text model.
 import argparse
 
 import keras_fm
-from keras_fm import tasks
 from keras_fm.errors import InvalidInputError
 from keras_fm.exporting import inference_graph
 from keras_fm.models.spec import spec_of
 from keras_fm.registry.metrics import METRICS
+from keras_fm.tasks.base import task_of
 
 
 def main() -> None:
-    """Prints a Markdown table."""
+    """Print a Markdown table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -30,9 +30,11 @@ def main() -> None:
         model = keras_fm.get(name)
         entry = spec_of(model).entry
         metric = next(iter(entry.weights[entry.default_weights].metrics))
-        examples = tasks.task_of(model).load(options.split)
-        found = [_measure(model, metric, examples, one) for one in inference_graph.PRECISIONS]
-        print(f"| {name} | {METRICS[metric].title} |", *(f"{one} |" for one in found), flush=True)
+        examples = task_of(model).data.load(options.split)
+        values = [_measure(model, metric, examples, x) for x in inference_graph.PRECISIONS]
+        print(
+            f"| {name} | {METRICS[metric].title} |", *(f"{value} |" for value in values), flush=True
+        )
 
 
 def _measure(model, metric, examples, precision) -> str:
@@ -40,7 +42,7 @@ def _measure(model, metric, examples, precision) -> str:
         prepared = inference_graph.inference_model(model, precision)
     except InvalidInputError:
         return "–"
-    return METRICS[metric].write(tasks.task_of(model).measure(prepared, examples)[metric])
+    return METRICS[metric].format(task_of(model).objective.evaluate(prepared, examples)[metric])
 
 
 if __name__ == "__main__":

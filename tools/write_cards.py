@@ -1,9 +1,9 @@
-"""Writes the tables of the model cards and of the README anew from the entries.
+"""Updates the tables of the model cards and of the README from the entries.
 
     python tools/write_cards.py [--check]
 
-Each table stands between two comment lines, `<!-- table -->` and `<!-- end of table -->`; what is
-around them is written by hand. `--check` writes nothing and fails where a table is not up to date.
+Each table is between the comments `<!-- table -->` and `<!-- end of table -->`; the rest is written
+by hand. `--check` writes nothing and fails where a table is not up to date.
 """
 
 import argparse
@@ -37,35 +37,35 @@ def main() -> int:
 
 
 def current_texts() -> dict[Path, str]:
-    """Every file with a table, and the text that it should have."""
+    """Return every file with a table, and the text that it should have."""
     entries = [registry.info(name) for name in registry.list_models()]
     tables = {ROOT / "README.md": zoo_table(entries)}
     for entry in entries:
         card = ROOT / "zoo" / entry.name / "README.md"
-        tables[card] = card_table(entry) + card_pictures(entry, card.parent)
+        tables[card] = card_table(entry) + card_images(entry, card.parent)
     return {path: _with_table(path, table) for path, table in tables.items()}
 
 
 def zoo_table(entries: list[Entry]) -> str:
-    """The table of the README: a line a model."""
-    rows = [("Model", "Data", "Parameters", "On the test split", "Beside it", "Training")]
+    """Return the table of the README: a row for each model."""
+    rows = [("Model", "Data", "Parameters", "On the test split", "Baselines", "Training")]
     for entry in entries:
         link = f"[`{entry.name}`](zoo/{entry.name}/)"
         if not entry.pretrained:
-            rows.append((link, entry.dataset, "", "no weights yet", _beside(entry), ""))
+            rows.append((link, entry.dataset, "", "no weights yet", _baselines(entry), ""))
             continue
         record = entry.weights_of()
         rows.append(
             (
                 link,
                 entry.dataset,
-                f"{record.parameters:,}",
+                f"{record.num_parameters:,}",
                 "; ".join(
                     f"{METRICS[name].title} {_mean(name, record)}"
                     for name in record.metrics
-                    if METRICS[name].listed
+                    if METRICS[name].in_summary
                 ),
-                _beside(entry),
+                _baselines(entry),
                 "; ".join(
                     f"{minutes:.0f} min{'' if _is_cpu(hardware) else f', {hardware}'}"
                     for hardware, minutes in _minutes(record).items()
@@ -76,58 +76,70 @@ def zoo_table(entries: list[Entry]) -> str:
 
 
 def card_table(entry: Entry) -> str:
-    """The table of a model's card: the claims of its default weights, and of its pretraining's."""
+    """Return the table of a card: the claims of the default weights, and of the pretraining's."""
     claims = _claims(entry, entry.weights_of()) if entry.pretrained else [("Weights", "none yet")]
     for tag, record in entry.weights.items():
         if record.task is not None:
             claims += [
                 (f"`{entry.name}.{tag}`: {claim}", value) for claim, value in _claims(entry, record)
             ]
-    beside = [
-        (f"Beside it: {anchor.method}", f"{_reached(entry, anchor)}, {_source(anchor)}")
-        for anchor in entry.anchors
+    baselines = [
+        (f"Baseline: {baseline.method}", f"{_value(entry, baseline)}, {_source(baseline)}")
+        for baseline in entry.baselines
     ]
-    return _markdown([("Claim", "Value"), *claims, *beside])
+    return _markdown([("Property", "Value"), *claims, *baselines])
 
 
-def card_pictures(entry: Entry, room: Path) -> str:
-    """The pictures that lie beside the default weights, each under its name."""
-    files = sorted((room / "weights").glob(f"{entry.name}.{entry.default_weights}.*.png"))
-    return "".join(f"\n![{file.name.split('.')[2]}]({file.relative_to(room)})\n" for file in files)
+def card_images(entry: Entry, package: Path) -> str:
+    """Return the images that lie beside the default weights, each under its name."""
+    files = sorted((package / "weights").glob(f"{entry.name}.{entry.default_weights}.*.png"))
+    return "".join(
+        f"\n![{file.name.split('.')[2]}]({file.relative_to(package)})\n" for file in files
+    )
 
 
 def _claims(entry: Entry, record: Weights) -> list[tuple[str, str]]:
+    environment = record.training_environment
     split = entry.splits.get(record.split)
     which = f"{record.split} split{'' if split is None else f' (`{split}`)'}"
-    rows = [("Data", f"`{record.dataset}`, {which}, {record.examples:,} examples")]
+    rows = [("Data", f"`{record.dataset}`, {which}, {record.num_examples:,} examples")]
     for name, value in record.metrics.items():
         metric = _metric(name, record)
-        values = zip(record.seeds.seeds, record.seeds.metrics[name], strict=True)
+        by_seed = zip(record.seeds.seeds, record.seeds.metrics[name], strict=True)
         rows += [
-            (f"{metric.heading}, of the stored file", metric.write(value)),
+            (f"{metric.heading}, of the stored file", metric.format(value)),
             (f"{metric.heading}, mean over seeds", _mean(name, record)),
-            ("... by seed", ", ".join(f"{seed}: {metric.write(one)}" for seed, one in values)),
+            (
+                "... by seed",
+                ", ".join(f"{seed}: {metric.format(value)}" for seed, value in by_seed),
+            ),
         ]
     return [
         *rows,
-        ("Parameters", f"{record.parameters:,}"),
-        (f"FLOPs for one {_counted(entry)}", _many(record.flops)),
-        ("File", f"{record.bytes:,} bytes, {record.storage}"),
-        ("Licence", record.licence),
-        *([("Started from", f"`{entry.start}`")] if record.start_sha256 else []),
-        ("Trained in", f"{record.maker.minutes:.1f} minutes, {record.maker.precision}"),
-        ("Hardware", record.maker.hardware),
-        *_others_hardware(record),
-        ("Software", f"Keras {record.maker.keras}, {record.maker.backend}"),
+        ("Parameters", f"{record.num_parameters:,}"),
+        (f"FLOPs for one {_unit_of_flops(entry)}", _count(record.flops)),
+        ("File", f"{record.file_size:,} bytes, {record.storage}"),
+        ("License", record.license),
+        *([("Initialized from", f"`{entry.init_from}`")] if record.init_from_sha256 else []),
+        (
+            "Trained in",
+            f"{environment.minutes:.1f} minutes, {environment.precision}",
+        ),
+        ("Hardware", environment.hardware),
+        *_hardware_of_other_seeds(record),
+        (
+            "Software",
+            f"Keras {environment.keras}, {environment.backend}",
+        ),
     ]
 
 
 def _minutes(record: Weights) -> dict[str, float]:
-    """The mean over the seeds by what they were trained on."""
+    """The mean over the seeds by the hardware that they were trained on."""
     minutes: dict[str, list[float]] = {}
-    for hardware, its in zip(record.hardware, record.seeds.minutes, strict=True):
-        minutes.setdefault(hardware, []).append(its)
-    return {hardware: statistics.mean(all_its) for hardware, all_its in minutes.items()}
+    for hardware, minutes_of_seed in zip(record.hardware, record.seeds.minutes, strict=True):
+        minutes.setdefault(hardware, []).append(minutes_of_seed)
+    return {hardware: statistics.mean(values) for hardware, values in minutes.items()}
 
 
 def _is_cpu(hardware: str) -> bool:
@@ -135,62 +147,65 @@ def _is_cpu(hardware: str) -> bool:
     return hardware.endswith("cores")
 
 
-def _others_hardware(record: Weights) -> list[tuple[str, str]]:
+def _hardware_of_other_seeds(record: Weights) -> list[tuple[str, str]]:
     """A row of the seeds that were trained on other hardware than the stored file."""
     trained = zip(record.seeds.seeds, record.hardware, record.seeds.minutes, strict=True)
     others = [
         f"{seed}: {minutes:.1f} minutes, {hardware}"
         for seed, hardware, minutes in trained
-        if hardware != record.maker.hardware
+        if hardware != record.training_environment.hardware
     ]
     return [("... of other seeds", "; ".join(others))] if others else []
 
 
-def _counted(entry: Entry) -> str:
-    """What `verify` counts the operations of: where the input has any length, a step of it."""
-    if not any(isinstance(size, str) for given in entry.inputs for size in given.shape):
+def _unit_of_flops(entry: Entry) -> str:
+    """What FLOPs are counted for: where the input has any length, one step of it."""
+    if not any(isinstance(size, str) for model_input in entry.inputs for size in model_input.shape):
         return "example"
     if entry.vocabulary is None:
         return "character of a text"
-    return {"words": "word of a text", "wordpiece": "piece of a text"}[entry.tokenizer]
+    return {"words": "word of a text", "wordpiece": "token of a text"}[entry.tokenizer]
 
 
-def _many(count: int) -> str:
+def _count(count: int) -> str:
     return f"{count / MILLION:,.1f} million" if count >= MILLION / 10 else f"{count:,}"
 
 
-def _beside(entry: Entry) -> str:
-    return "; ".join(f"{anchor.method} {_reached(entry, anchor)}" for anchor in entry.anchors)
+def _baselines(entry: Entry) -> str:
+    return "; ".join(f"{baseline.method} {_value(entry, baseline)}" for baseline in entry.baselines)
 
 
-def _reached(entry: Entry, anchor: Baseline) -> str:
-    """The anchor's figure, as the claim that it stands beside; of another metric with its name."""
+def _value(entry: Entry, baseline: Baseline) -> str:
+    """The baseline's value, as precise as the claim; of another metric with its name."""
     record = entry.weights_of() if entry.pretrained else None
-    if record is None or anchor.metric not in record.metrics:
-        metric = METRICS[anchor.metric]
-        return f"{metric.title} {metric.write(anchor.value)}"
-    return _metric(anchor.metric, record).write(anchor.value)
+    if record is None or baseline.metric not in record.metrics:
+        metric = METRICS[baseline.metric]
+        return f"{metric.title} {metric.format(baseline.value)}"
+    return _metric(baseline.metric, record).format(baseline.value)
 
 
-def _source(anchor: Baseline) -> str:
-    return anchor.source if anchor.source.startswith("http") else f"`{anchor.source}`"
+def _source(baseline: Baseline) -> str:
+    return baseline.source if baseline.source.startswith("http") else f"`{baseline.source}`"
 
 
 def _mean(name: str, record: Weights) -> str:
     """Mean and standard deviation over the seeds."""
-    write, values = _metric(name, record).write, record.seeds.metrics[name]
+    format_value, values = _metric(name, record).format, record.seeds.metrics[name]
     if len(values) == 1:
-        return f"{write(values[0])} (1 seed)"
-    deviation = f" ± {write(statistics.stdev(values))}" if len(set(values)) > 1 else ""
-    return f"{write(statistics.mean(values))}{deviation} ({len(values)} seeds)"
+        return f"{format_value(values[0])} (1 seed)"
+    deviation = f" ± {format_value(statistics.stdev(values))}" if len(set(values)) > 1 else ""
+    return f"{format_value(statistics.mean(values))}{deviation} ({len(values)} seeds)"
 
 
 def _metric(name: str, record: Weights) -> Metric:
     """The metric; with two more digits where its seeds differ by less than it shows."""
     metric, values = METRICS[name], record.seeds.metrics[name]
-    if len(set(values)) == 1 or re.search("[1-9]", metric.write(statistics.stdev(values))):
+    if len(set(values)) == 1 or re.search("[1-9]", metric.format(statistics.stdev(values))):
         return metric
-    return replace(metric, form=re.sub(r"\d", lambda digits: str(int(digits[0]) + 2), metric.form))
+    return replace(
+        metric,
+        format_spec=re.sub(r"\d", lambda digits: str(int(digits[0]) + 2), metric.format_spec),
+    )
 
 
 def _markdown(rows: list[tuple[str, ...]]) -> str:

@@ -1,30 +1,41 @@
-"""The command line: the verbs of the Python interface, with the same names.
+"""`keras-fm`: the commands of the Python interface, with the same names.
 
-Nothing but the standard library and the registry is imported before the verb is known:
+Nothing but the standard library and the registry is imported before the command is known:
 `keras-fm list` must start fast.
 """
 
 import argparse
 import contextlib
-import logging
 import os
 import sys
-import tempfile
-import warnings
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 
 from keras_fm import __version__
-from keras_fm.cli import cache, demo, evaluate, export, list_models, predict, train
 from keras_fm.errors import DataWarning, KerasFmError
 
-GROUPS = (list_models, predict, train, evaluate, export, cache, demo)
+# The module of each command.
+COMMANDS = {
+    "list": "list_models",
+    "info": "list_models",
+    "predict": "predict",
+    "explain": "predict",
+    "train": "train",
+    "fine-tune": "train",
+    "evaluate": "evaluate",
+    "verify": "evaluate",
+    "export": "export",
+    "serve-check": "export",
+    "cache": "cache",
+    "demo": "demo",
+}
 
 EXAMPLES = """examples:
   keras-fm list "cifar*"
   keras-fm predict cifar_cnn photo.jpg
   keras-fm predict char_lstm "ROMEO:" --length 300 --temperature 0.8 --seed 0
   keras-fm train cifar_cnn_basic --set epochs=2 --run-dir runs/mine
-  keras-fm evaluate runs/mine --slices label
+  keras-fm evaluate runs/mine --slice-by label
   keras-fm explain cifar_cnn photo.jpg --out why.png
   keras-fm verify cifar_cnn
   keras-fm export cifar_cnn exports/cifar_cnn
@@ -34,12 +45,21 @@ EXAMPLES = """examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; the exit code is 0, 1 for a claim that does not hold, 2 for bad input."""
-    options = _parser().parse_args(arguments)
+    """Run one command.
+
+    Args:
+        arguments: Without the program's name; None for those of the process.
+
+    Returns:
+        The exit code: 0, 1 for a claim that was not confirmed, 2 for bad input, 130 when stopped.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(arguments).parse_args(arguments)
     try:
-        if options.keras(options) if callable(options.keras) else options.keras:
+        needs_keras = options.needs_keras
+        if needs_keras(options) if callable(needs_keras) else needs_keras:
             _import_keras()
-        with _warnings_in_a_line():
+        with _one_line_warnings():
             return options.run(options)
     except KerasFmError as error:
         print(f"keras-fm: {error}", file=sys.stderr)
@@ -55,39 +75,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="keras-fm",
-        description="Ready-made Keras models: use, re-measure, train, serve them.",
+        description="Pretrained Keras models: predict, train, fine-tune, evaluate, serve.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"keras-fm {__version__}")
-    verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for group in GROUPS:
-        group.add(verbs)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    # The parser of a command that is named first alone; else all, for the help or an error.
+    named = [COMMANDS[word] for word in arguments[:1] if word in COMMANDS]
+    for module in named or dict.fromkeys(COMMANDS.values()):
+        import_module(f"keras_fm.cli.{module}").add(commands)
     return parser
 
 
 @contextlib.contextmanager
-def _warnings_in_a_line() -> Iterator[None]:
-    """Shows what is odd in a user's data without the place in the code that found it."""
+def _one_line_warnings() -> Iterator[None]:
+    """Show warnings on a user's data without the line of code that they come from."""
+    import warnings
+
     with warnings.catch_warnings():
-        usual = warnings.showwarning
+        default = warnings.showwarning
         warnings.simplefilter("always", DataWarning)
         warnings.showwarning = lambda message, category, *where, **more: (
             print(f"keras-fm: {message}", file=sys.stderr)
             if issubclass(category, DataWarning)
-            else usual(message, category, *where, **more)
+            else default(message, category, *where, **more)
         )
         yield
 
 
 def _import_keras() -> None:
-    """Imports TensorFlow and Keras without what TensorFlow remarks on the machine meanwhile.
+    """Import TensorFlow and Keras without TensorFlow's remarks on the machine.
 
     Its first lines come before it reads its own log level; they are shown where the import fails.
     """
+    import logging
+    import tempfile
+
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors also come as exceptions
     logging.getLogger("absl").setLevel(logging.ERROR)  # TFDS warns of each folder that is not there
     stderr = os.dup(2)
@@ -103,7 +130,3 @@ def _import_keras() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -40,7 +40,7 @@ def add(commands: Any) -> None:
         (_clear, "delete downloaded files", "keras-fm cache clear cifar_cnn"),
         (_prefetch, "download missing files", "keras-fm cache prefetch cifar_cnn lstm.v1"),
     ):
-        command = add_command(actions, run, summary, example, keras=False)
+        command = add_command(actions, run, summary, example, needs_keras=False)
         command.add_argument("model", nargs="*", help="MODEL or MODEL.TAG (default: all)")
 
 

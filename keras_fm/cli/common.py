@@ -1,28 +1,34 @@
-"""What the modules of verbs share."""
+"""What the modules of commands share."""
 
 import argparse
 from collections.abc import Callable
 from typing import Any
 
 Run = Callable[[argparse.Namespace], int]
-Keras = bool | Callable[[argparse.Namespace], bool]
+NeedsKeras = bool | Callable[[argparse.Namespace], bool]
 
 
 def add_command(
-    verbs: Any, run: Run, summary: str, example: str, *, keras: Keras = True
+    commands: Any, run: Run, summary: str, example: str, *, needs_keras: NeedsKeras = True
 ) -> argparse.ArgumentParser:
-    """Adds the verb that `run` is named after.
+    """Add the command that `run` is named after.
 
     Args:
-        verbs: the sub-parsers. run: does it; its answer is the exit code.
-        keras: whether it needs Keras, which takes seconds to import, or a function of the options
-            that says so.
+        commands: The subparsers.
+        run: Runs it and returns the exit code.
+        summary: What it does.
+        example: A command line.
+        needs_keras: Whether it needs Keras, which takes seconds to import, or a function of the
+            options that says so.
+
+    Returns:
+        The parser of the command.
     """
-    parser = verbs.add_parser(
+    parser = commands.add_parser(
         run.__name__.strip("_").replace("_", "-"),
         help=summary,
         description=summary,
         epilog=f"example: {example}",
     )
-    parser.set_defaults(run=run, keras=keras)
+    parser.set_defaults(run=run, needs_keras=needs_keras)
     return parser

@@ -1,4 +1,4 @@
-"""Trying it: `demo`."""
+"""The demo: `demo`."""
 
 import argparse
 from typing import Any
@@ -6,10 +6,15 @@ from typing import Any
 from keras_fm.cli.common import add_command
 
 
-def add(verbs: Any) -> None:
-    """Adds them to the parser."""
-    verb = add_command(verbs, _demo, "the main job, in a minute", "keras-fm demo")
-    verb.add_argument("--directory", default="runs", help="where it writes (default: runs)")
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    command = add_command(
+        commands,
+        _demo,
+        "classify, fine-tune, export and query the export, in a minute",
+        "keras-fm demo",
+    )
+    command.add_argument("--directory", default="runs", help="output directory (default: runs)")
 
 
 def _demo(options: argparse.Namespace) -> int:

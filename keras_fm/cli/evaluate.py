@@ -1,4 +1,4 @@
-"""Measuring: `evaluate` and `verify`."""
+"""Evaluation: `evaluate` and `verify`."""
 
 import argparse
 from typing import Any
@@ -8,44 +8,48 @@ from keras_fm.cli.common import add_command
 from keras_fm.cli.printing import print_table
 
 
-def add(verbs: Any) -> None:
-    """Adds them to the parser."""
-    verb = add_command(
-        verbs, _evaluate, "measure a model", "keras-fm evaluate cifar_cnn --slices label"
+def add(commands: Any) -> None:
+    """Add the commands to the parser."""
+    command = add_command(
+        commands, _evaluate, "evaluate a model", "keras-fm evaluate cifar_cnn --slice-by label"
     )
-    verb.add_argument("model", help="a model's name or a run directory")
-    verb.add_argument("--split", default="test", help="test, train or sample (default: test)")
-    verb.add_argument("--data", help="your own: a folder, a CSV file, or a text")
-    verb.add_argument("--text", help="the column of the texts in the CSV file")
-    verb.add_argument("--target", help="the column of their classes")
-    verb.add_argument("--slices", help="'label': each class alone too; of a table, a column")
+    command.add_argument("model", help="a model's name or a run directory")
+    command.add_argument("--split", default="test", help="test, train or sample (default: test)")
+    command.add_argument("--data", help="your own data: a folder, a CSV file, or a text file")
+    command.add_argument("--text", help="the column of the texts in the CSV file")
+    command.add_argument("--target", help="the column of the classes or the target")
+    command.add_argument(
+        "--slice-by", help="'label' for the recall of each class; of a table, a column"
+    )
 
-    verb = add_command(verbs, _verify, "measure every claim again", "keras-fm verify cifar_cnn")
-    verb.add_argument(
+    command = add_command(
+        commands, _verify, "measure every reported metric again", "keras-fm verify cifar_cnn"
+    )
+    command.add_argument(
         "model",
         nargs="*",
-        help="MODEL, MODEL.TAG or a fine-tuning's directory (default: all with weights)",
+        help="MODEL, MODEL.TAG or a fine-tuning run directory (default: all pretrained models)",
     )
 
 
 def _evaluate(options: argparse.Namespace) -> int:
     from keras_fm.evaluation.evaluation import evaluate
 
-    scores = evaluate(
+    metrics = evaluate(
         options.model,
         data=options.data,
         text=options.text,
         target=options.target,
         split=options.split,
-        slices=options.slices,
+        slice_by=options.slice_by,
     )
-    slices = scores.pop("slices", {})
-    headline = next(iter(scores))
+    slices = metrics.pop("slices", {})
+    sliced_metric = "recall" if options.slice_by == "label" else next(iter(metrics))
     rows = [
         (name, f"{value:.4f}" if isinstance(value, float) else f"{value}")
-        for name, value in scores.items()
+        for name, value in metrics.items()
     ]
-    rows += [(f"{headline}, {name}", f"{value:.4f}") for name, value in slices.items()]
+    rows += [(f"{sliced_metric}, {name}", f"{value:.4f}") for name, value in slices.items()]
     print_table(rows)
     return 0
 
@@ -55,4 +59,4 @@ def _verify(options: argparse.Namespace) -> int:
 
     reports = [verify(name) for name in options.model or registry.list_models(pretrained=True)]
     print("\n\n".join(map(str, reports)))
-    return 0 if all(report.holds for report in reports) else 1
+    return 0 if all(report.passed for report in reports) else 1

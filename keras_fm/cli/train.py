@@ -6,61 +6,75 @@ from typing import Any
 from keras_fm.cli.common import add_command
 
 
-def add(verbs: Any) -> None:
-    """Adds them to the parser."""
-    verb = add_command(
-        verbs,
+def add(commands: Any) -> None:
+    """Add the commands to the parser."""
+    command = add_command(
+        commands,
         _train,
         "train a model by its recipe",
         "keras-fm train cifar_cnn --set epochs=2 --set batch_size=256",
     )
-    verb.add_argument("model", help="a model's name")
-    verb.add_argument("--data", help="'sample' (the bundled one: a try), or your own")
-    verb.add_argument("--start", help="random, pretraining, or a run or model to go on from")
-    _add_options(verb)
+    command.add_argument("model", help="a model's name")
+    command.add_argument("--data", help="'sample' for the bundled examples, or your own data")
+    command.add_argument(
+        "--init-from",
+        help="initial weights: random, pretraining, a run directory or a model's name",
+    )
+    _add_options(command)
 
-    verb = add_command(
-        verbs,
+    command = add_command(
+        commands,
         _fine_tune,
-        "train a pretrained model on, for your own data",
+        "fine-tune a pretrained model on your own data",
         "keras-fm fine-tune cifar_cnn photos/; "
         "keras-fm fine-tune lstm reviews.csv --text body --target stars",
     )
-    verb.add_argument("model", help="a model's name, a run directory or a .keras file")
-    verb.add_argument(
+    command.add_argument("model", help="a model's name, a run directory or a .keras file")
+    command.add_argument(
         "data", help="a folder with a folder for each class, a CSV file, or a TFDS data set's name"
     )
-    verb.add_argument("--text", help="the column of the texts in the CSV file")
-    verb.add_argument("--validation", help="other data to measure on (default: a fifth of DATA)")
-    verb.add_argument(
-        "--labels", nargs="+", help="the classes' names, where the targets are their numbers"
+    command.add_argument("--text", help="the column of the texts in the CSV file")
+    command.add_argument("--validation-data", help="data to validate on (default: a fifth of DATA)")
+    command.add_argument(
+        "--class-names", nargs="+", help="names of the classes, where the targets are indices"
     )
-    verb.add_argument("--split", default="train", help="of a TFDS data set (default: train)")
-    verb.add_argument("--validation-split", help="of a TFDS data set that validates")
-    verb.add_argument(
-        "--strategy", default="gradual", help="gradual (the default), head, full or lora"
+    command.add_argument(
+        "--split", default="train", help="split of a TFDS data set (default: train)"
     )
-    verb.add_argument(
-        "--compare", action="store_true", help="also train it from random weights, for the report"
+    command.add_argument("--validation-data-split", help="split of a TFDS data set to validate on")
+    command.add_argument("--validation-split", type=float, help="fraction of DATA to validate on")
+    command.add_argument(
+        "--strategy",
+        default="head_then_full",
+        help="head_then_full (the default), head, full or lora",
     )
-    verb.add_argument("--augment-with", metavar="MODEL", help="a generator that draws more images")
-    _add_options(verb)
+    command.add_argument(
+        "--compare",
+        action="store_true",
+        help="also train from scratch, for comparison in the report",
+    )
+    command.add_argument(
+        "--augment-with", metavar="MODEL", help="a generator whose images augment the training data"
+    )
+    _add_options(command)
 
 
-def _add_options(verb: argparse.ArgumentParser) -> None:
-    """What both verbs take."""
-    verb.add_argument(
+def _add_options(command: argparse.ArgumentParser) -> None:
+    """Add the options of both commands."""
+    command.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="change a field of the recipe; may be repeated",
+        help="override a field of the recipe; may be repeated",
     )
-    verb.add_argument("--target", help="the column of the CSV file to answer")
-    verb.add_argument("--kind", help="regression or classification (default: as the column looks)")
-    verb.add_argument("--run-dir", help="a new directory (default: under runs/)")
-    verb.add_argument("--resume", action="store_true", help="go on with the run in --run-dir")
-    verb.add_argument("--seed", type=int, default=0)
+    command.add_argument("--target", help="the column of the CSV file to predict")
+    command.add_argument(
+        "--problem-type", help="regression or classification (default: inferred from the column)"
+    )
+    command.add_argument("--run-dir", help="a new directory (default: under runs/)")
+    command.add_argument("--resume", action="store_true", help="resume the run in --run-dir")
+    command.add_argument("--seed", type=int, default=0)
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -71,8 +85,8 @@ def _train(options: argparse.Namespace) -> int:
         options.model,
         data=options.data,
         target=options.target,
-        kind=options.kind,
-        start=options.start,
+        problem_type=options.problem_type,
+        init_from=options.init_from,
         run_dir=options.run_dir,
         resume=options.resume,
         seed=options.seed,
@@ -92,10 +106,11 @@ def _fine_tune(options: argparse.Namespace) -> int:
         options.data,
         text=options.text,
         target=options.target,
-        kind=options.kind,
-        labels=options.labels,
+        problem_type=options.problem_type,
+        class_names=options.class_names,
         split=options.split,
-        validation=options.validation,
+        validation_data=options.validation_data,
+        validation_data_split=options.validation_data_split,
         validation_split=options.validation_split,
         strategy=options.strategy,
         compare=options.compare,

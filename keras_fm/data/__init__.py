@@ -4,6 +4,6 @@ May import preprocessing, registry, store, and what lies below them.
 """
 
 from keras_fm.data.datasets import SAMPLE, load, sample
-from keras_fm.data.examples import Examples, characters
+from keras_fm.data.examples import Examples, character_examples
 
-__all__ = ["SAMPLE", "Examples", "characters", "load", "sample"]
+__all__ = ["SAMPLE", "Examples", "character_examples", "load", "sample"]

@@ -1,4 +1,4 @@
-"""Augmented images and tables: numpy, a few milliseconds for 512 images on one core.
+"""Augmentation of images and tables in numpy: a few milliseconds for 512 images on one core.
 
 It runs beside the training on any Keras backend.
 """
@@ -13,61 +13,62 @@ from keras_fm.data.batches import FLIP_STREAM, Batches
 
 
 class AugmentedImages(Batches):
-    """Batches of (uint8 images, targets); the recipe says how they are altered."""
+    """Batches of (uint8 images, targets), augmented as the recipe says."""
 
     @cached_property
-    def mean_colour(self) -> np.ndarray:
-        """Of all images, by channel, uint8."""
+    def mean_color(self) -> np.ndarray:
+        """Mean of all images by channel, uint8 `[channels]`."""
         return self.inputs.mean(axis=(0, 1, 2)).round().astype("uint8")
 
-    def make(self, chosen: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """The images `chosen` `[batch, side, side, channels]`, augmented anew."""
-        images = self._flip(self.inputs[chosen], chosen, random)
-        if self.recipe.translate:
-            images = random_translation(images, self.recipe.translate, random)
+    def inputs_for(self, indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Make the augmented images at `indices`, uint8 `[batch, size, size, channels]`."""
+        images = self._flip(self.inputs[indices], indices, rng)
+        if self.recipe.random_translation:
+            images = random_translation(images, self.recipe.random_translation, rng)
         if self.recipe.cutout:
-            cutout(images, self.recipe.cutout, self.mean_colour, random)
-        side = self.recipe.side(self.epoch)
-        if side not in (None, images.shape[1]):
-            images = tf.image.resize(images, (side, side), antialias=True).numpy()
+            cutout(images, self.recipe.cutout, self.mean_color, rng)
+        size = self.recipe.image_size(self.epoch)
+        if size not in (None, images.shape[1]):
+            images = tf.image.resize(images, (size, size), antialias=True).numpy()
             images = images.round().astype("uint8")
         return images
 
-    def signature(self) -> Any:
-        """Images of one side, or of any where the recipe lets them grow."""
-        if not self.recipe.sides:
-            return super().signature()
+    def inputs_spec(self) -> Any:
+        """Return the spec of the images; the size is open where the recipe has several."""
+        if not self.recipe.image_sizes:
+            return super().inputs_spec()
         return tf.TensorSpec((None, None, None, self.inputs.shape[-1]), tf.uint8)
 
     def _flip(
-        self, images: np.ndarray, chosen: np.ndarray, random: np.random.Generator
+        self, images: np.ndarray, indices: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
         if self.recipe.flip == "none":
             return images
         if self.recipe.flip == "random":
-            mirrored = random.random(len(images)) < 0.5
-        else:  # alternating: every image is seen from both sides in each two epochs (airbench)
-            first = np.random.default_rng((self.seed, FLIP_STREAM)).random(len(self.inputs)) < 0.5
-            mirrored = first[chosen] ^ (self.epoch % 2 == 1)
-        images[mirrored] = images[mirrored, :, ::-1]
+            flipped = rng.random(len(images)) < 0.5
+        else:  # alternating: any two consecutive epochs show an image both ways (airbench)
+            flip_rng = np.random.default_rng((self.seed, FLIP_STREAM))
+            flipped_in_even_epochs = flip_rng.random(len(self.inputs)) < 0.5
+            flipped = flipped_in_even_epochs[indices] ^ (self.epoch % 2 == 1)
+        images[flipped] = images[flipped, :, ::-1]
         return images
 
 
 class TabularBatches(Batches):
-    """Batches of a table's encoded columns; some cells are hidden, as the recipe says.
+    """Batches of a table's encoded columns with cell dropout, as the recipe says.
 
-    A hidden number is NaN, a hidden category 0: so the model learns what to answer where something
-    is missing, or unlike all that it knows.
+    A dropped number is NaN, a dropped category 0: so the model learns what to predict where a cell
+    is missing or has a category that it never saw.
     """
 
-    def make(self, chosen: np.ndarray, random: np.random.Generator) -> dict[str, np.ndarray]:
-        """The columns of the rows `chosen`, each `[batch]`."""
-        columns = super().make(chosen, random)
-        if not self.recipe.hide_cells:
+    def inputs_for(self, indices: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Make the columns of the rows at `indices`, each `[batch]`."""
+        columns = super().inputs_for(indices, rng)
+        if not self.recipe.cell_dropout:
             return columns
         return {
             name: np.where(
-                random.random(len(chosen)) < self.recipe.hide_cells,
+                rng.random(len(indices)) < self.recipe.cell_dropout,
                 column.dtype.type(np.nan if column.dtype.kind == "f" else 0),
                 column,
             )
@@ -75,11 +76,12 @@ class TabularBatches(Batches):
         }
 
 
-def random_translation(images: np.ndarray, pixels: int, random: np.random.Generator) -> np.ndarray:
-    """Shifts each image by up to `pixels` in both directions; fills the border by reflection."""
+def random_translation(images: np.ndarray, max_pixels: int, rng: np.random.Generator) -> np.ndarray:
+    """Shift each image by up to `max_pixels` in both directions, with a reflected border."""
     count, height, width, _ = images.shape
-    padded = np.pad(images, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)), mode="reflect")
-    tops, lefts = random.integers(0, 2 * pixels + 1, size=(2, count))
+    pad = (max_pixels, max_pixels)
+    padded = np.pad(images, ((0, 0), pad, pad, (0, 0)), mode="reflect")
+    tops, lefts = rng.integers(0, 2 * max_pixels + 1, size=(2, count))
     shifted = np.empty_like(images)
     # A loop of block copies: three times as fast here as one gather over strided windows.
     for index, (top, left) in enumerate(zip(tops.tolist(), lefts.tolist(), strict=True)):
@@ -87,15 +89,15 @@ def random_translation(images: np.ndarray, pixels: int, random: np.random.Genera
     return shifted
 
 
-def cutout(images: np.ndarray, size: int, fill: np.ndarray, random: np.random.Generator) -> None:
-    """Paints one square of `size` pixels on each image, in place; its centre may be at the border.
+def cutout(images: np.ndarray, size: int, fill: np.ndarray, rng: np.random.Generator) -> None:
+    """Fill a random square of `size` pixels of each image, in place.
 
-    Source: DeVries and Taylor 2017, "Improved Regularization of Convolutional Neural Networks with
-    Cutout".
+    Its center can be at the border. Source: DeVries and Taylor 2017, "Improved Regularization of
+    Convolutional Neural Networks with Cutout".
     """
     count, height, width, _ = images.shape
     half = size // 2
-    tops = random.integers(-half, height - half, count)
-    lefts = random.integers(-half, width - half, count)
+    tops = rng.integers(-half, height - half, count)
+    lefts = rng.integers(-half, width - half, count)
     for image, top, left in zip(images, tops, lefts, strict=True):
         image[max(0, top) : max(0, top + size), max(0, left) : max(0, left + size)] = fill

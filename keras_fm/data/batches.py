@@ -1,6 +1,6 @@
 """Shuffled training batches: a pure function of (seed, epoch, step).
 
-So a training that is resumed at an epoch sees the batches that it would have seen anyway.
+So a training that is resumed at an epoch sees the same batches as one that was never interrupted.
 """
 
 from collections.abc import Callable
@@ -13,107 +13,128 @@ import tensorflow as tf
 from keras_fm.data import examples
 from keras_fm.registry.recipe import Recipe
 
-# Independent random streams of one seed. A weights file can be trained again as long as they stay.
+# Independent random streams of one seed. Changing them changes the weights that a recipe trains.
 SHUFFLE_STREAM, FLIP_STREAM, BATCH_STREAM = range(3)
 
 
 class Batches:
     """Batches of (inputs, targets).
 
-    All examples are visited once, in an order, before they are visited in another one; a last batch
-    that is not full is left out. It takes as many epochs as the recipe has `parts`.
+    A pass visits every example once, in a new order; the last batch is dropped if it is not full. A
+    pass takes as many epochs as the recipe has `parts`.
 
-    `fit` takes `stream()`; set `epoch` before each epoch, for `fit` itself tells its data nothing.
+    `fit` takes `as_dataset()`. Set `epoch` before each epoch: Keras does not tell a data set which
+    epoch it is in.
     """
 
     def __init__(
         self, inputs: examples.Inputs, targets: np.ndarray, *, recipe: Recipe, seed: int
     ) -> None:
+        """Create the batches.
+
+        Args:
+            inputs: an array, or a dict of columns, as the model takes them.
+            targets: `[examples, ...]`, as the loss takes them.
+            recipe: says the batch size and the augmentation.
+            seed: of all random numbers.
+        """
         self.inputs = inputs
         self.targets = targets
         self.recipe = recipe
         self.seed = seed
         self.epoch = 0
-        self.count = len(targets)  # of the examples in an epoch
-        self.batch_size = min(recipe.batch_size, self.count)
+        self.num_examples = len(targets)  # of a pass over the data
+        self.batch_size = min(recipe.batch_size, self.num_examples)
 
     def __len__(self) -> int:
-        return self.count // self.batch_size // self.recipe.parts
+        """Return the number of batches in an epoch."""
+        return self.num_examples // self.batch_size // self.recipe.epochs_per_pass
 
     def __getitem__(self, step: int) -> tuple[Any, np.ndarray]:
-        visit, part = divmod(self.epoch, self.recipe.parts)
-        order = self.order(np.random.default_rng((self.seed, SHUFFLE_STREAM, visit)))
-        first = (part * len(self) + step) * self.batch_size
-        random = np.random.default_rng((self.seed, BATCH_STREAM, self.epoch, step))
-        return self.pair(order[first : first + self.batch_size], random)
+        """Return the batch of a step of the current epoch."""
+        data_pass, part = divmod(self.epoch, self.recipe.epochs_per_pass)
+        order = self.epoch_order(np.random.default_rng((self.seed, SHUFFLE_STREAM, data_pass)))
+        start = (part * len(self) + step) * self.batch_size
+        rng = np.random.default_rng((self.seed, BATCH_STREAM, self.epoch, step))
+        return self.batch_for(order[start : start + self.batch_size], rng)
 
-    def order(self, random: np.random.Generator) -> np.ndarray:
-        """Which examples are visited, in which order."""
-        return random.permutation(self.count)
+    def epoch_order(self, rng: np.random.Generator) -> np.ndarray:
+        """Draw the order of the examples in a pass over the data, as indices."""
+        return rng.permutation(self.num_examples)
 
-    def pair(self, chosen: np.ndarray, random: np.random.Generator) -> tuple[Any, np.ndarray]:
-        """The inputs and targets of the examples `chosen`."""
-        return self.make(chosen, random), self.targets[chosen]
+    def batch_for(self, indices: np.ndarray, rng: np.random.Generator) -> tuple[Any, np.ndarray]:
+        """Make the batch of (inputs, targets) of the examples at `indices`."""
+        return self.inputs_for(indices, rng), self.targets[indices]
 
-    def make(self, chosen: np.ndarray, random: np.random.Generator) -> Any:
-        """The inputs of the examples `chosen`; a subclass augments them."""
-        return examples.take_rows(self.inputs, chosen)
+    def inputs_for(self, indices: np.ndarray, rng: np.random.Generator) -> Any:
+        """Make the inputs of the examples at `indices`; subclasses augment them."""
+        return examples.take_rows(self.inputs, indices)
 
-    def signature(self) -> Any:
-        """The `tf.TensorSpec` of one batch of inputs."""
-        return keras.tree.map_structure(_any_batch, self.inputs)
+    def inputs_spec(self) -> Any:
+        """Return the `tf.TensorSpec` of a batch of inputs."""
+        return keras.tree.map_structure(_batch_spec, self.inputs)
 
-    def targets_signature(self) -> tf.TensorSpec:
-        """The `tf.TensorSpec` of one batch of targets."""
-        return _any_batch(self.targets)
+    def targets_spec(self) -> tf.TensorSpec:
+        """Return the `tf.TensorSpec` of a batch of targets."""
+        return _batch_spec(self.targets)
 
-    def stream(self) -> tf.data.Dataset:
-        """One epoch of batches, made on a thread beside the training.
+    def as_dataset(self) -> tf.data.Dataset:
+        """Return one epoch of batches, made on a thread beside the training.
 
         A `PyDataset` would not do: Keras takes the shapes of its first batches for those of all.
         """
-        signature = self.signature(), self.targets_signature()
-        return dataset_from_function(self.__getitem__, len(self), signature).prefetch(4)
+        element_spec = self.inputs_spec(), self.targets_spec()
+        return dataset_from_function(self.__getitem__, len(self), element_spec).prefetch(4)
 
 
 def dataset_from_function(
-    make: Callable[[int], Any], count: int, signature: Any
+    get_batch: Callable[[int], Any], num_batches: int, element_spec: Any
 ) -> tf.data.Dataset:
-    """So many batches, `make(0)` first, of shapes that need not be alike.
+    """Build a data set of `get_batch(0)`, `get_batch(1)`, ..., whose shapes may differ.
 
     Args:
-        signature: the `tf.TensorSpec` of each part of a batch.
+        get_batch: makes the batch of an index.
+        num_batches: how many there are.
+        element_spec: the `tf.TensorSpec` of each component of a batch.
     """
     batches = tf.data.Dataset.from_generator(
-        lambda: map(make, range(count)), output_signature=signature
+        lambda: map(get_batch, range(num_batches)), output_signature=element_spec
     )
-    return batches.apply(tf.data.experimental.assert_cardinality(count))
+    return batches.apply(tf.data.experimental.assert_cardinality(num_batches))
 
 
-def dataset_from_arrays(*arrays: Any, size: int) -> tf.data.Dataset:
-    """Batches of so many examples in their order: inputs, targets, and a weight where given."""
-    return tf.data.Dataset.from_tensor_slices(arrays).batch(size)
+def dataset_from_arrays(*arrays: Any, batch_size: int) -> tf.data.Dataset:
+    """Build batches of examples in their order from arrays of inputs, targets, and sample weights.
+
+    Args:
+        *arrays: the components of an element, or dicts of them; the weights can be left out.
+        batch_size: examples in a batch; the last one can have fewer.
+    """
+    return tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
 
 
-def _any_batch(array: np.ndarray) -> tf.TensorSpec:
+def _batch_spec(array: np.ndarray) -> tf.TensorSpec:
     return tf.TensorSpec((None, *array.shape[1:]), array.dtype)
 
 
-# Random numbers that a layer can draw in an epoch before it would meet those of the next.
+# The states of a layer's seed generator that are reserved for an epoch.
 RNG_STEPS_PER_EPOCH = 2**20
 
 
 class SetEpoch(keras.callbacks.Callback):
-    """Tells the batches which epoch begins, also when `fit` goes on from a checkpoint.
+    """Callback that sets the epoch of the batches, also where `fit` resumes from a checkpoint.
 
-    And the layers that draw, such as dropout: Keras' checkpoint does not hold how far they are.
+    It sets the random state of layers such as dropout too, which a checkpoint of Keras does not
+    hold.
     """
 
     def __init__(self, batches: Batches) -> None:
+        """Create the callback for some batches."""
         super().__init__()
         self.batches = batches
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Set the epoch of the batches and the states of the seed generators."""
         self.batches.epoch = epoch
         for variable in self.model.non_trainable_variables:
             if variable.path.endswith("seed_generator_state"):

@@ -1,4 +1,4 @@
-"""Long texts: characters and their numbers, and windows to measure on."""
+"""Long texts: characters, their indices in a vocabulary, and windows for evaluation."""
 
 import os
 from collections.abc import Sequence
@@ -7,19 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_fm.data.examples import Examples, characters
+from keras_fm.data.examples import Examples, character_examples
 from keras_fm.errors import DataError
 
-UNKNOWN_ID = 0  # the number of every character that the vocabulary does not have
-# Known characters at most of a text of the user's own: the softmax is over all of them.
+UNKNOWN_ID = 0  # of every character that is not in the vocabulary
+# Size of the vocabulary of a user's text at most: the softmax is over all of it.
 MAX_CHARACTERS = 1000
 
 
 def read_text_file(path: str | os.PathLike[str]) -> Examples:
-    """A text file's characters as examples; bytes that are not UTF-8 become U+FFFD.
+    """Read a text file as examples of characters; bytes that are not UTF-8 become U+FFFD.
 
     Raises:
-        DataError: it can't be read, or has fewer than two characters.
+        DataError: the file can't be read, or has fewer than two characters.
     """
     try:
         text = Path(path).read_bytes().decode("utf-8-sig", "replace")
@@ -27,61 +27,72 @@ def read_text_file(path: str | os.PathLike[str]) -> Examples:
         raise DataError(f"{path}: can't be read ({error.strerror})") from None
     if len(text) < 2:
         raise DataError(f"{path}: expected a text to learn from; it has {len(text)} characters")
-    return characters(text, str(path))
+    return character_examples(text, str(path))
 
 
 def concatenate_texts(examples: Examples) -> Examples:
-    """Many texts, UTF-8, as the characters of one: a blank line between them.
+    """Join many texts, UTF-8, into the characters of one, with a blank line between them.
 
-    `<br />`, which stands in web pages for the end of a line, is one.
+    `<br />`, a line break in HTML, becomes one.
     """
     text = b"\n\n".join(map(bytes, examples.inputs)).decode("utf-8", "replace")
-    return characters(text.replace("<br />", "\n"), examples.origin)
+    return character_examples(text.replace("<br />", "\n"), examples.description)
 
 
 def character_vocabulary(examples: Examples) -> list[str]:
-    """The characters that come twice or more, in the order of their code points.
+    """List the characters that occur twice or more, by their code points.
 
-    What comes once has nothing to be learned from; of very many, the most common are taken.
+    Nothing can be learned about a character that occurs once. Of more than `MAX_CHARACTERS` the
+    most frequent ones stay.
     """
     codes, counts = np.unique(examples.inputs, return_counts=True)
-    often = np.argsort(-counts, kind="stable")[:MAX_CHARACTERS]
-    return [chr(code) for code in sorted(codes[[i for i in often if counts[i] > 1]])]
+    by_frequency = np.argsort(-counts, kind="stable")[:MAX_CHARACTERS]
+    frequent = [index for index in by_frequency if counts[index] > 1]
+    return [chr(code) for code in sorted(codes[frequent])]
 
 
-def encode_characters(known: Sequence[str], codes: np.ndarray) -> np.ndarray:
-    """Code points to numbers, int32: 1 for the first known character, 0 for what is unknown."""
-    points = np.array([ord(character) for character in known])
-    order = np.argsort(points)
-    places = np.minimum(np.searchsorted(points[order], codes), len(points) - 1)
-    found = points[order][places] == codes
-    return np.where(found, order[places] + 1, UNKNOWN_ID).astype("int32")
+def encode_characters(vocabulary: Sequence[str], codes: np.ndarray) -> np.ndarray:
+    """Convert code points to indices, int32: 1 for the first of the vocabulary, 0 for unknown."""
+    known_codes = np.array([ord(character) for character in vocabulary])
+    order = np.argsort(known_codes)
+    ranks = np.searchsorted(known_codes[order], codes)
+    ranks = np.minimum(ranks, len(known_codes) - 1)
+    is_known = known_codes[order][ranks] == codes
+    return np.where(is_known, order[ranks] + 1, UNKNOWN_ID).astype("int32")
 
 
 @dataclass(frozen=True)
 class EvalWindows:
-    """A text cut into windows for measuring.
+    """Windows of a text that score each character once.
 
-    A window is a context, which the model reads and is not scored on, and behind it as many
-    characters that are. The windows overlap, so that each character is scored once, with `context`
-    or more before it; those at the beginning with what there is.
+    The first characters of a window are context alone; as many behind them are scored. The windows
+    overlap, so that each character has `context` or more characters before it, but for those at the
+    beginning of the text.
 
-    inputs, targets: numbers of characters, `[windows, length]`. scored: 1 where the answer counts,
-    else 0, float32, of the same shape.
+    Attributes:
+        inputs: character indices `[windows, length]`.
+        targets: the indices of the next characters `[windows, length]`.
+        weights: 1 where a target is scored, else 0, float32 `[windows, length]`.
     """
 
     inputs: np.ndarray
     targets: np.ndarray
-    scored: np.ndarray
+    weights: np.ndarray
 
     @classmethod
-    def of(cls, numbers: np.ndarray, following: np.ndarray, context: int) -> "EvalWindows":
-        """Cuts `[characters]` into windows of `2 * context`, or one of them all if they are few."""
-        length = min(2 * context, len(numbers))
-        starts = np.minimum(np.arange(0, len(numbers) - context, context), len(numbers) - length)
+    def from_arrays(cls, inputs: np.ndarray, targets: np.ndarray, context: int) -> "EvalWindows":
+        """Cut a text into windows of `2 * context` characters, or one of a shorter text.
+
+        Args:
+            inputs: character indices `[characters]`.
+            targets: the indices of the next characters `[characters]`.
+            context: how many characters before it a prediction has at least.
+        """
+        length = min(2 * context, len(inputs))
+        starts = np.minimum(np.arange(0, len(inputs) - context, context), len(inputs) - length)
         starts = starts if len(starts) else np.zeros(1, int)
-        places = starts[:, None] + np.arange(length)
-        # What the windows before have scored; they end one after the other.
-        done = np.concatenate([[0], starts[:-1] + length])
-        scored = (places >= done[:, None]).astype("float32")
-        return cls(numbers[places], following[places], scored)
+        positions = starts[:, None] + np.arange(length)
+        # Where the previous window ends, which has scored everything up to there.
+        previous_ends = np.concatenate([[0], starts[:-1] + length])
+        weights = (positions >= previous_ends[:, None]).astype("float32")
+        return cls(inputs[positions], targets[positions], weights)

@@ -1,4 +1,4 @@
-"""From targets of any kind to classes: their names, and for each example the number of its own."""
+"""Conversion of targets of any kind to class names and class indices."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,168 +11,188 @@ from keras_fm.data.user_data import RawExamples
 from keras_fm.errors import DataError, InvalidInputError, suggest
 from keras_fm.registry.entry import check_class_names
 
-IMBALANCE_RATIO = 3  # times as many of the most common class as of the rarest are worth a sentence
+IMBALANCE_RATIO = 3  # of the most common class to the rarest, from which on a note says so
 MAX_CLASSES = 1000  # more different values than this are no classes
-MAX_FRACTIONAL_CLASSES = 20  # of numbers that are not whole, such as half stars
+MAX_FRACTIONAL_CLASSES = 20  # of numbers with fractions, such as half stars
 
 
 @dataclass(frozen=True)
 class ClassTargets:
-    """labels: the classes' names. targets: int64, the number of each example's class.
+    """Classes of examples.
 
-    kept: which of the examples that were given have one; `targets` are of those alone.
+    Attributes:
+        class_names: in the order of the class indices.
+        targets: the class indices of the examples that have a class, int64.
+        mask: which of the raw examples have a class, bool.
     """
 
-    labels: tuple[str, ...]
+    class_names: tuple[str, ...]
     targets: np.ndarray
-    kept: np.ndarray
+    mask: np.ndarray
 
 
 def infer_classes(
-    given: RawExamples, *, asked: Sequence[str] | None, known: Sequence[str]
+    raw: RawExamples, *, class_names: Sequence[str] | None, known_names: Sequence[str]
 ) -> ClassTargets:
-    """Finds out the classes of examples that a model is to learn.
+    """Infer the classes of examples that a model is to be trained on.
 
     Args:
-        asked: the names that the user gave, of all classes; numbers count them from 0 on.
-        known: those that the model has; the same names in another order take this one.
+        raw: the examples; notes on their classes are added to it.
+        class_names: of all classes, where the user says them; integer targets index them.
+        known_names: the classes of the model; the same names in another order take its order.
 
     Raises:
-        DataError: there is one class, or a target is none of them, or a quantity.
-        InvalidInputError: `asked` are no labels.
+        DataError: there is a single class, or the targets are no classes.
+        InvalidInputError: `class_names` is no list of different names.
     """
-    if len(given.targets) < 2:
+    if len(raw.targets) < 2:
         raise DataError(
-            f"{given.origin}: nothing can be learned from so few examples: {len(given.targets)}"
+            f"{raw.description}: expected two examples or more to train on; received "
+            f"{len(raw.targets)}"
         )
-    names = check_class_names(asked) if asked is not None else given.names
-    values, kept = _values(given)
-    numbered = not any(isinstance(value, str) for value in values)
-    if numbered and names is not None:
-        values = _names_of_indices(values, names, given.origin)
-    found = dict.fromkeys(sorted(set(values)) if numbered else sorted(set(map(str, values))))
-    labels = tuple(names) if names is not None else tuple(map(str, found))
-    if asked is None and set(labels) == set(known):
-        labels = tuple(known)
-    if len(found) < 2:
+    names = check_class_names(class_names) if class_names is not None else raw.class_names
+    labels, mask = _present_labels(raw)
+    is_numeric = not any(isinstance(label, str) for label in labels)
+    if is_numeric and names is not None:
+        labels = _names_of_indices(labels, names, raw.description)
+    distinct = sorted(set(labels)) if is_numeric else sorted(set(map(str, labels)))
+    result = tuple(names) if names is not None else tuple(map(str, distinct))
+    if class_names is None and set(result) == set(known_names):
+        result = tuple(known_names)
+    if len(distinct) < 2:
         raise DataError(
-            f"{given.origin}: every example has the class {str(next(iter(found)))!r}; "
-            "two are needed"
+            f"{raw.description}: every example has the class {str(distinct[0])!r}; expected two "
+            "classes or more"
         )
     try:
-        labels = check_class_names(labels)
+        result = check_class_names(result)
     except InvalidInputError as error:
-        raise DataError(f"{given.origin}: {error}") from None
-    targets = _class_indices(values, labels, given.origin)
-    _check_not_unique(targets, values, given.origin)
-    _note_classes(given, labels, targets)
-    return ClassTargets(labels, targets, kept)
+        raise DataError(f"{raw.description}: {error}") from None
+    targets = _class_indices(labels, result, raw.description)
+    _check_not_unique(targets, labels, raw.description)
+    _note_classes(raw, result, targets)
+    return ClassTargets(result, targets, mask)
 
 
-def _check_not_unique(targets: np.ndarray, values: Sequence[Any], origin: str) -> None:
-    """Nothing can be learned where nearly every example has a class of its own."""
-    alone = int((np.bincount(targets) == 1).sum())
-    if alone > len(targets) / 2:
+def _check_not_unique(targets: np.ndarray, labels: Sequence[Any], description: str) -> None:
+    """Raise a `DataError` where most examples are the only ones of their class."""
+    num_unique = int((np.bincount(targets) == 1).sum())
+    if num_unique > len(targets) / 2:
         raise DataError(
-            f"{origin}: expected classes; {alone:,} of {len(targets):,} examples have one of their "
-            f"own, such as {str(values[0])!r}"
+            f"{description}: expected classes; {num_unique:,} of {len(targets):,} examples are the "
+            f"only ones of their class, such as {str(labels[0])!r}"
         )
 
 
-def encode_targets(given: RawExamples, known: Sequence[str]) -> ClassTargets:
-    """The classes of examples that a model is measured on: all of them it must know.
+def encode_targets(raw: RawExamples, class_names: Sequence[str]) -> ClassTargets:
+    """Convert the targets of examples to indices of the classes of a model.
+
+    Args:
+        raw: the examples.
+        class_names: those of the model.
 
     Raises:
-        DataError: some have other classes.
+        DataError: a class is none of the model's.
     """
-    values, kept = _values(given)
-    names = given.names or known
-    if set(map(str, values)) - {*known} and set(values) <= {*range(len(names))}:
-        values = [names[value] for value in values]
-    return ClassTargets(tuple(known), _class_indices(values, known, given.origin), kept)
+    labels, mask = _present_labels(raw)
+    names = raw.class_names or class_names
+    if set(map(str, labels)) - {*class_names} and set(labels) <= {*range(len(names))}:
+        labels = [names[label] for label in labels]
+    targets = _class_indices(labels, class_names, raw.description)
+    return ClassTargets(tuple(class_names), targets, mask)
 
 
-def warn_missing_classes(given: RawExamples, rest: RawExamples) -> None:
-    """Tells of classes that no example of the `rest` has: none of theirs could be read."""
-    before, after = (
-        {str(value) for value in _to_labels(each) if value is not None} for each in (given, rest)
+def warn_missing_classes(raw: RawExamples, readable: RawExamples) -> None:
+    """Warn of classes of which no example could be read.
+
+    Args:
+        raw: all examples; the warning is added to its notes.
+        readable: those that could be read.
+    """
+    labels, readable_labels = (
+        {str(label) for label in _to_labels(examples) if label is not None}
+        for examples in (raw, readable)
     )
-    gone = sorted(before - after)
-    if gone:
-        given.notes.warn(
-            f"{len(gone)} class{'es' * (len(gone) > 1)} without any example that can be read, such "
-            f"as {gone[0]!r}: the model does not learn of it"
+    lost = sorted(labels - readable_labels)
+    if lost:
+        raw.notes.warn(
+            f"{len(lost)} class{'es' * (len(lost) > 1)} without any example that can be read, such "
+            f"as {lost[0]!r}: the model does not learn it"
         )
 
 
-def describe_imbalance(labels: Sequence[str], targets: np.ndarray) -> str:
-    """The sentence on classes that are far from equally common, or nothing."""
-    counts = np.bincount(targets, minlength=len(labels))
+def describe_imbalance(class_names: Sequence[str], targets: np.ndarray) -> str:
+    """Describe classes that are far from equally common in a sentence, or return ""."""
+    counts = np.bincount(targets, minlength=len(class_names))
     most, least = int(counts.argmax()), int(np.where(counts, counts, counts.max()).argmin())
     if counts[most] < IMBALANCE_RATIO * counts[least]:
         return ""
     return (
-        f"imbalanced: {counts[most]:,} of {labels[most]!r}, {counts[least]:,} of "
-        f"{labels[least]!r}; class_weights='balanced' makes all classes count the same"
+        f"imbalanced: {counts[most]:,} of {class_names[most]!r}, {counts[least]:,} of "
+        f"{class_names[least]!r}; class_weights='balanced' gives all classes the same weight"
     )
 
 
-def balanced_class_weights(labels: Sequence[str], targets: np.ndarray) -> dict[int, float]:
-    """For each class the weight with which all count the same, 1 on the average."""
-    counts = np.bincount(targets, minlength=len(labels))
-    some = counts.nonzero()[0]
-    return {int(place): len(targets) / (len(some) * int(counts[place])) for place in some}
+def balanced_class_weights(class_names: Sequence[str], targets: np.ndarray) -> dict[int, float]:
+    """Compute class weights in inverse proportion to the class frequencies, 1 on average."""
+    counts = np.bincount(targets, minlength=len(class_names))
+    present = counts.nonzero()[0]
+    return {int(index): len(targets) / (len(present) * int(counts[index])) for index in present}
 
 
-def _values(given: RawExamples) -> tuple[list[Any], np.ndarray]:
-    """The targets as names or whole numbers, without those that are missing."""
-    plain = _to_labels(given)
-    kept = np.array([value is not None for value in plain])
-    missing = len(plain) - int(kept.sum())
-    if missing == len(plain):
-        raise DataError(f"{given.origin}: no example has a label")
-    if missing:
-        given.notes.warn(f"{missing:,} of {len(plain):,} examples have no label and are left out")
-    values = [value for value in plain if value is not None]
-    fractions = any(isinstance(value, float) for value in values)
-    if len(set(values)) > (MAX_FRACTIONAL_CLASSES if fractions else MAX_CLASSES):
-        raise DataError(
-            f"{given.origin}: expected classes; received {len(set(values)):,} different values, "
-            f"such as {values[0]!r}"
+def _present_labels(raw: RawExamples) -> tuple[list[Any], np.ndarray]:
+    """List the labels that are not missing, as names or numbers; and mask which are not."""
+    labels = _to_labels(raw)
+    mask = np.array([label is not None for label in labels])
+    num_missing = len(labels) - int(mask.sum())
+    if num_missing == len(labels):
+        raise DataError(f"{raw.description}: no example has a label")
+    if num_missing:
+        raw.notes.warn(
+            f"{num_missing:,} of {len(labels):,} examples have no label and are left out"
         )
-    _warn_mixed_labels(values, given)
-    return values, kept
+    present = [label for label in labels if label is not None]
+    has_fractions = any(isinstance(label, float) for label in present)
+    if len(set(present)) > (MAX_FRACTIONAL_CLASSES if has_fractions else MAX_CLASSES):
+        raise DataError(
+            f"{raw.description}: expected classes; received {len(set(present)):,} different "
+            f"values, such as {present[0]!r}"
+        )
+    _warn_mixed_labels(present, raw)
+    return present, mask
 
 
-def _to_labels(given: RawExamples) -> list[Any]:
-    """For each example its target as a name or a number, None where it is missing."""
+def _to_labels(raw: RawExamples) -> list[Any]:
+    """Convert each target to a name or a number, or None where it is missing."""
     import pandas as pd
 
-    raw = _flatten_targets(given)
-    missing = pd.isna(pd.Series(list(raw), dtype=object))  # also of pandas' own kinds
+    targets = _flatten_targets(raw)
+    is_missing = pd.isna(pd.Series(list(targets), dtype=object))  # pandas' own NA and NaT too
     return [
-        None if no_value else _to_label(value, given.origin)
-        for value, no_value in zip(raw, missing, strict=True)
+        None if missing else _to_label(target, raw.description)
+        for target, missing in zip(targets, is_missing, strict=True)
     ]
 
 
-def _flatten_targets(given: RawExamples) -> Any:
-    """One target for each example; some have it in a row of its own, or as zeros and a one."""
-    raw = given.targets
-    shapes = {np.shape(value) for value in raw}
+def _flatten_targets(raw: RawExamples) -> Any:
+    """Convert targets in rows of one, or one-hot, to one target for each example."""
+    targets = raw.targets
+    shapes = {np.shape(target) for target in targets}
     if shapes == {()}:
-        return raw
+        return targets
     if shapes == {(1,)}:
-        return [value[0] for value in raw]
-    rows = np.asarray(raw) if len(shapes) == 1 else np.empty(0)
-    plain = rows.ndim == 2 and rows.dtype.kind in "buif"
-    if not plain or not ((rows == 0) | (rows == 1)).all() or (rows.sum(axis=1) != 1).any():
-        raise DataError(f"{given.origin}: expected one class for each example; received {raw[0]}")
+        return [target[0] for target in targets]
+    rows = np.asarray(targets) if len(shapes) == 1 else np.empty(0)
+    is_matrix = rows.ndim == 2 and rows.dtype.kind in "buif"
+    if not is_matrix or not ((rows == 0) | (rows == 1)).all() or (rows.sum(axis=1) != 1).any():
+        raise DataError(
+            f"{raw.description}: expected one class for each example; received {targets[0]}"
+        )
     return rows.argmax(axis=1)
 
 
-def _to_label(value: Any, origin: str) -> Any:
-    """A name, a whole number, another number (which is no class), or None where it is missing."""
+def _to_label(value: Any, description: str) -> Any:
+    """Convert a target to a name, an int, a float with a fraction, or None for an empty string."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, (bool, np.bool_)):
@@ -183,19 +203,19 @@ def _to_label(value: Any, origin: str) -> Any:
         return str(value).strip() or None
     number = float(value)
     if not np.isfinite(number):
-        raise DataError(f"{origin}: expected classes; received {number}")
+        raise DataError(f"{description}: expected classes; received {number}")
     return int(number) if number.is_integer() else number
 
 
-def _warn_mixed_labels(values: list[Any], given: RawExamples) -> None:
-    """Words and numbers among the labels are mostly a slip, such as "unknown" among stars."""
-    words = Counter(str(v) for v in values if isinstance(v, str) and not _is_number(v))
-    numbers = len(values) - words.total()
-    if words and numbers:
-        rare = ", ".join(repr(word) for word, _ in words.most_common(3))
-        given.notes.warn(
-            f"the labels are mixed: {numbers:,} numbers and {words.total():,} words, such as "
-            f"{rare}; each is a class of its own"
+def _warn_mixed_labels(labels: list[Any], raw: RawExamples) -> None:
+    """Warn of words among numbers: mostly a mistake, such as "unknown" among stars."""
+    words = Counter(str(x) for x in labels if isinstance(x, str) and not _is_number(x))
+    num_numbers = len(labels) - words.total()
+    if words and num_numbers:
+        common = ", ".join(repr(word) for word, _ in words.most_common(3))
+        raw.notes.warn(
+            f"the labels are mixed: {num_numbers:,} numbers and {words.total():,} words, such as "
+            f"{common}; each becomes a class"
         )
 
 
@@ -207,35 +227,43 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _names_of_indices(values: list[Any], names: Sequence[str], origin: str) -> list[str]:
-    if min(values) < 0 or max(values) >= len(names) or any(x != int(x) for x in values):
+def _names_of_indices(
+    indices: list[Any], class_names: Sequence[str], description: str
+) -> list[str]:
+    if (
+        min(indices) < 0
+        or max(indices) >= len(class_names)
+        or any(index != int(index) for index in indices)
+    ):
         raise DataError(
-            f"{origin}: expected labels from 0 to {len(names) - 1}; received "
-            f"{min(values)} to {max(values)}"
+            f"{description}: expected labels from 0 to {len(class_names) - 1}; received "
+            f"{min(indices)} to {max(indices)}"
         )
-    return [names[value] for value in values]
+    return [class_names[index] for index in indices]
 
 
-def _class_indices(values: list[Any], labels: Sequence[str], origin: str) -> np.ndarray:
-    place_of = {label: place for place, label in enumerate(labels)}
-    unknown = Counter(str(value) for value in values if str(value) not in place_of)
+def _class_indices(labels: list[Any], class_names: Sequence[str], description: str) -> np.ndarray:
+    index_of = {name: index for index, name in enumerate(class_names)}
+    unknown = Counter(str(label) for label in labels if str(label) not in index_of)
     if unknown:
+        name = next(iter(unknown))
         raise DataError(
-            f"{origin}: {unknown.total():,} of {len(values):,} examples have a class that the "
-            f"model does not know, such as {next(iter(unknown))!r}. "
-            f"{suggest(next(iter(unknown)), labels)}"
+            f"{description}: {unknown.total():,} of {len(labels):,} examples have a class that the "
+            f"model does not know, such as {name!r}. {suggest(name, class_names)}"
         )
-    return np.array([place_of[str(value)] for value in values], "int64")
+    return np.array([index_of[str(label)] for label in labels], "int64")
 
 
-def _note_classes(given: RawExamples, labels: Sequence[str], targets: np.ndarray) -> None:
-    counts = np.bincount(targets, minlength=len(labels))
-    shown = [f"{label} {count:,}" for label, count in zip(labels, counts, strict=True)]
-    given.notes.append(f"{len(labels)} classes: {', '.join(shown[:20])}{', …' * (len(shown) > 20)}")
-    rare = [label for label, count in zip(labels, counts, strict=True) if count < 2]
+def _note_classes(raw: RawExamples, class_names: Sequence[str], targets: np.ndarray) -> None:
+    counts = np.bincount(targets, minlength=len(class_names))
+    sizes = [f"{name} {count:,}" for name, count in zip(class_names, counts, strict=True)]
+    raw.notes.append(
+        f"{len(class_names)} classes: {', '.join(sizes[:20])}{', …' * (len(sizes) > 20)}"
+    )
+    rare = [name for name, count in zip(class_names, counts, strict=True) if count < 2]
     if rare:
-        given.notes.warn(
-            f"{len(rare):,} of {len(labels):,} classes have fewer than 2 examples and can't be "
-            f"validated, such as {rare[0]!r}"
+        raw.notes.warn(
+            f"{len(rare):,} of {len(class_names):,} classes have fewer than 2 examples and can't "
+            f"be validated, such as {rare[0]!r}"
         )
-    given.notes.extend(filter(None, [describe_imbalance(labels, targets)]))
+    raw.notes.extend(filter(None, [describe_imbalance(class_names, targets)]))

@@ -7,61 +7,73 @@ import numpy as np
 
 from keras_fm.errors import DataError
 
-# An array, or a dict with one for each column of a table; the first axis counts the examples.
+# An array, or a dict with an array for each column of a table; the first axis counts the examples.
 Inputs = Any
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Inputs and what a model is to answer to them, in memory.
+    """Inputs and targets of a model, in memory.
 
-    inputs: uint8 images `[examples, height, width, channels]`; texts `[examples]`, bytes; one
-    long text's characters `[examples]`, int32 code points; or a table's columns by name, each
-    `[examples]`, numbers or strings.
-    targets: `[examples]`, the index of the class, the quantity, or the next character.
-    origin: which data set and split they are, in words.
+    Attributes:
+        inputs: uint8 images `[examples, height, width, channels]`; texts `[examples]`, bytes; the
+            characters of one long text `[examples]`, int32 code points; or the columns of a table
+            by name, each `[examples]`, numbers or strings.
+        targets: `[examples]`: class indices, regression targets, or the next characters.
+        description: the data set and the split, in words.
     """
 
     inputs: Inputs
     targets: np.ndarray
-    origin: str
+    description: str
 
     def __len__(self) -> int:
+        """Return the number of examples."""
         columns = self.inputs.values() if isinstance(self.inputs, dict) else [self.inputs]
         return len(next(iter(columns)))
 
-    def take(self, which: slice | np.ndarray, origin: str) -> "Examples":
-        """Some of the examples; `origin` says which."""
-        return Examples(take_rows(self.inputs, which), self.targets[which], origin)
+    def subset(self, indices: slice | np.ndarray, description: str) -> "Examples":
+        """Select some of the examples.
+
+        Args:
+            indices: a slice, indices, or a boolean mask.
+            description: of the subset.
+        """
+        return Examples(take_rows(self.inputs, indices), self.targets[indices], description)
 
 
-def take_rows(inputs: Inputs, which: slice | np.ndarray) -> Inputs:
-    """Some examples of one array, or of each column."""
+def take_rows(inputs: Inputs, indices: slice | np.ndarray) -> Inputs:
+    """Select some rows of an array, or of each column of a table."""
     if isinstance(inputs, dict):
-        return {name: column[which] for name, column in inputs.items()}
-    return inputs[which]
+        return {name: column[indices] for name, column in inputs.items()}
+    return inputs[indices]
 
 
-def characters(text: str, origin: str) -> Examples:
-    """One long text as examples: to each character the answer is the next one.
+def character_examples(text: str, description: str) -> Examples:
+    """Turn a text into examples for next-character prediction.
 
-    So a text of `n` characters is `n - 1` examples, and each character but the first is answered.
+    The target of each character is the next one, so a text of `n` characters makes `n - 1`
+    examples.
     """
     codes = np.frombuffer(text.encode("utf-32-le", "replace"), "<u4").astype("int32")
-    return Examples(codes[:-1], codes[1:], origin)
+    return Examples(codes[:-1], codes[1:], description)
 
 
-def split_validation(whole: Examples, count: int) -> tuple[Examples, Examples | None]:
-    """Cuts the last `count` examples off, to choose on; None where `count` is 0."""
+def split_validation(examples: Examples, count: int) -> tuple[Examples, Examples | None]:
+    """Split off the last `count` examples for validation; None where `count` is 0.
+
+    Raises:
+        DataError: no example would be left to train on.
+    """
     if count == 0:
-        return whole, None
-    cut = len(whole) - count
-    if cut <= 0:
+        return examples, None
+    num_train = len(examples) - count
+    if num_train <= 0:
         raise DataError(
-            f"validation_examples is {count:,}, but {whole.origin} has only {len(whole):,} "
-            "examples; leave some to train on"
+            f"validation_examples is {count:,}, but {examples.description} has only "
+            f"{len(examples):,} examples; leave some to train on"
         )
     return (
-        whole.take(slice(cut), f"{whole.origin}, first {cut:,}"),
-        whole.take(slice(cut, None), f"{whole.origin}, last {count:,}"),
+        examples.subset(slice(num_train), f"{examples.description}, first {num_train:,}"),
+        examples.subset(slice(num_train, None), f"{examples.description}, last {count:,}"),
     )

@@ -1,49 +1,53 @@
-"""Vectors of words from which words stand near them in texts, without a training."""
+"""Word embeddings from co-occurrence counts, without training."""
 
 import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
-from keras_fm.preprocessing.tokenizers import PAD_ID
+from keras_fm.preprocessing.vocabulary import PAD_ID
 
-WINDOW = 10  # words to each side that count as near, the next one most
-SMOOTHING = 0.75  # a power that makes rare words a little less rare, so that they count less
-DEVIATION = 0.45  # of the vectors' numbers
+WINDOW = 10  # context words to each side; the weight falls linearly with the distance
+SMOOTHING = 0.75  # exponent of the context distribution: rare context words count less
+STANDARD_DEVIATION = 0.45  # of the values of the embeddings
 
 
-def ppmi_embeddings(texts: np.ndarray, count: int, width: int) -> np.ndarray:
-    """The vectors of so many numbers of words, float32 `[count, width]`; zeros of the padding.
+def ppmi_embeddings(text_ids: np.ndarray, vocabulary_size: int, width: int) -> np.ndarray:
+    """Compute embeddings of words, float32 `[vocabulary_size, width]`; of the padding, zeros.
 
-    The positive pointwise mutual information of each pair of words that stand near each other, and
-    of that matrix the largest singular vectors: nearly what word2vec learns.
-    Source: Levy and Goldberg 2014, "Neural Word Embedding as Implicit Matrix Factorization"; Levy,
-    Goldberg and Dagan 2015, "Improving Distributional Similarity with Lessons Learned from Word
-    Embeddings", for the smoothing and for the root of the singular values.
+    A truncated singular value decomposition of the positive pointwise mutual information (PPMI) of
+    words and their context words: nearly what word2vec learns. Source: Levy and Goldberg 2014,
+    "Neural Word Embedding as Implicit Matrix Factorization"; Levy, Goldberg and Dagan 2015,
+    "Improving Distributional Similarity with Lessons Learned from Word Embeddings", for the
+    smoothing and for the square root of the singular values.
 
     Args:
-        texts: numbers of words `[texts, length]`, 0 for padding.
+        text_ids: token IDs `[texts, length]`, 0 for padding.
+        vocabulary_size: number of token IDs.
+        width: of an embedding.
     """
-    near = _cooccurrences(texts, count).tocoo()
-    if near.nnz <= width:  # no text to speak of
-        return np.zeros((count, width), "float32")
-    each = np.asarray(near.sum(axis=1)).ravel()
-    smooth = each**SMOOTHING / np.sum(each**SMOOTHING)
-    information = np.log(near.data / (each[near.row] * smooth[near.col]))
-    positive = information > 0
-    places = near.row[positive], near.col[positive]
-    matrix = sparse.csr_matrix((information[positive], places), shape=near.shape)
-    # A start of its own, so that the same texts give the same vectors.
-    left, values, _ = svds(matrix, k=width, v0=np.full(count, count**-0.5))
-    vectors = left * np.sqrt(np.maximum(values, 0)) * (each > 0)[:, None]
-    return (vectors * DEVIATION / vectors[each > 0].std()).astype("float32")
+    counts = _cooccurrences(text_ids, vocabulary_size).tocoo()
+    if counts.nnz <= width:  # too few words for so many singular values
+        return np.zeros((vocabulary_size, width), "float32")
+    word_counts = np.asarray(counts.sum(axis=1)).ravel()
+    context_distribution = word_counts**SMOOTHING / np.sum(word_counts**SMOOTHING)
+    pmi = np.log(counts.data / (word_counts[counts.row] * context_distribution[counts.col]))
+    positive = pmi > 0
+    cells = counts.row[positive], counts.col[positive]
+    ppmi = sparse.csr_matrix((pmi[positive], cells), shape=counts.shape)
+    # A fixed start vector: the same texts give the same embeddings.
+    start = np.full(vocabulary_size, vocabulary_size**-0.5)
+    left, singular_values, _ = svds(ppmi, k=width, v0=start)
+    embeddings = left * np.sqrt(np.maximum(singular_values, 0)) * (word_counts > 0)[:, None]
+    deviation = embeddings[word_counts > 0].std()
+    return (embeddings * STANDARD_DEVIATION / deviation).astype("float32")
 
 
-def _cooccurrences(texts: np.ndarray, count: int) -> sparse.csr_matrix:
-    """How often which words stand near each other, the nearer the more, `[count, count]`."""
-    total = sparse.csr_matrix((count, count), dtype="float64")
-    for distance in range(1, min(WINDOW + 1, texts.shape[1])):
-        one, other = texts[:, :-distance], texts[:, distance:]
-        words = (one != PAD_ID) & (other != PAD_ID)
-        weight = np.full(np.count_nonzero(words), 1 - (distance - 1) / WINDOW)
-        total += sparse.csr_matrix((weight, (one[words], other[words])), shape=total.shape)
-    return total + total.T
+def _cooccurrences(text_ids: np.ndarray, vocabulary_size: int) -> sparse.csr_matrix:
+    """Count pairs of words within a window, weighted by distance, `[words, context words]`."""
+    counts = sparse.csr_matrix((vocabulary_size, vocabulary_size), dtype="float64")
+    for distance in range(1, min(WINDOW + 1, text_ids.shape[1])):
+        left, right = text_ids[:, :-distance], text_ids[:, distance:]
+        is_pair = (left != PAD_ID) & (right != PAD_ID)
+        weights = np.full(np.count_nonzero(is_pair), 1 - (distance - 1) / WINDOW)
+        counts += sparse.csr_matrix((weights, (left[is_pair], right[is_pair])), shape=counts.shape)
+    return counts + counts.T

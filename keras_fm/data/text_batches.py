@@ -1,4 +1,4 @@
-"""Batches of texts of different lengths: padded as little as can be, or packed without padding."""
+"""Batches of texts of different lengths: bucketed by length, or windows without padding."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ import tensorflow as tf
 from numpy.lib.stride_tricks import sliding_window_view
 
 from keras_fm.data.batches import BATCH_STREAM, Batches
-from keras_fm.preprocessing import wordpiece
-from keras_fm.preprocessing.tokenizers import PAD_ID, UNK_ID
+from keras_fm.preprocessing.vocabulary import PAD_ID, UNK_ID
+from keras_fm.preprocessing.wordpiece import SPECIAL_TOKENS
 from keras_fm.registry.recipe import Recipe
 
 BUCKET_BATCHES = 50  # batches whose texts are sorted by length together
-# Lengths are rounded up to it: fewer different shapes. JAX compiles a step anew for each of them.
+# Lengths are padded to a multiple of it. JAX compiles a step for each length.
 PAD_MULTIPLE = 128 if keras.backend.backend() == "jax" else 16
 
 
 class BucketedTexts(Batches):
-    """Batches of (numbers of words `[batch, length]`, int32, targets).
+    """Batches of (token IDs `[batch, length]`, int32, targets), bucketed by length.
 
-    Each visit draws the texts in a new order and then puts those of like length together, so that
-    little of a batch is padding. Some words are hidden, as the recipe says, behind the number
-    `mask`.
+    Each pass over the data shuffles the texts and then puts those of similar length together, so
+    that little of a batch is padding. Token dropout replaces some tokens by `mask_id`, as the
+    recipe says.
     """
 
     def __init__(
@@ -33,142 +33,184 @@ class BucketedTexts(Batches):
         *,
         recipe: Recipe,
         seed: int,
-        mask: int = UNK_ID,
+        mask_id: int = UNK_ID,
     ) -> None:
+        """Create the batches.
+
+        Args:
+            rows: an object array with the token IDs of each text, int32 `[tokens]`.
+            targets: `[texts, ...]`, as the loss takes them.
+            recipe: says the batch size and the token dropout.
+            seed: of all random numbers.
+            mask_id: stands for a dropped token.
+        """
         super().__init__(rows, targets, recipe=recipe, seed=seed)
-        self.mask = mask
+        self.mask_id = mask_id
         self.lengths = np.array([len(row) for row in rows])
 
-    def order(self, random: np.random.Generator) -> np.ndarray:
-        """The texts of this visit: sorted by length in pools, the batches of all pools mixed."""
-        full = self.recipe.parts * len(self) * self.batch_size
-        drawn = random.permutation(self.count)[:full]
-        pools = np.split(
-            drawn,
-            range(BUCKET_BATCHES * self.batch_size, len(drawn), BUCKET_BATCHES * self.batch_size),
-        )
-        inside = [pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools]
-        batches = np.concatenate(inside).reshape(-1, self.batch_size)
-        return random.permutation(batches).ravel()
+    def epoch_order(self, rng: np.random.Generator) -> np.ndarray:
+        """Draw the order of the texts: sorted by length in buckets, then batches shuffled."""
+        num_used = self.recipe.epochs_per_pass * len(self) * self.batch_size
+        shuffled = rng.permutation(self.num_examples)[:num_used]
+        bucket_size = BUCKET_BATCHES * self.batch_size
+        buckets = np.split(shuffled, range(bucket_size, len(shuffled), bucket_size))
+        by_length = [bucket[np.argsort(self.lengths[bucket], kind="stable")] for bucket in buckets]
+        batches = np.concatenate(by_length).reshape(-1, self.batch_size)
+        return rng.permutation(batches).ravel()
 
-    def make(self, chosen: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """The texts `chosen`, padded to the longest of them."""
-        numbers = pad_sequences(self.inputs[chosen])
-        if self.recipe.hide_words:
-            hidden = random.random(numbers.shape) < self.recipe.hide_words
-            numbers[hidden & (numbers != PAD_ID)] = self.mask
-        return numbers
+    def inputs_for(self, indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Make the token IDs of the texts at `indices`, padded, int32 `[batch, length]`."""
+        token_ids = pad_sequences(self.inputs[indices])
+        if self.recipe.token_dropout:
+            dropped = rng.random(token_ids.shape) < self.recipe.token_dropout
+            token_ids[dropped & (token_ids != PAD_ID)] = self.mask_id
+        return token_ids
 
-    def signature(self) -> tf.TensorSpec:
-        """Any number of texts of any length."""
+    def inputs_spec(self) -> tf.TensorSpec:
+        """Return the spec of any number of texts of any length."""
         return tf.TensorSpec((None, None), tf.int32)
 
 
 class SequenceWindows(Batches):
-    """Batches of (numbers of characters, numbers of the next ones), `[batch, window]` both.
+    """Batches of (IDs of characters or tokens, IDs of the next ones), `[batch, window]` both.
 
-    Each epoch cuts the text into windows side by side, from an offset of its own, and visits them
-    in a new order: over the epochs a character is seen at every place of a window.
+    Each epoch cuts the text into adjacent windows from a random offset and visits them in a random
+    order: over the epochs a character occurs at every position of a window.
     """
 
-    def __init__(
-        self, numbers: np.ndarray, following: np.ndarray, *, recipe: Recipe, seed: int
-    ) -> None:
-        self.window = min(recipe.window or len(numbers), len(numbers))
-        inputs, targets = (sliding_windows(array, self.window) for array in (numbers, following))
-        super().__init__(inputs, targets, recipe=recipe, seed=seed)
-        # One less than fit side by side, so that the offset has room.
-        self.count = max(1, len(numbers) // self.window - 1)
-        self.slack = len(self.targets) - (self.count - 1) * self.window
-        self.batch_size = min(recipe.batch_size, self.count)
+    def __init__(self, ids: np.ndarray, next_ids: np.ndarray, *, recipe: Recipe, seed: int) -> None:
+        """Create the batches.
 
-    def order(self, random: np.random.Generator) -> np.ndarray:
-        """The first characters of this epoch's windows."""
-        return random.integers(self.slack) + random.permutation(self.count) * self.window
+        Args:
+            ids: of the characters or tokens of one text, int32.
+            next_ids: the targets, as many.
+            recipe: says the batch size and the length of a window.
+            seed: of all random numbers.
+        """
+        self.window = min(recipe.sequence_length or len(ids), len(ids))
+        inputs, targets = (sliding_windows(array, self.window) for array in (ids, next_ids))
+        super().__init__(inputs, targets, recipe=recipe, seed=seed)
+        # One less than fit side by side leaves room for the offset.
+        self.num_examples = max(1, len(ids) // self.window - 1)
+        self.num_offsets = len(self.targets) - (self.num_examples - 1) * self.window
+        self.batch_size = min(recipe.batch_size, self.num_examples)
+
+    def epoch_order(self, rng: np.random.Generator) -> np.ndarray:
+        """Draw where this epoch's windows start."""
+        offset = rng.integers(self.num_offsets)
+        return offset + rng.permutation(self.num_examples) * self.window
 
 
 class MaskedLMBatches(Batches):
-    """Batches of ({`text_ids` `[batch, window]`, `places` `[batch, asked]`}, what stood there).
+    """Batches for masked language modeling.
 
-    Texts as `tokenizing.Pieces` cuts them stand one behind the other and are cut into windows. In
-    each some places are asked for: most are masked, some hold another piece, some what they held
-    (Devlin et al. 2018). From the recipe's `long_from` on the windows are long, and fewer a batch.
+    The inputs are `text_ids` `[batch, window]` and `places` `[batch, masks]`, the positions to
+    predict; the targets the tokens there. Texts as `WordPieceTokenizer` tokenizes them are
+    concatenated and cut into windows. From the recipe's `long_from` on the windows are long, and
+    fewer in a batch.
     """
 
     def __init__(
-        self, rows: np.ndarray, hiding: "MaskGenerator", *, recipe: Recipe, seed: int
+        self, rows: np.ndarray, mask_generator: "MaskGenerator", *, recipe: Recipe, seed: int
     ) -> None:
-        stream = np.concatenate(rows)
-        super().__init__(stream, stream, recipe=recipe, seed=seed)
-        self.hiding = hiding
-        self.short = SequenceWindows(stream, stream, recipe=recipe, seed=seed)
-        self.long = self.short
-        if recipe.long_window:
-            fewer = max(1, recipe.batch_size * recipe.window // recipe.long_window)
-            long = recipe.override(window=recipe.long_window, batch_size=fewer)
-            self.long = SequenceWindows(stream, stream, recipe=long, seed=seed)
+        """Create the batches.
+
+        Args:
+            rows: an object array with the token IDs of each text, int32 `[tokens]`.
+            mask_generator: masks some tokens of a window.
+            recipe: says the batch size and the lengths of the windows.
+            seed: of all random numbers.
+        """
+        token_ids = np.concatenate(rows)
+        super().__init__(token_ids, token_ids, recipe=recipe, seed=seed)
+        self.mask_generator = mask_generator
+        self.short_windows = SequenceWindows(token_ids, token_ids, recipe=recipe, seed=seed)
+        self.long_windows = self.short_windows
+        if recipe.long_sequence_length:
+            batch_size = max(
+                1, recipe.batch_size * recipe.sequence_length // recipe.long_sequence_length
+            )
+            long_recipe = recipe.override(
+                sequence_length=recipe.long_sequence_length, batch_size=batch_size
+            )
+            self.long_windows = SequenceWindows(token_ids, token_ids, recipe=long_recipe, seed=seed)
 
     def __len__(self) -> int:
-        return min(len(self.short), len(self.long))  # as many in each epoch
+        """Return the number of batches, the same in each epoch."""
+        return min(len(self.short_windows), len(self.long_windows))
 
     def __getitem__(self, step: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        done = self.epoch * self.recipe.cycles / self.recipe.epochs % 1
-        late = done >= self.recipe.long_from
-        windows = self.long if late else self.short
+        """Return the batch of a step of the current epoch."""
+        progress = self.epoch * self.recipe.num_cycles / self.recipe.epochs % 1
+        is_late = progress >= self.recipe.long_sequence_from
+        windows = self.long_windows if is_late else self.short_windows
         windows.epoch = self.epoch
-        random = np.random.default_rng((self.seed, BATCH_STREAM, self.epoch, step))
-        return self.hiding(windows[step][1], random)
+        rng = np.random.default_rng((self.seed, BATCH_STREAM, self.epoch, step))
+        return self.mask_generator(windows[step][1], rng)
 
-    def signature(self) -> dict[str, tf.TensorSpec]:
-        """Any number of windows of any length, and of places in them."""
-        any_two = tf.TensorSpec((None, None), tf.int32)
-        return {"text_ids": any_two, "places": any_two}
+    def inputs_spec(self) -> dict[str, tf.TensorSpec]:
+        """Return the specs of any number of windows of any length, and of positions in them."""
+        matrix = tf.TensorSpec((None, None), tf.int32)
+        return {"text_ids": matrix, "mask_positions": matrix}
 
-    def targets_signature(self) -> tf.TensorSpec:
-        """As many as places."""
+    def targets_spec(self) -> tf.TensorSpec:
+        """Return the spec of a token for each position."""
         return tf.TensorSpec((None, None), tf.int32)
 
 
 @dataclass(frozen=True)
 class MaskGenerator:
-    """Hides a `share` of each window, behind the piece `mask` or any of the `vocabulary`."""
+    """Function that masks tokens for a language model to predict (Devlin et al. 2018).
 
-    share: float
-    mask: int
-    vocabulary: int
+    Of the tokens to predict, 80 % become the mask, 10 % a random token, and 10 % stay.
+
+    Attributes:
+        probability: share of each window to predict.
+        mask_id: the ID of the mask.
+        vocabulary_size: number of token IDs.
+    """
+
+    probability: float
+    mask_id: int
+    vocabulary_size: int
 
     def __call__(
-        self, numbers: np.ndarray, random: np.random.Generator
+        self, token_ids: np.ndarray, rng: np.random.Generator
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Windows `[batch, length]` -> inputs of a masked language model, and its targets."""
-        asked = max(1, round(self.share * numbers.shape[1]))
-        # Never a special piece: the beginning of a text is no question.
-        chances = random.random(numbers.shape) + (numbers < len(wordpiece.SPECIAL_TOKENS))
-        places = np.sort(np.argpartition(chances, asked - 1, axis=1)[:, :asked], axis=1)
-        targets = np.take_along_axis(numbers, places, axis=1)
-        others = random.integers(len(wordpiece.SPECIAL_TOKENS), self.vocabulary, targets.shape)
-        fate = random.random(targets.shape)
-        shown = np.where(fate < 0.8, self.mask, np.where(fate < 0.9, others, targets))
-        text_ids = numbers.copy()
-        np.put_along_axis(text_ids, places, shown.astype("int32"), axis=1)
-        return {"text_ids": text_ids, "places": places.astype("int32")}, targets
+        """Mask windows `[batch, length]`; return the inputs of a masked language model and targets.
+
+        Special tokens, such as the beginning of a text, are never predicted.
+        """
+        num_special = len(SPECIAL_TOKENS)
+        num_masks = max(1, round(self.probability * token_ids.shape[1]))
+        ranks = rng.random(token_ids.shape) + (token_ids < num_special)
+        positions = np.argpartition(ranks, num_masks - 1, axis=1)[:, :num_masks]
+        positions = np.sort(positions, axis=1)
+        targets = np.take_along_axis(token_ids, positions, axis=1)
+        random_ids = rng.integers(num_special, self.vocabulary_size, targets.shape)
+        draw = rng.random(targets.shape)
+        shown = np.where(draw < 0.8, self.mask_id, np.where(draw < 0.9, random_ids, targets))
+        text_ids = token_ids.copy()
+        np.put_along_axis(text_ids, positions, shown.astype("int32"), axis=1)
+        return {"text_ids": text_ids, "mask_positions": positions.astype("int32")}, targets
 
 
-def sliding_windows(numbers: np.ndarray, length: int) -> np.ndarray:
-    """Every window of so many numbers, `[windows, length]`: one begins at each, and none copies."""
-    return sliding_window_view(numbers, length)
+def sliding_windows(array: np.ndarray, length: int) -> np.ndarray:
+    """View every window of some length in an array, `[windows, length]`, without copying."""
+    return sliding_window_view(array, length)
 
 
-def bucket_by_length(rows: np.ndarray, size: int) -> list[np.ndarray]:
-    """The places of all rows, of the shortest ones first, in groups of so many."""
+def bucket_by_length(rows: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Group the indices of rows of similar length into batches, the shortest rows first."""
     order = np.argsort([len(row) for row in rows], kind="stable")
-    return [order[first : first + size] for first in range(0, len(rows), size)]
+    return [order[start : start + batch_size] for start in range(0, len(rows), batch_size)]
 
 
 def pad_sequences(rows: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-    """Arrays of numbers as one, int32 `[rows, length]`, `PADDING` behind the shorter ones."""
-    longest = max(len(row) for row in rows)
-    padded = np.full((len(rows), -(-longest // PAD_MULTIPLE) * PAD_MULTIPLE), PAD_ID, "int32")
-    for place, row in zip(padded, rows, strict=True):
-        place[: len(row)] = row
+    """Join arrays of token IDs into one, int32 `[rows, length]`, padded behind the shorter ones."""
+    max_length = max(len(row) for row in rows)
+    padded_length = -(-max_length // PAD_MULTIPLE) * PAD_MULTIPLE
+    padded = np.full((len(rows), padded_length), PAD_ID, "int32")
+    for padded_row, row in zip(padded, rows, strict=True):
+        padded_row[: len(row)] = row
     return padded

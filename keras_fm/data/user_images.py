@@ -1,4 +1,4 @@
-"""Images of the user's own: a folder with a folder for each class, or arrays of any size."""
+"""Images of a user's own: a folder with a folder for each class, or arrays of any size."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,132 +13,141 @@ from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.preprocessing import images
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png"}
-_AT_ONCE = 1000  # images of one array that are scaled at once: some hundred megabytes of floats
+_RESIZE_BATCH = 1000  # images that are resized together: some hundred megabytes of floats
 
 
-def read_folder(path: Path, suffixes: set[str] = SUFFIXES, what: str = "images") -> RawExamples:
-    """The files in a folder, as paths; the folder inside it that each lies in names its class.
+def read_folder(path: Path, suffixes: set[str] = SUFFIXES, noun: str = "images") -> RawExamples:
+    """Read the paths of the files in a folder that has a folder for each class.
 
     Args:
-        suffixes: of the files that count. what: they are, in words.
+        path: the folder.
+        suffixes: of the files to read.
+        noun: what the files are, for messages.
+
+    Returns:
+        Paths as inputs, and as targets the names of the folders.
 
     Raises:
-        DataError: there is no such folder, or no two classes in it.
+        DataError: there is no such folder, or it has fewer than two classes.
     """
     if not path.is_dir():
         reason = "is a file" if path.exists() else "is not there"
-        raise DataError(f"{path} {reason}; expected a folder with a folder of {what} a class")
+        raise DataError(f"{path} {reason}; expected a folder with a folder of {noun} a class")
     folders = sorted(x for x in path.iterdir() if x.is_dir() and not x.name.startswith("."))
-    _refuse_splits(path, folders)
+    _check_no_splits(path, folders)
     notes, files, names = DataNotes(), list[Path](), list[str]()
     for folder in folders:
-        here = sorted(x for x in folder.rglob("*") if _is_file(x) and not x.name.startswith("."))
-        fitting = [x for x in here if x.suffix.lower() in suffixes]
-        files += fitting
-        names += [folder.name] * len(fitting)
-        if len(fitting) < len(here):
-            others = f"{len(here) - len(fitting):,} of {len(here):,} files in {folder}"
-            notes.warn(f"{others} are no {what} ({', '.join(sorted(suffixes))}) and are left out")
-        if not fitting:
-            notes.warn(f"{folder} holds no {what}: it is no class")
-    if len(set(names)) < 2:
-        found = f"{len(files):,} {what} of {len(set(names))} class{'es' * (not names)}"
+        all_files = sorted(x for x in folder.rglob("*") if _is_file(x) and x.name[0] != ".")
+        matching = [x for x in all_files if x.suffix.lower() in suffixes]
+        files += matching
+        names += [folder.name] * len(matching)
+        if len(matching) < len(all_files):
+            skipped = f"{len(all_files) - len(matching):,} of {len(all_files):,} files in {folder}"
+            notes.warn(f"{skipped} are no {noun} ({', '.join(sorted(suffixes))}) and are left out")
+        if not matching:
+            notes.warn(f"{folder} holds no {noun}: it is no class")
+    num_classes = len(set(names))
+    if num_classes < 2:
         raise DataError(
-            f"{path}: expected a folder of {what} for each of two classes or more; found {found}"
+            f"{path}: expected a folder of {noun} for each of two classes or more; received "
+            f"{len(files):,} {noun} of {num_classes} class{'es' * (num_classes == 0)}"
         )
-    origin = f"{path}: {len(files):,} {what} of {len(set(names))} classes"
-    return RawExamples(files, names, origin, notes=notes)
+    return RawExamples(
+        files, names, f"{path}: {len(files):,} {noun} of {num_classes} classes", notes=notes
+    )
 
 
 def _is_file(path: Path) -> bool:
-    """Or a link to one that is gone: reading it fails, and that is counted."""
+    """Return whether it is a file or a broken link: reading that fails, and is counted."""
     return path.is_file() or (path.is_symlink() and not path.exists())
 
 
-def fit_images(given: RawExamples, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Makes images of any kind and size fit, as `pipeline` and the exports do.
+def fit_images(raw: RawExamples, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Crop and resize images of any kind and size, as `pipeline` and the exports do.
 
     Args:
-        given: its inputs are arrays 0..255, paths or the bytes of files.
-        shape: the model's rows, columns and channels.
+        raw: its inputs are arrays 0..255, paths, or the bytes of files.
+        shape: height, width and channels of the model's images.
 
     Returns:
-        uint8 `[kept, rows, columns, channels]`, and which of the images could be read.
+        The images, uint8 `[images, height, width, channels]`; and a mask of the inputs that could
+        be read.
 
     Raises:
-        DataError: none could, or their values are not 0..255.
+        DataError: no image could be read, or the values are not 0..255.
     """
-    inputs = given.inputs
+    inputs = raw.inputs
     if isinstance(inputs, np.ndarray) and inputs.dtype.kind in "buif":
-        return _fit_array(inputs, shape, given.origin), np.ones(len(inputs), bool)
-    _refuse_fractions(inputs, given.origin)
+        return _fit_array(inputs, shape, raw.description), np.ones(len(inputs), bool)
+    _check_not_fractions(inputs, raw.description)
 
-    def read(item: Any) -> np.ndarray | str:
+    def load(item: Any) -> np.ndarray | str:
         try:
-            return _rounded(images.load_images([item], *shape)[0])
+            return _to_uint8(images.load_images([item], *shape)[0])
         except InvalidInputError as error:
             return str(error)
 
-    with ThreadPoolExecutor() as pool:  # decoding leaves Python alone
-        found = list(pool.map(read, inputs))
-    wrong = [each for each in found if isinstance(each, str)]
-    fitted = [each for each in found if not isinstance(each, str)]
-    if not fitted:
-        raise DataError(f"{given.origin}: no image can be read: {wrong[0]}")
-    if wrong:
-        given.notes.warn(
-            f"{len(wrong):,} of {len(found):,} images can't be read and are left out: {wrong[0]}"
+    with ThreadPoolExecutor() as pool:  # decoding releases the GIL
+        results = list(pool.map(load, inputs))
+    errors = [result for result in results if isinstance(result, str)]
+    loaded = [result for result in results if not isinstance(result, str)]
+    if not loaded:
+        raise DataError(f"{raw.description}: no image can be read: {errors[0]}")
+    if errors:
+        raw.notes.warn(
+            f"{len(errors):,} of {len(results):,} images can't be read and are left out: "
+            f"{errors[0]}"
         )
-    return np.stack(fitted), np.array([not isinstance(each, str) for each in found])
+    return np.stack(loaded), np.array([not isinstance(result, str) for result in results])
 
 
-def _fit_array(batch: np.ndarray, shape: Sequence[int], origin: str) -> np.ndarray:
+def _fit_array(batch: np.ndarray, shape: Sequence[int], description: str) -> np.ndarray:
     if batch.shape[1:] == tuple(shape) and batch.dtype == np.uint8:
         return batch
     batch = batch[..., None] if batch.ndim == 3 else batch
     received = f"received {batch.dtype} {list(batch.shape)}"
     if batch.ndim != 4 or batch.shape[-1] not in (1, 3) or 0 in batch.shape:
         raise DataError(
-            f"{origin}: expected images [examples, rows, columns, 3, 1 or nothing]; {received}"
+            f"{description}: expected images [examples, height, width, 3, 1 or nothing]; {received}"
         )
     low, high = batch.min(), batch.max()
-    if not 0 <= low <= high <= 255 or _are_fractions(batch):
-        raise DataError(f"{origin}: expected values 0..255; {received} from {low} to {high}")
-    parts = [
-        _rounded(
+    if not 0 <= low <= high <= 255 or _has_fractions_only(batch):
+        raise DataError(f"{description}: expected values 0..255; {received} from {low} to {high}")
+    resized = [
+        _to_uint8(
             images.crop_and_resize(
-                images.convert_channels(tf.constant(part), shape[2]), *shape[:2]
+                images.convert_channels(tf.constant(chunk), shape[2]), *shape[:2]
             ).numpy()
         )
-        for part in np.split(batch, range(_AT_ONCE, len(batch), _AT_ONCE))
+        for chunk in np.split(batch, range(_RESIZE_BATCH, len(batch), _RESIZE_BATCH))
     ]
-    return np.concatenate(parts)
+    return np.concatenate(resized)
 
 
-def _are_fractions(pixels: np.ndarray) -> bool:
-    """Whether they are 0..1: all black, as numbers 0..255."""
+def _has_fractions_only(pixels: np.ndarray) -> bool:
+    """Return whether all values are 0..1: as values 0..255 they would be black."""
     return bool(pixels.dtype.kind in "bf" and pixels.max() <= 1)
 
 
-def _refuse_fractions(inputs: Sequence[Any], origin: str) -> None:
-    arrays = [each for each in inputs if isinstance(each, np.ndarray) and each.size]
-    if arrays and all(_are_fractions(each) for each in arrays):
+def _check_not_fractions(inputs: Sequence[Any], description: str) -> None:
+    arrays = [x for x in inputs if isinstance(x, np.ndarray) and x.size]
+    if arrays and all(_has_fractions_only(array) for array in arrays):
         raise DataError(
-            f"{origin}: expected values 0..255; received {arrays[0].dtype} of at most "
-            f"{max(each.max() for each in arrays)}"
+            f"{description}: expected values 0..255; received {arrays[0].dtype} of at most "
+            f"{max(array.max() for array in arrays)}"
         )
 
 
-def _rounded(image: np.ndarray) -> np.ndarray:
+def _to_uint8(image: np.ndarray) -> np.ndarray:
     return image.round().clip(0, 255).astype("uint8")
 
 
-def _refuse_splits(path: Path, folders: Sequence[Path]) -> None:
-    """`photos/train/cat` is common too: its first folders are no classes."""
+def _check_no_splits(path: Path, folders: Sequence[Path]) -> None:
+    """Raise a `DataError` where the folders are splits, as in `photos/train/cat`."""
     names = {folder.name.lower() for folder in folders}
     if "train" in names and names <= {"train", "val", "valid", "validation", "test"}:
         others = sorted(names - {"train"})
-        held_out = f", validation={str(path / others[-1])!r}" if others else ""
+        validation = f", validation={str(path / others[-1])!r}" if others else ""
         raise DataError(
-            f"{path} holds splits, not classes; name them: data={str(path / 'train')!r}{held_out}"
+            f"{path} holds splits, not classes; name them: data={str(path / 'train')!r}{validation}"
         )

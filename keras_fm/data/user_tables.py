@@ -1,7 +1,7 @@
-"""A table of the user's own: what its columns are, what is asked of it, and its examples."""
+"""Tables of a user's own: their columns, the column to predict, and the examples."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -10,7 +10,6 @@ from keras_fm.data import classes, column_inference, user_data
 from keras_fm.data.examples import Examples
 from keras_fm.data.user_data import DataNotes, RawExamples, UserData
 from keras_fm.errors import DataError, InvalidInputError, suggest
-from keras_fm.models.spec import ModelSpec
 from keras_fm.preprocessing import table_inputs
 from keras_fm.registry.entry import Input, Target
 
@@ -20,210 +19,242 @@ if TYPE_CHECKING:
 ProblemType = Literal["regression", "classification"]
 PROBLEM_TYPES = ("regression", "classification")
 
-# A whole number with more values than this is a quantity, not a class.
+# A column of integers with more different values is a regression target, not one of classes.
 MAX_INTEGER_CLASSES = 20
 
 
-def load_table(
-    source: UserData, identity: ModelSpec, *, seed: int = 0, going_on: bool = False
-) -> tuple[ModelSpec, Examples, list[str]]:
-    """Finds out what a table holds, for a model of tables to learn from it.
+@dataclass(frozen=True)
+class TableData:
+    """A table to train on.
 
-    What its columns are, and which are left out, says `finding_columns`.
+    Attributes:
+        columns: the inputs of a model.
+        problem_type: "regression" or "classification".
+        class_names: of a classification, in the order of the class indices; else empty.
+        target: the column to predict.
+        examples: the rows, shuffled.
+        notes: sentences on what was left out or converted.
+    """
+
+    columns: tuple[Input, ...]
+    problem_type: ProblemType
+    class_names: tuple[str, ...]
+    target: Target
+    examples: Examples
+    notes: DataNotes
+
+
+def load_table(
+    source: UserData,
+    *,
+    seed: int = 0,
+    known_columns: Sequence[Input] | None = None,
+    known_class_names: Sequence[str] = (),
+    known_target: Target | None = None,
+) -> TableData:
+    """Load a table to train on, and infer its columns and the problem type.
 
     Args:
         source: a CSV file with a header, where an empty cell, NA or NaN is missing; a data frame;
-            columns and targets. Its `target` is the column to answer. Its `kind` is "regression"
-            or "classification"; None: strings, truth values and few whole numbers are classes,
-            anything else is a quantity.
-        identity: of the zoo's model that is to learn.
-        seed: of the rows' new order, for a file is often sorted.
-        going_on: keep the columns that the model knows, where the table has them all.
-
-    Returns:
-        The identity of a model for this table, the rows, and a sentence for all that was left out.
+            or (columns, targets). Its `target` is the column to predict. Its `problem_type` None:
+            strings, truth values and integers of few different values are classes, anything else
+            is a regression target.
+        seed: of the shuffling: files are often sorted.
+        known_columns: of a pretrained model: kept where the table has them all, of the same type;
+            else, and where it is None, the columns are inferred.
+        known_class_names: the classes of a model; the same names in another order take its order.
+        known_target: of a pretrained model: kept with its scale where it has the same name.
 
     Raises:
         DataError: the file can't be read, has no such column, or nothing can be learned from it.
+        InvalidInputError: an option of `source` does not fit a table.
     """
-    frame, target, origin = _frame(source)
+    frame, target_name, description = _read_frame(source)
     if source.text is not None:
         raise InvalidInputError("text is the column of the texts; a table has columns of any kind")
-    if source.kind not in (None, *PROBLEM_TYPES):
-        kinds = " or ".join(map(repr, PROBLEM_TYPES))
-        raise InvalidInputError(f"kind is {kinds}; received {source.kind!r}")
+    if source.problem_type not in (None, *PROBLEM_TYPES):
+        expected = " or ".join(map(repr, PROBLEM_TYPES))
+        raise InvalidInputError(f"problem_type is {expected}; received {source.problem_type!r}")
     notes = DataNotes()
-    frame = _with_target(frame, target, notes, origin).sample(frac=1, random_state=seed)
-    columns = _known_columns(identity, frame, target) if going_on else None
-    if columns is None:
-        columns, told = column_inference.infer_columns(frame.drop(columns=target))
-        notes += told
+    frame = _drop_missing_targets(frame, target_name, notes, description)
+    frame = frame.sample(frac=1, random_state=seed)
+    cells = frame[target_name]
+    if known_columns is not None and _has_columns(frame, known_columns, target_name):
+        columns = tuple(known_columns)
+    else:
+        inferred, sentences = column_inference.infer_columns(frame.drop(columns=target_name))
+        columns = tuple(inferred)
+        notes += sentences
     if not columns or len(frame) < 2:
         raise DataError(
-            f"{origin}: nothing to learn from {len(frame):,} rows with {len(columns)} usable "
+            f"{description}: nothing to learn from {len(frame):,} rows with {len(columns)} usable "
             "columns"
         )
     inputs = table_inputs.read_rows(frame, columns)
-    found = replace(identity, inputs=tuple(columns))
-    kind = source.kind or ("classification" if source.labels else _kind_of(frame[target]))
-    answer = _regression if kind == "regression" else _classification
-    origin = f"{origin}, column {target!r}"
-    found, targets = answer(found, frame[target], origin, notes, source.labels)
-    if going_on and _same_quantity(identity, found, targets):
-        found = replace(found, target=identity.target)
-    return found, Examples(inputs, targets, origin), notes
+    description += f", column {target_name!r}"
+    problem_type = source.problem_type or (
+        "classification" if source.class_names else _infer_problem_type(cells)
+    )
+    if problem_type == "regression":
+        if source.class_names is not None:
+            raise InvalidInputError(
+                f"class_names are those of a classification; {description} holds numbers to predict"
+            )
+        targets = _to_floats(cells, description)
+        target = Target(name=target_name, description="the number to predict")
+        if known_target is not None and _is_on_scale_of(known_target, target_name, targets):
+            target = known_target
+        examples = Examples(inputs, targets, description)
+        return TableData(columns, "regression", (), target, examples, notes)
+    raw = RawExamples(list(cells), list(cells), description, notes=notes)
+    inferred_classes = classes.infer_classes(
+        raw, class_names=source.class_names, known_names=known_class_names
+    )
+    return TableData(
+        columns,
+        "classification",
+        inferred_classes.class_names,
+        Target(name=target_name, description="the class to predict"),
+        Examples(inputs, inferred_classes.targets, description),
+        notes,
+    )
 
 
-def load_eval_table(source: UserData, identity: ModelSpec) -> Examples:
-    """The rows of another table with the same columns, its target among them.
-
-    Raises:
-        DataError: a column is missing, or the target has a value that the model does not know.
-    """
-    name = identity.target.name if identity.target else ""
-    strings = [column.name for column in identity.inputs if column.dtype == "string"]
-    strings += [name] if any(map(column_inference.has_leading_zero, identity.labels)) else []
-    frame, _, origin = _frame(replace(source, target=name), strings)
-    for column in identity.inputs:
-        _require(frame, column.name, origin)
-    frame = _with_target(frame, name, DataNotes(), origin)
-    inputs = table_inputs.read_rows(frame, identity.inputs)
-    if identity.labels:
-        given = RawExamples(inputs, list(frame[name]), f"{origin}, column {name!r}")
-        targets = classes.encode_targets(given, identity.labels).targets
-    else:
-        targets = _quantities(frame[name], origin)
-    return Examples(inputs, targets, origin)
-
-
-def _frame(source: UserData, strings: Sequence[str] = ()) -> "tuple[pd.DataFrame, str, str]":
-    """The table, the name of the column to answer, and where it is from.
+def load_eval_table(
+    source: UserData, *, columns: Sequence[Input], target: str, class_names: Sequence[str] = ()
+) -> Examples:
+    """Load a table to evaluate a model on.
 
     Args:
-        strings: columns of a CSV file whose cells stay as they stand there.
+        source: a table with the model's columns and the one that it predicts.
+        columns: the inputs of the model.
+        target: the name of the column that it predicts.
+        class_names: of a classifier; empty: a regression.
+
+    Raises:
+        DataError: a column is missing, or a target is none of the model's classes.
+    """
+    strings = [column.name for column in columns if column.dtype == "string"]
+    strings += [target] if any(map(column_inference.has_leading_zero, class_names)) else []
+    frame, _, description = _read_frame(replace(source, target=target), strings)
+    for column in columns:
+        _check_has_column(frame, column.name, description)
+    frame = _drop_missing_targets(frame, target, DataNotes(), description)
+    inputs = table_inputs.read_rows(frame, columns)
+    if not class_names:
+        return Examples(inputs, _to_floats(frame[target], description), description)
+    raw = RawExamples(inputs, list(frame[target]), f"{description}, column {target!r}")
+    return Examples(inputs, classes.encode_targets(raw, class_names).targets, description)
+
+
+def _read_frame(
+    source: UserData, string_columns: Sequence[str] = ()
+) -> "tuple[pd.DataFrame, str, str]":
+    """Read a table; return it, the name of the column to predict, and a description.
+
+    Args:
+        source: the user's table.
+        string_columns: columns of a CSV file whose cells are not converted to numbers.
     """
     import pandas as pd
 
     if isinstance(source.data, pd.DataFrame):
-        origin = f"a data frame of {len(source.data):,} rows"
-        frame = table_inputs.with_string_names(source.data, origin)
+        description = f"a data frame of {len(source.data):,} rows"
+        frame = table_inputs.with_string_names(source.data, description)
     elif (path := source.path) is not None:
-        frame, origin = table_inputs.read_csv(path, dict.fromkeys(strings, str)), str(path)
+        frame = table_inputs.read_csv(path, dict.fromkeys(string_columns, str))
+        description = str(path)
     else:
-        return _of_columns(source)
+        return _from_arrays(source)
     if source.target is None:
-        raise InvalidInputError(f"say which column of {origin} to answer: target=, or --target")
+        raise InvalidInputError(
+            f"say which column of {description} to predict: target=, or --target"
+        )
     target = str(source.target)
-    _require(frame, target, origin)
-    return frame, target, origin
+    _check_has_column(frame, target, description)
+    return frame, target, description
 
 
-def _require(frame: "pd.DataFrame", name: str, origin: str) -> None:
+def _check_has_column(frame: "pd.DataFrame", name: str, description: str) -> None:
     if name not in frame:
         raise DataError(
-            f"{origin} has no column {name!r}. {suggest(name, frame.columns)}"
+            f"{description} has no column {name!r}. {suggest(name, frame.columns)}"
             f"{table_inputs.separator_hint(frame.columns)}"
         )
 
 
-def _of_columns(source: UserData) -> "tuple[pd.DataFrame, str, str]":
+def _from_arrays(source: UserData) -> "tuple[pd.DataFrame, str, str]":
     import pandas as pd
 
-    given = user_data.read_arrays(source, rank=0)
-    inputs = given.inputs
+    raw = user_data.read_arrays(source, rank=0)
+    inputs = raw.inputs
     if isinstance(inputs, pd.DataFrame):
-        inputs = dict(table_inputs.with_string_names(inputs, given.origin).reset_index(drop=True))
+        frame = table_inputs.with_string_names(inputs, raw.description)
+        inputs = dict(frame.reset_index(drop=True))
     if not isinstance(inputs, dict):
         raise DataError(
-            f"{given.origin}: expected columns by name, or a CSV file; received "
+            f"{raw.description}: expected columns by name, or a CSV file; received "
             f"{type(inputs).__name__}"
         )
     target = source.target or "target"
-    answers = given.targets if given.names is None else np.array(given.names)[given.targets]
-    frame = pd.DataFrame({**inputs, target: list(answers)})
-    return frame.map(_as_text), target, given.origin
+    targets = raw.targets if raw.class_names is None else np.array(raw.class_names)[raw.targets]
+    frame = pd.DataFrame({**inputs, target: list(targets)})
+    for name, cells in frame.items():
+        if cells.dtype == object:
+            frame[name] = cells.map(_decode)
+    return frame, target, raw.description
 
 
-def _as_text(cell: Any) -> Any:
+def _decode(cell: Any) -> Any:
     return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell
 
 
-def _with_target(
-    frame: "pd.DataFrame", target: str, notes: DataNotes, origin: str
+def _drop_missing_targets(
+    frame: "pd.DataFrame", target: str, notes: DataNotes, description: str
 ) -> "pd.DataFrame":
-    """The rows that have an answer; among numbers, "?" and the like are none."""
+    """Drop the rows without a target, also where a word such as "?" stands among numbers."""
     numbers, _ = column_inference.to_numeric(frame[target])
     if numbers is not None:
         frame = frame.assign(**{target: numbers})
-    unknown = int(frame[target].isna().sum())
-    if unknown == len(frame):
-        raise DataError(f"{origin}: no row has a {target!r}")
-    if unknown:
-        notes.warn(f"{unknown:,} of {len(frame):,} rows without {target!r} are left out")
-    return frame[frame[target].notna()]
+    is_missing = frame[target].isna()
+    num_missing = int(is_missing.sum())
+    if num_missing == len(frame):
+        raise DataError(f"{description}: no row has a {target!r}")
+    if num_missing:
+        notes.warn(f"{num_missing:,} of {len(frame):,} rows without {target!r} are left out")
+    return frame[~is_missing]
 
 
-def _known_columns(identity: ModelSpec, frame: "pd.DataFrame", target: str) -> list[Input] | None:
-    """The model's own columns, where the table has each of them, of the same kind."""
-    fitting = all(
+def _has_columns(frame: "pd.DataFrame", columns: Sequence[Input], target: str) -> bool:
+    """Return whether a table has all the columns of a model, of the same type."""
+    return all(
         column.name in frame
         and column.name != target
         and column_inference.is_numeric(frame[column.name]) == (column.dtype != "string")
-        for column in identity.inputs
+        for column in columns
     )
-    return list(identity.inputs) if fitting else None
 
 
-def _same_quantity(before: ModelSpec, now: ModelSpec, targets: np.ndarray) -> bool:
-    """Whether a model that goes on answers what it did, on the same scale."""
-    if before.target is None or now.target is None or now.labels:
-        return False
-    return before.target.name == now.target.name and not (before.target.log and targets.min() <= 0)
+def _is_on_scale_of(known_target: Target, name: str, targets: np.ndarray) -> bool:
+    """Return whether a model's target has this name and can have these values."""
+    return known_target.name == name and not (known_target.log and targets.min() <= 0)
 
 
-def _kind_of(cells: "pd.Series") -> ProblemType:
+def _infer_problem_type(cells: "pd.Series") -> ProblemType:
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     if not is_numeric_dtype(cells) or is_bool_dtype(cells):
         return "classification"
-    whole = (cells % 1 == 0).all()
-    return "classification" if whole and cells.nunique() <= MAX_INTEGER_CLASSES else "regression"
+    are_integers = (cells % 1 == 0).all()
+    has_few = cells.nunique() <= MAX_INTEGER_CLASSES
+    return "classification" if are_integers and has_few else "regression"
 
 
-def _regression(
-    identity: ModelSpec,
-    cells: "pd.Series",
-    origin: str,
-    notes: DataNotes,
-    labels: Sequence[str] | None,
-) -> tuple[ModelSpec, np.ndarray]:
-    if labels is not None:
-        raise InvalidInputError(f"labels name classes, and {origin} holds quantities")
-    target = Target(name=str(cells.name), meaning="a quantity")
-    identity = replace(identity, task="table-regression", labels=(), target=target)
-    return identity, _quantities(cells, origin)
-
-
-def _quantities(cells: "pd.Series", origin: str) -> np.ndarray:
+def _to_floats(cells: "pd.Series", description: str) -> np.ndarray:
     import pandas as pd
 
     numbers = pd.to_numeric(cells, errors="coerce")
     if numbers.isna().any():
-        wrong = cells[numbers.isna()].iloc[0]
-        raise DataError(f"{origin}: expected numbers in {cells.name!r}; received {wrong!r}")
+        value = cells[numbers.isna()].iloc[0]
+        raise DataError(f"{description}: expected numbers in {cells.name!r}; received {value!r}")
     return numbers.to_numpy("float64")
-
-
-def _classification(
-    identity: ModelSpec,
-    cells: "pd.Series",
-    origin: str,
-    notes: DataNotes,
-    labels: Sequence[str] | None,
-) -> tuple[ModelSpec, np.ndarray]:
-    answers = list(cells)
-    given = RawExamples(answers, answers, origin, notes=notes)
-    found = classes.infer_classes(given, asked=labels, known=identity.labels)
-    target = Target(name=str(cells.name), meaning="a class")
-    identity = replace(identity, task="table-classification", labels=found.labels, target=target)
-    return identity, found.targets

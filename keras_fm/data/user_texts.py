@@ -1,4 +1,4 @@
-"""Texts of the user's own: a folder with a folder for each class, a CSV file, or strings."""
+"""Texts of a user's own: a folder with a folder for each class, a CSV file, or strings."""
 
 import re
 from dataclasses import replace
@@ -20,79 +20,86 @@ _NUMBER = re.compile(rb"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 
 
 def read_user_texts(source: UserData) -> RawExamples:
-    """The texts of a CSV file, a data frame, the files in a folder for each class, or strings.
+    """Read the texts of a CSV file, a data frame, a folder with a folder for each class, or arrays.
 
     Raises:
         DataError: it can't be read, or has no such columns.
-        InvalidInputError: which columns are meant is not said and not clear.
+        InvalidInputError: the user does not say which columns hold the texts and their classes, and
+            it is not clear from the table.
     """
     import pandas as pd
 
     path = source.path
     if isinstance(source.data, pd.DataFrame):
-        return _of_table(source.data, source, f"a data frame of {len(source.data):,} rows")
+        return _from_table(source.data, source, f"a data frame of {len(source.data):,} rows")
     if path is None:
         return user_data.read_arrays(source, rank=0)
     if not path.is_dir():
-        return _of_table(table_inputs.read_csv(path), source, str(path))
+        return _from_table(table_inputs.read_csv(path), source, str(path))
     if source.text is not None or source.target is not None:
         raise InvalidInputError(f"text and target are columns of a CSV file; {path} is a folder")
-    given = user_images.read_folder(path, SUFFIXES, "texts")
-    return replace(given, inputs=[_content(file) for file in given.inputs])
+    raw = user_images.read_folder(path, SUFFIXES, "texts")
+    return replace(raw, inputs=[_read_bytes(file) for file in raw.inputs])
 
 
-def _of_table(frame: "pd.DataFrame", source: UserData, origin: str) -> RawExamples:
-    """The same of a table with a column of texts and one of their classes."""
-    frame = table_inputs.with_string_names(frame, origin)
-    target, text = _columns(frame, source, origin)
+def _from_table(frame: "pd.DataFrame", source: UserData, description: str) -> RawExamples:
+    frame = table_inputs.with_string_names(frame, description)
+    target, text = _column_names(frame, source, description)
     texts = frame[text]
     if texts.dtype.kind in "iufb":
-        raise DataError(f"{origin}: expected texts in {text!r}; received {texts.dtype.name}")
-    origin = f"{origin}: {len(frame):,} texts, column {text!r}; classes, column {target!r}"
-    return RawExamples(list(texts), list(frame[target]), origin, notes=DataNotes())
+        raise DataError(f"{description}: expected texts in {text!r}; received {texts.dtype.name}")
+    description += f": {len(frame):,} texts, column {text!r}; classes, column {target!r}"
+    return RawExamples(list(texts), list(frame[target]), description, notes=DataNotes())
 
 
-def fit_texts(given: RawExamples) -> tuple[np.ndarray, np.ndarray]:
-    """Texts as bytes, and which of them there are: empty ones and what is no text is left out.
+def fit_texts(raw: RawExamples) -> tuple[np.ndarray, np.ndarray]:
+    """Convert texts to bytes; leave out empty ones and what is no text.
 
-    Texts that are numbers, and those that are not UTF-8, stay and are told.
+    Texts that are numbers or not UTF-8 stay, with a warning.
+
+    Returns:
+        The texts, an object array of bytes `[texts]`; and a mask of the inputs that are texts.
 
     Raises:
-        DataError: none is left, or all of them are numbers.
+        DataError: no input is a text, or all are numbers.
     """
-    if not len(given.inputs):
-        raise DataError(f"{given.origin}: nothing can be learned from 0 texts")
-    texts = [_bytes(item) for item in given.inputs]
-    kept = np.array([bool(text) for text in texts])
-    if not kept.any():
-        first = given.inputs[0]
+    if not len(raw.inputs):
+        raise DataError(f"{raw.description}: expected texts to learn from; received 0 texts")
+    texts = [_to_bytes(item) for item in raw.inputs]
+    mask = np.array([bool(text) for text in texts])
+    if not mask.any():
+        item = raw.inputs[0]
         raise DataError(
-            f"{given.origin}: expected texts; received {type(first).__name__} {first!r:.50}"
+            f"{raw.description}: expected texts; received {type(item).__name__} {item!r:.50}"
         )
-    missing = len(texts) - int(kept.sum())
-    if missing:
-        given.notes.warn(
-            f"{missing:,} of {len(texts):,} texts are empty or no texts, and are left out"
+    num_texts = int(mask.sum())
+    if num_texts < len(texts):
+        raw.notes.warn(
+            f"{len(texts) - num_texts:,} of {len(texts):,} texts are empty or no texts, and are "
+            "left out"
         )
-    found = np.empty(int(kept.sum()), object)
-    found[:] = [text for text in texts if text]
-    _tell_odd(found, given)
-    return found, kept
+    present = np.empty(num_texts, object)
+    present[:] = [text for text in texts if text]
+    _warn_unusual(present, raw)
+    return present, mask
 
 
-def _tell_odd(texts: np.ndarray, given: RawExamples) -> None:
+def _warn_unusual(texts: np.ndarray, raw: RawExamples) -> None:
+    """Warn of texts that are numbers or not UTF-8."""
     numbers = [text for text in texts if _NUMBER.fullmatch(text)]
     if len(numbers) == len(texts):
-        raise DataError(f"{given.origin}: expected texts; received numbers, such as {numbers[0]!r}")
+        raise DataError(
+            f"{raw.description}: expected texts; received numbers, such as {numbers[0]!r}"
+        )
     if numbers:
-        given.notes.warn(
+        raw.notes.warn(
             f"{len(numbers):,} of {len(texts):,} texts are numbers, such as {numbers[0]!r}"
         )
-    others = [text for text in texts if not _is_utf8(text)]
-    if others:
-        given.notes.warn(
-            f"{len(others):,} of {len(texts):,} texts are not UTF-8, such as {others[0]!r:.40}: "
-            "what can't be read in them counts as unknown"
+    not_utf8 = [text for text in texts if not _is_utf8(text)]
+    if not_utf8:
+        raw.notes.warn(
+            f"{len(not_utf8):,} of {len(texts):,} texts are not UTF-8, such as "
+            f"{not_utf8[0]!r:.40}: bytes that can't be read count as unknown characters"
         )
 
 
@@ -104,17 +111,17 @@ def _is_utf8(text: bytes) -> bool:
     return True
 
 
-def _content(file: Path) -> bytes:
+def _read_bytes(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError:
-        return b""  # `fit` counts it
+        return b""  # `fit_texts` counts it
 
 
-def _bytes(item: Any) -> bytes:
-    """UTF-8; nothing for what is no text. A file's mark of its byte order is no part of it.
+def _to_bytes(item: Any) -> bytes:
+    r"""Encode a text as UTF-8 without the byte order mark of a file; return b"" of anything else.
 
-    A zero byte is in no text, but in those of 16 bits a letter and in what is no text at all.
+    No text has a zero byte: UTF-16 and binary files do.
     """
     if not isinstance(item, (str, bytes)):
         return b""
@@ -123,31 +130,33 @@ def _bytes(item: Any) -> bytes:
     return b"" if b"\0" in raw else raw.removeprefix(b"\xef\xbb\xbf").strip()
 
 
-def _columns(frame: "pd.DataFrame", source: UserData, origin: str) -> tuple[str, str]:
-    """The columns of the classes and of the texts: those that were named, or the only others."""
+def _column_names(frame: "pd.DataFrame", source: UserData, description: str) -> tuple[str, str]:
+    """Return the columns of the classes and of the texts: as the user says, or the only ones."""
     target, text = (None if x is None else str(x) for x in (source.target, source.text))
     for name in (target, text):
         if name is not None and name not in frame:
             raise DataError(
-                f"{origin} has no column {name!r}. {suggest(name, frame.columns)}"
+                f"{description} has no column {name!r}. {suggest(name, frame.columns)}"
                 f"{table_inputs.separator_hint(frame.columns)}"
             )
     if target is None:
-        target = _only([name for name in frame if name != text], "target", origin)
+        candidates = [name for name in frame if name != text]
+        target = _only_column(candidates, "target", description)
     if text is None:
-        others = [name for name in frame if name != target]
-        wordy = [name for name in others if frame[name].dtype.kind not in "iufb"]
-        text = _only(wordy if len(wordy) == 1 else others, "text", origin)
+        candidates = [name for name in frame if name != target]
+        strings = [name for name in candidates if frame[name].dtype.kind not in "iufb"]
+        text = _only_column(strings if len(strings) == 1 else candidates, "text", description)
     if text == target:
-        raise InvalidInputError(f"text and target are both the column {text!r} of {origin}")
+        raise InvalidInputError(f"text and target are both the column {text!r} of {description}")
     return target, text
 
 
-def _only(names: list[str], option: str, origin: str) -> str:
-    if len(names) != 1:
+def _only_column(candidates: list[str], option: str, description: str) -> str:
+    if len(candidates) != 1:
         meaning = {"text": "holds the texts", "target": "names their classes"}[option]
         raise InvalidInputError(
-            f"say which column of {origin} {meaning}: {option}=, or --{option}. "
-            f"Known: {', '.join(names) or 'none'}.{table_inputs.separator_hint(names)}"
+            f"say which column of {description} {meaning}: {option}=, or --{option}. "
+            f"Known: {', '.join(candidates) or 'none'}."
+            f"{table_inputs.separator_hint(candidates)}"
         )
-    return names[0]
+    return candidates[0]

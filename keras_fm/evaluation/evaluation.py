@@ -1,53 +1,74 @@
-"""Measures a model on a whole split."""
+"""`evaluate`: the metrics of a model on a whole split."""
 
+import os
 from typing import Any
 
 import keras
 
-from keras_fm import tasks
 from keras_fm.data.examples import Examples
 from keras_fm.data.user_data import UserData
 from keras_fm.errors import UnknownNameError, suggest
-from keras_fm.models import loading
+from keras_fm.evaluation.generator_evaluation import GeneratorEvaluator
+from keras_fm.models.loading import resolve_model
+from keras_fm.tasks.base import Task, task_of
 
 
 def evaluate(
-    name_or_model: str | keras.Model,
+    name_or_model: str | os.PathLike[str] | keras.Model,
     *,
     data: Any = None,
     text: str | None = None,
     target: str | None = None,
     split: str = "test",
-    slices: str | None = None,
+    slice_by: str | None = None,
 ) -> dict[str, Any]:
-    """The metrics of a model on all examples of a split.
+    """Return the metrics of a model on all examples of a split.
 
     Args:
-        name_or_model: a model's name, a run directory, or a model.
-        data: other examples for the same task, in all the ways that `fine_tune` takes them, or
-            for a model of characters the path of a text; None: the data set that the model is for.
-        text, target: of a CSV file of texts the columns of the texts and of their classes.
-        split: of that data set: "test", "train", or "sample" (bundled with the package).
-        slices: "label" adds the accuracy of each class.
+        name_or_model: A model's name, a run directory, or a model.
+        data: Other examples for the same task, in all the ways that `fine_tune` takes them, or for
+            a character model the path of a text; None for the data set of the model's entry.
+        text: Of a CSV file of texts the column of the texts.
+        target: Of a CSV file of texts the column of their classes.
+        split: Of the entry's data set: `"test"`, `"train"`, or `"sample"` (bundled).
+        slice_by: `"label"` adds the recall of each class.
 
     Returns:
         The metrics of the model's task (`keras_fm/tasks/` says which and in what unit),
-        `examples`, `data`, and `slices` where asked.
+        `num_examples`, `data`, and `slices` where asked.
 
     Raises:
-        DataError: the data set is neither here nor to be had, or has classes that the model does
-            not know.
+        DataError: The data set can't be had, or has classes that the model does not know.
+        UnknownNameError: The metrics can't be sliced so.
     """
-    model = loading.resolve_model(name_or_model)
-    task = tasks.task_of(model)
-    if slices is not None and slices not in task.slices:
-        raise UnknownNameError(f"no slices by {slices!r}. {suggest(slices, task.slices)}")
+    model = resolve_model(name_or_model)
+    task: Task = task_of(model)
+    if slice_by is not None and slice_by not in task.objective.slices:
+        hint = suggest(slice_by, task.objective.slices)
+        raise UnknownNameError(f"no slices by {slice_by!r}. {hint}")
     if data is None:
-        examples = task.load(split)
+        examples = task.data.load(split)
     elif isinstance(data, Examples):
         examples = data
     else:
-        examples = task.read(UserData(data, text=text, target=target))
-    task.check(examples)
-    scores = task.measure(model, examples, slices)
-    return {**scores, "examples": len(examples), "data": examples.origin}
+        examples = task.data.load_eval_data(UserData(data, text=text, target=target))
+    task.data.check(examples)
+    metrics = evaluate_model(model, examples, slice_by)
+    return {**metrics, "num_examples": len(examples), "data": examples.description}
+
+
+def evaluate_model(
+    model: keras.Model, examples: Examples, slice_by: str | None = None, **options: Any
+) -> dict[str, Any]:
+    """Return the metrics of a model on examples that were checked.
+
+    Args:
+        model: The model.
+        examples: Of its task.
+        slice_by: See `evaluate`.
+        **options: Of the task's `evaluate`.
+    """
+    objective = task_of(model).objective
+    if objective.evaluator_name is not None:
+        options["evaluator"] = GeneratorEvaluator(objective.evaluator_name)
+    return objective.evaluate(model, examples, slice_by, **options)

@@ -6,16 +6,17 @@ import keras
 
 
 def count_flops(model: keras.Model) -> int:
-    """Floating-point operations for one example, as TensorFlow's profiler counts them.
+    """Return the floating-point operations for one example, as TensorFlow's profiler counts them.
 
-    A multiply-add is two. Where the input has any length, it is for a length of 1: one character,
-    word or piece of a text.
+    A multiply-add is two. Where the input has any length, it is for a length of 1: one token or
+    character of a text.
     """
     import tensorflow as tf
     from tensorflow.compat.v1 import profiler
 
     specs = keras.tree.map_structure(
-        lambda given: tf.TensorSpec([size or 1 for size in given.shape], given.dtype), model.input
+        lambda tensor: tf.TensorSpec([size or 1 for size in tensor.shape], tensor.dtype),
+        model.input,
     )
     graph = tf.function(lambda inputs: model(inputs, training=False)).get_concrete_function(specs)
     builder = profiler.ProfileOptionBuilder

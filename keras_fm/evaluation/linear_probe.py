@@ -1,9 +1,9 @@
-"""The linear probe: what a linear model makes of a frozen body's features.
+"""The linear probe: the metrics of a linear model of a frozen backbone's features.
 
-What a fine-tuning is worth shows beside it; it costs a look at each example and some seconds.
-Source: Alain and Bengio 2016, "Understanding intermediate layers using linear classifier probes"
-(arXiv:1610.01644); Kornblith, Shlens and Le 2019, "Do Better ImageNet Models Transfer Better?"
-(arXiv:1805.08974), for logistic regression whose penalty is chosen.
+It shows beside a fine-tuning what that is worth, and costs a pass over the examples and some
+seconds. Source: Alain and Bengio 2016, "Understanding intermediate layers using linear classifier
+probes" (arXiv:1610.01644); Kornblith, Shlens and Le 2019, "Do Better ImageNet Models Transfer
+Better?" (arXiv:1805.08974), for logistic regression whose penalty is chosen.
 """
 
 from collections.abc import Callable
@@ -11,100 +11,105 @@ from collections.abc import Callable
 import keras
 import numpy as np
 from scipy.optimize import minimize
+from scipy.special import log_softmax
 
-from keras_fm import tasks
 from keras_fm.data import splitting
 from keras_fm.data.examples import Examples
 from keras_fm.data.user_data import DataNotes
 from keras_fm.models.backbone import backbone
 from keras_fm.models.spec import spec_of
+from keras_fm.tasks.base import task_of
 
-MOST = 10_000  # examples; more of them move a linear model little
+MAX_EXAMPLES = 10_000  # more of them move a linear model little
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)  # on the squared weights, beside the mean loss
 
-# From features, targets and a penalty to what answers other features.
-Fit = Callable[[np.ndarray, np.ndarray, float], Callable[[np.ndarray], np.ndarray]]
+Predict = Callable[[np.ndarray], np.ndarray]
+# From features, targets and a penalty to predictions for other features.
+Fit = Callable[[np.ndarray, np.ndarray, float], Predict]
 
 
 def linear_probe(model: keras.Model, examples: Examples, validation: Examples) -> dict[str, float]:
-    """The metrics on `validation` of a linear model of `model`'s embedding.
+    """Return the metrics on `validation` of a linear model of the embedding of `model`.
 
-    Logistic regression, or ridge regression of a quantity, on standardised features. The penalty is
+    Logistic regression, or ridge regression of a target, on standardized features. The penalty is
     chosen on a fifth of the training examples.
     """
-    task, identity = tasks.task_of(model), spec_of(model)
-    quantity = not identity.labels
-    some = examples.take(slice(MOST), examples.origin)
-    body = backbone(model)
-    features = task.features(body, some)
+    task, spec = task_of(model), spec_of(model)
+    is_regression = not spec.labels
+    examples = examples.subset(slice(MAX_EXAMPLES), examples.description)
+    embed = backbone(model)
+    features = task.predictor.predict_examples(embed, examples)
     mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-6
     features = (features - mean) / deviation
-    log = quantity and identity.target is not None and identity.target.log
-    targets = np.log(some.targets) if log else some.targets
+    log = is_regression and spec.target is not None and spec.target.log
+    targets = np.log(examples.targets) if log else examples.targets
 
-    def fit(x: np.ndarray, y: np.ndarray, penalty: float) -> Callable[[np.ndarray], np.ndarray]:
-        return _ridge(x, y, penalty) if quantity else _logistic(x, y, penalty, len(identity.labels))
+    def fit(x: np.ndarray, y: np.ndarray, penalty: float) -> Predict:
+        if is_regression:
+            return _ridge(x, y, penalty)
+        return _logistic(x, y, penalty, len(spec.labels))
 
-    best = _choose(fit, features, targets, quantity)
-    asked = (task.features(body, validation) - mean) / deviation
-    answers = fit(features, targets, best)(asked)
-    return task.score(np.exp(answers) if log else answers, validation)
+    penalty = _choose_penalty(fit, features, targets, is_regression)
+    validation_features = task.predictor.predict_examples(embed, validation)
+    outputs = fit(features, targets, penalty)((validation_features - mean) / deviation)
+    return task.objective.score(np.exp(outputs) if log else outputs, validation)
 
 
-def _choose(fit: Fit, features: np.ndarray, targets: np.ndarray, quantity: bool) -> float:
+def _choose_penalty(
+    fit: Fit, features: np.ndarray, targets: np.ndarray, is_regression: bool
+) -> float:
     """The penalty with the lowest loss on a fifth of the examples."""
-    numbers = Examples({"number": np.arange(len(targets))}, targets, "")
-    learned, asked = splitting.train_validation_split(
-        numbers, len(targets) // 5, 0, quantity=quantity, notes=DataNotes()
+    indices = Examples({"index": np.arange(len(targets))}, targets, "")
+    training, held_out = splitting.train_validation_split(
+        indices, len(targets) // 5, 0, regression=is_regression, notes=DataNotes()
     )
-    if asked is None:
+    if held_out is None:
         return PENALTIES[-1]
-    one, other = learned.inputs["number"], asked.inputs["number"]
+    train_rows, rows = training.inputs["index"], held_out.inputs["index"]
 
     def loss(penalty: float) -> float:
-        answers = fit(features[one], targets[one], penalty)(features[other])
-        if quantity:
-            return float(np.square(answers - targets[other]).mean())
-        return float(_cross_entropy(answers, targets[other])[0])
+        outputs = fit(features[train_rows], targets[train_rows], penalty)(features[rows])
+        if is_regression:
+            return float(np.square(outputs - targets[rows]).mean())
+        return float(_cross_entropy(outputs, targets[rows])[0])
 
     return min(PENALTIES, key=loss)
 
 
-def _ridge(x: np.ndarray, y: np.ndarray, penalty: float) -> Callable[[np.ndarray], np.ndarray]:
+def _ridge(x: np.ndarray, y: np.ndarray, penalty: float) -> Predict:
     mean, scale = y.mean(), y.std() or 1.0
     gram = x.T.astype("float64") @ x / len(x) + penalty * np.eye(x.shape[1])
     weights = np.linalg.solve(gram, x.T @ ((y - mean) / scale) / len(x))
     return lambda other: other @ weights * scale + mean
 
 
-def _logistic(
-    x: np.ndarray, y: np.ndarray, penalty: float, classes: int
-) -> Callable[[np.ndarray], np.ndarray]:
-    shape = (x.shape[1] + 1, classes)
-    x = _with_one(x)
+def _logistic(x: np.ndarray, y: np.ndarray, penalty: float, num_classes: int) -> Predict:
+    shape = (x.shape[1] + 1, num_classes)
+    x = _with_bias(x)
+    penalized = (np.arange(shape[0]) < shape[0] - 1)[:, None]  # not the bias
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
         weights = flat.reshape(shape)
-        value, to_logits = _cross_entropy(x @ weights, y)
-        free = weights * (np.arange(shape[0]) < shape[0] - 1)[:, None]  # not the bias
-        gradient = x.T @ to_logits + penalty * free
-        return float(value) + penalty / 2 * float(np.square(free).sum()), gradient.ravel()
+        value, logits_gradient = _cross_entropy(x @ weights, y)
+        kernel = weights * penalized
+        gradient = x.T @ logits_gradient + penalty * kernel
+        return float(value) + penalty / 2 * float(np.square(kernel).sum()), gradient.ravel()
 
-    found = minimize(loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B",
-                     options={"maxiter": 200})  # fmt: skip
-    weights = found.x.reshape(shape)
-    return lambda other: (_with_one(other) @ weights).astype("float32")
+    solution = minimize(
+        loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 200}
+    )
+    weights = solution.x.reshape(shape)
+    return lambda other: (_with_bias(other) @ weights).astype("float32")
 
 
-def _with_one(features: np.ndarray) -> np.ndarray:
+def _with_bias(features: np.ndarray) -> np.ndarray:
     return np.concatenate([features, np.ones((len(features), 1), features.dtype)], axis=1)
 
 
 def _cross_entropy(logits: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean over the examples, in nats, and its gradient of the logits."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    likely = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    """The mean over the examples, in nats, and its gradient with respect to the logits."""
+    log_probabilities = log_softmax(logits, axis=1)
     rows = np.arange(len(targets))
-    gradient = np.exp(likely)
+    gradient = np.exp(log_probabilities)
     gradient[rows, targets] -= 1
-    return -likely[rows, targets].mean(), gradient / len(targets)
+    return -log_probabilities[rows, targets].mean(), gradient / len(targets)

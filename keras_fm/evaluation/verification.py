@@ -1,4 +1,4 @@
-"""Measures every claim of an entry again."""
+"""`verify`: measures every claim of an entry again."""
 
 import os
 from dataclasses import dataclass
@@ -9,23 +9,23 @@ import keras
 from keras_fm import registry, store
 from keras_fm.data import datasets, example_files
 from keras_fm.errors import RunError
-from keras_fm.evaluation import evaluation
+from keras_fm.evaluation.evaluation import evaluate
 from keras_fm.evaluation.flops import count_flops
 from keras_fm.models import loading, run_files
-from keras_fm.registry import recipe
+from keras_fm.registry import ModelPackage
 from keras_fm.registry.entry import Weights
 from keras_fm.registry.metrics import METRICS
-from keras_fm.training import runs
+from keras_fm.registry.recipe import fingerprint
 
 
 @dataclass(frozen=True)
 class ClaimCheck:
     """One claim: what the entry says, what was measured, and whether they agree."""
 
-    claim: str
+    name: str
     claimed: str
     measured: str
-    holds: bool
+    passed: bool
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,15 @@ class ClaimReport:
     checks: tuple[ClaimCheck, ...]
 
     @property
-    def holds(self) -> bool:
-        """Whether every claim holds."""
-        return all(check.holds for check in self.checks)
+    def passed(self) -> bool:
+        """Whether every claim was confirmed."""
+        return all(check.passed for check in self.checks)
 
     def __str__(self) -> str:
+        """Return a table of the checks."""
         rows = [("claim", "claimed", "measured", "")]
         rows += [
-            (c.claim, c.claimed, c.measured, "ok" if c.holds else "DRIFT") for c in self.checks
+            (c.name, c.claimed, c.measured, "ok" if c.passed else "DRIFT") for c in self.checks
         ]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
@@ -52,84 +53,80 @@ class ClaimReport:
 
 
 def verify(name: str | os.PathLike[str]) -> ClaimReport:
-    """Measures parameters, FLOPs, bytes, sha256 and metrics of a model's weights again.
+    """Measure parameters, FLOPs, file size, sha256 and metrics of a model's weights again.
 
-    The metrics are measured on the full test split where it lies on this machine, else on the
-    bundled sample; the report says which.
+    The metrics are measured on the full test split where it is on this machine, else on the bundled
+    sample; the report says which.
 
-    Of a fine-tuning its metrics, on the examples that it was measured on: its run keeps them.
+    Of a fine-tuning its metrics are measured, on its validation examples, which its run keeps.
 
     Args:
         name: `"model"` (its default weights) or `"model.tag"`; or the directory of a fine-tuning.
 
     Raises:
-        DataError: the run keeps no examples. RunError: it is no run.
+        DataError: The run keeps no examples.
+        RunError: It is no run.
     """
     if run_files.is_model_path(name):
         if Path(name).suffix == run_files.SUFFIX:
-            raise RunError(
-                f"{name} keeps no claims: verify the run that it is from, or evaluate it"
-            )
+            raise RunError(f"{name} has no claims: verify the run that it is from, or evaluate it")
         return _verify_run(Path(name))
-    room, tag = registry.find(str(name))
-    record = room.entry.weights_of(tag)
+    package, tag = registry.find(str(name))
+    record = package.entry.weights_of(tag)
     model = loading.get(name)
-    file = store.find_weights(room, tag).path
-
-    full = datasets.is_prepared(record.dataset)
-    scores = evaluation.evaluate(model, split=record.split if full else datasets.SAMPLE)
+    file = store.find_weights(package, tag).path
+    is_full = datasets.is_prepared(record.dataset)
+    metrics = evaluate(model, split=record.split if is_full else datasets.SAMPLE)
     checks = [
-        _exact("bytes", record.bytes, file.stat().st_size),
+        _exact("file size", record.file_size, file.stat().st_size),
         _exact("sha256", record.sha256, store.sha256_of(file)),
-        _exact(
-            "recipe sha256", record.recipe_sha256, recipe.fingerprint(room.path / record.recipe)
-        ),
-        *_beginning(room, record),
-        _exact("parameters", record.parameters, model.count_params()),
+        _exact("recipe sha256", record.recipe_sha256, fingerprint(package.path / record.recipe)),
+        *_initial_weights(package, record),
+        _exact("parameters", record.num_parameters, model.count_params()),
     ]
     if keras.backend.backend() == "tensorflow":  # the counter reads a TensorFlow graph
         checks.append(_exact("FLOPs", record.flops, count_flops(model)))
-    if full:
-        checks.append(_exact("test examples", record.examples, scores["examples"]))
-    for metric, claimed in (record.metrics if full else record.sample).items():
-        checks.append(_close(metric, claimed, scores[metric], scores["examples"]))
-    return ClaimReport(str(name), scores["data"], tuple(checks))
+    if is_full:
+        checks.append(_exact("test examples", record.num_examples, metrics["num_examples"]))
+    for metric, claimed in (record.metrics if is_full else record.sample_metrics).items():
+        checks.append(_close(metric, claimed, metrics[metric], metrics["num_examples"]))
+    return ClaimReport(str(name), metrics["data"], tuple(checks))
 
 
 def _verify_run(path: Path) -> ClaimReport:
-    run = runs.load_run(path)
-    scores = evaluation.evaluate(
-        run.model, data=example_files.load_examples(path / runs.VALIDATION)
-    )
+    model = loading.load_run(path)
+    examples = example_files.load_examples(path / run_files.VALIDATION)
+    metrics = evaluate(model, data=examples)
     checks = [
-        _close(metric, claimed, scores[metric], scores["examples"])
-        for metric, claimed in run.metrics.items()
+        _close(metric, claimed, metrics[metric], metrics["num_examples"])
+        for metric, claimed in run_files.read_result(path)["metrics"].items()
         if metric in METRICS
     ]
-    return ClaimReport(str(path), scores["data"], tuple(checks))
+    return ClaimReport(str(path), metrics["data"], tuple(checks))
 
 
-def _beginning(room: registry.ModelPackage, record: Weights) -> list[ClaimCheck]:
-    """What the training began with: the recipe of another task, or another model's weights."""
+def _initial_weights(package: ModelPackage, record: Weights) -> list[ClaimCheck]:
+    """What training started from: a recipe of another task, or another model's weights."""
     checks = []
     if record.pretraining_sha256 is not None:
-        actual = recipe.fingerprint(room.path / registry.PRETRAINING)
+        actual = fingerprint(package.path / registry.PRETRAINING)
         checks.append(_exact("pretraining recipe sha256", record.pretraining_sha256, actual))
-    if record.start_sha256 is not None:
-        started = registry.weights_of(str(room.entry.start)).sha256
-        checks.append(_exact(f"sha256 of {room.entry.start}", record.start_sha256, started))
+    if record.init_from_sha256 is not None:
+        init_from = str(package.entry.init_from)
+        actual = registry.weights_of(init_from).sha256
+        checks.append(_exact(f"sha256 of {init_from}", record.init_from_sha256, actual))
     return checks
 
 
-def _exact(claim: str, claimed: object, measured: object) -> ClaimCheck:
-    return ClaimCheck(claim, _words(claimed), _words(measured), claimed == measured)
+def _exact(name: str, claimed: object, measured: object) -> ClaimCheck:
+    return ClaimCheck(name, _format(claimed), _format(measured), claimed == measured)
 
 
-def _close(name: str, claimed: float, measured: float, examples: int) -> ClaimCheck:
+def _close(name: str, claimed: float, measured: float, num_examples: int) -> ClaimCheck:
     metric = METRICS[name]
-    holds = metric.same(claimed, measured, examples)
-    return ClaimCheck(metric.title, metric.write(claimed), metric.write(measured), holds)
+    passed = metric.agrees(claimed, measured, num_examples)
+    return ClaimCheck(metric.title, metric.format(claimed), metric.format(measured), passed)
 
 
-def _words(value: object) -> str:
+def _format(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value}"[:16]

@@ -1,4 +1,4 @@
-"""Why a model answered what it answered."""
+"""`explain`: which features of an input count for a prediction."""
 
 import base64
 import html
@@ -13,153 +13,182 @@ import keras
 import numpy as np
 from PIL import Image
 
-from keras_fm import tasks
 from keras_fm.errors import InvalidInputError, suggest
+from keras_fm.explanation import attribution
 from keras_fm.explanation.attribution import Attribution
-from keras_fm.models import loading
+from keras_fm.models.loading import resolve_model
 from keras_fm.tasks import pictures
+from keras_fm.tasks.base import ExplainedInput, Task, task_of
 
-NAMED = 6  # parts that are named for and against an answer
+NUM_NAMED = 6  # features that are named for and against a prediction
 STYLE = "body{font:16px/1.8 sans-serif;max-width:50em;margin:2em auto}img{image-rendering:pixelated"
 STYLE += ";width:11em;margin:2px}span{padding:2px;border-radius:3px}h2{font-size:1em}"
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What counts for each answer. `str()` of it says it in words, `save` draws it.
+    """What counts for each prediction. `str()` of it says it in words, `save` draws it.
 
-    method: how it was found.
-    inputs: for each input, in order, its `answer`, `parts` and `scores`; see `Attribution`.
+    Attributes:
+        method: How it was computed.
+        attributions: For each input, in order, its `prediction`, `features` and `scores`; see
+            `Attribution`.
     """
 
     method: str
-    inputs: Sequence[Attribution]
+    attributions: Sequence[Attribution]
 
     def __str__(self) -> str:
-        return "\n".join(_in_words(one) for one in self.inputs)
+        """Return a line for each input."""
+        return "\n".join(map(_format, self.attributions))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Draws images with what counts in them (`.png`), or texts and tables as a page (`.html`).
+        """Draw images under their scores (`.png`), or texts and tables as a page (`.html`).
 
         Raises:
-            InvalidInputError: the file is there already, or ends otherwise.
+            InvalidInputError: The file exists, or has another suffix.
         """
-        path, images = Path(path), self.inputs[0].image is not None
-        ending = ".png" if images else ".html"
-        if path.suffix != ending:
+        path, is_image = Path(path), self.attributions[0].image is not None
+        suffix = ".png" if is_image else ".html"
+        if path.suffix != suffix:
             raise InvalidInputError(
-                f"this explanation is drawn to a {ending} file; received {path}"
+                f"this explanation is drawn to a {suffix} file; received {path}"
             )
         if path.exists():
             raise InvalidInputError(f"{path} exists; name another file")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(_png(_sheet(self.inputs)) if images else self._page().encode())
+        content = _png(_image_sheet(self.attributions)) if is_image else self._page().encode()
+        path.write_bytes(content)
         return path
 
     def _page(self) -> str:
-        sections = "".join(map(_section, self.inputs))
+        sections = "".join(map(_section, self.attributions))
         return f"<!doctype html><meta charset=utf-8><style>{STYLE}</style>{sections}\n"
 
 
-def explain(name_or_model: str | keras.Model, inputs: Any, *, method: str = "auto") -> Explanation:
-    """Says which words, columns or places of an image speak for an answer, and which against it.
+def explain(
+    name_or_model: str | os.PathLike[str] | keras.Model, inputs: Any, *, method: str = "auto"
+) -> Explanation:
+    """Explain predictions: which tokens, columns or regions speak for them, and which against.
 
     Methods:
-        occlusion: each word or column is hidden, or a square of the image; its score is by how much
-            the log-odds of the answered label fall then, or the answered quantity (in its unit).
-        grad_cam: of a CNN, where its last maps speak for the answer, 0 to 1; the default of images.
-        attention: of a transformer, how much each piece of the text flows into the embedding
-            through the attention of all blocks; the maps of each head are there too. It says
-            what was looked at, not what for.
+        occlusion: Each token or column is hidden, or a square of the image; its score is by how
+            much the log-odds of the predicted class fall then, or the predicted value (in its
+            unit).
+        grad_cam: Of a CNN, where its last feature maps speak for the prediction, 0 to 1; the
+            default of images.
+        attention: Of a transformer, how much each token flows into the embedding through the
+            attention of all blocks (attention rollout); the weights of each head are there too. It
+            says what was attended to, not what for.
 
     Args:
-        name_or_model: a model's name, a run directory, or a model from `get`, `train`, `fine_tune`.
-        inputs: what `pipeline` takes.
-        method: "auto" is the first that the model has.
+        name_or_model: A model's name, a run directory, or a model from `get`, `train`, `fine_tune`.
+        inputs: What `pipeline` takes.
+        method: `"auto"` is the first that the model has.
 
     Raises:
-        InvalidInputError: an input that the model does not take, or a method that it does not have.
+        InvalidInputError: An input is none that the model takes, or the model has no such method.
 
     Example:
-        >>> why = keras_fm.explain("cifar_cnn", ["cat.jpg"])
-        >>> why.save("why.png")
+        >>> explanation = keras_fm.explain("cifar_cnn", ["cat.jpg"])
+        >>> explanation.save("why.png")
     """
-    model = loading.resolve_model(name_or_model)
-    task = tasks.task_of(model)
-    if not task.explains:
-        raise InvalidInputError(
-            f"{model.name} answers nothing that could be explained by its input"
-        )
-    known = ["auto", *task.explains]
+    model = resolve_model(name_or_model)
+    task: Task = task_of(model)
+    methods = task.predictor.explain_methods
+    if not methods:
+        raise InvalidInputError(f"{model.name} has no predictions that its inputs could explain")
+    known = ["auto", *methods]
     if method not in known:
         raise InvalidInputError(
             f"{model.name} has no method {method!r} to explain by. {suggest(method, known)}"
         )
-    method = task.explains[0] if method == "auto" else method
-    return Explanation(method, task.explain(model, inputs, method))
+    method = methods[0] if method == "auto" else method
+    explained_inputs = task.predictor.explained_inputs(inputs)
+    return Explanation(method, [_attribute(model, task, x, method) for x in explained_inputs])
 
 
-def _in_words(one: Attribution) -> str:
-    answer = _answer(one)
+def _attribute(
+    model: keras.Model, task: Task, explained: ExplainedInput, method: str
+) -> Attribution:
+    attention = None
+    if method == "occlusion":
+        output, scores = attribution.occlusion(model, task.predictor, explained)
+    else:
+        output = task.predictor.predict(model, explained.inputs)
+        if method == "grad_cam":
+            [scores] = attribution.grad_cam(model, explained.inputs)
+        else:
+            [attention] = attribution.attention_weights(model, explained.inputs)
+            scores = attribution.attention_rollout(attention).mean(axis=0)
+    [prediction] = task.predictor.predictions(output)
+    return Attribution(prediction, scores, explained.features, explained.image, attention)
+
+
+def _format(one: Attribution) -> str:
+    prediction = _format_prediction(one)
     if one.image is not None:
         row, column = np.unravel_index(one.scores.argmax(), one.scores.shape)
         rows, columns = one.scores.shape
         return (
-            f"{answer}, most of all for row {row + 1} of {rows}, column {column + 1} of {columns}"
+            f"{prediction}, most of all for row {row + 1} of {rows}, column {column + 1} of "
+            f"{columns}"
         )
     order = np.argsort(-one.scores, kind="stable")
-    text = f"{answer}, for: {_name(one, [i for i in order if one.scores[i] > 0])}"
+    text = f"{prediction}, for: {_name(one, [i for i in order if one.scores[i] > 0])}"
     against = [i for i in order[::-1] if one.scores[i] < 0]
     return f"{text}; against: {_name(one, against)}" if against else text
 
 
 def _name(one: Attribution, order: Sequence[int]) -> str:
-    return ", ".join(f"{one.parts[i]} {one.scores[i]:+.2f}" for i in order[:NAMED]) or "nothing"
+    named = [f"{one.features[i]} {one.scores[i]:+.2f}" for i in order[:NUM_NAMED]]
+    return ", ".join(named) or "nothing"
 
 
-def _answer(one: Attribution) -> str:
-    if "value" in one.answer:
-        return f"{one.answer['value']:,.2f}"
-    return f"{one.answer['label']} {one.answer['probabilities'][one.answer['label']]:.1%}"
+def _format_prediction(one: Attribution) -> str:
+    if "value" in one.prediction:
+        return f"{one.prediction['value']:,.2f}"
+    label = one.prediction["label"]
+    return f"{label} {one.prediction['probabilities'][label]:.1%}"
 
 
-def _sheet(inputs: Sequence[Attribution]) -> np.ndarray:
-    """Each image, and beside it the same under what counts: red for the answer, blue against it."""
+def _image_sheet(attributions: Sequence[Attribution]) -> np.ndarray:
+    """Each image, and beside it the same under its scores: red for the prediction, blue against."""
     pairs = []
-    for one in inputs:
+    for one in attributions:
         image = np.broadcast_to(np.asarray(one.image), (*one.scores.shape, 3))
         pairs += [image, pictures.overlay_heatmap(image, one.scores)]
-    return pictures.image_grid(np.stack(pairs), columns=2, zoom=max(1, 256 // pairs[0].shape[0]))
+    return pictures.image_grid(np.stack(pairs), columns=2, zoom=max(1, 256 // len(pairs[0])))
 
 
 def _section(one: Attribution) -> str:
     largest = max(float(np.abs(one.scores).max(initial=0)), 1e-9)
-    words = []
-    for part, score in zip(one.parts, one.scores, strict=True):
-        colour = "220,60,40" if score > 0 else "50,90,220"
-        strength = 0.8 * abs(float(score)) / largest
-        words.append(
-            f'<span style="background:rgba({colour},{strength:.2f})" title="{score:+.3f}">'
-            f"{html.escape(part)}</span>"
+    spans = []
+    for feature, score in zip(one.features, one.scores, strict=True):
+        color = "220,60,40" if score > 0 else "50,90,220"
+        opacity = 0.8 * abs(float(score)) / largest
+        spans.append(
+            f'<span style="background:rgba({color},{opacity:.2f})" title="{score:+.3f}">'
+            f"{html.escape(feature)}</span>"
         )
-    section = f"<h2>{html.escape(_answer(one))}</h2><p>{' '.join(words)}</p>"
-    return section if one.attention is None else section + _maps(one.attention)
+    section = f"<h2>{html.escape(_format_prediction(one))}</h2><p>{' '.join(spans)}</p>"
+    return section if one.attention is None else section + _attention_maps(one.attention)
 
 
-def _maps(attention: np.ndarray) -> str:
-    """A row of pictures for each block, one a head."""
+def _attention_maps(attention: np.ndarray) -> str:
+    """A row of images for each block, one a head."""
     rows = []
     for number, block in enumerate(attention, 1):
-        maps = ""
+        images = ""
         for head in block:
-            picture = 255 - (255 * np.sqrt(head / head.max())).astype("uint8")
-            data = base64.b64encode(_png(picture)).decode()
-            maps += f'<img alt="block {number}" src="data:image/png;base64,{data}">'
-        rows.append(f"<div>{maps}</div>")
+            image = 255 - (255 * np.sqrt(head / head.max())).astype("uint8")
+            data = base64.b64encode(_png(image)).decode()
+            images += f'<img alt="block {number}" src="data:image/png;base64,{data}">'
+        rows.append(f"<div>{images}</div>")
     return "".join(rows)
 
 
-def _png(picture: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
-    return file.getvalue()
+def _png(image: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "PNG")
+    return stream.getvalue()

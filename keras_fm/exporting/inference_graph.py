@@ -82,7 +82,7 @@ def inference_model(model: keras.Model, precision: Precision = "float32") -> ker
         ),
     )
     names = [layer.name for layer in copy.layers]
-    copy_weights(model, copy, only=[name for name in names if name not in folded])
+    copy_weights(model, copy, [name for name in names if name not in folded])
     for name, norm in folded.items():
         copy.get_layer(name).set_weights(_fold(model.get_layer(name), norm))
     if precision == "int8":

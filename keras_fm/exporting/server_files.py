@@ -1,14 +1,14 @@
-"""What stands beside the versions of an export: how TF Serving runs them, and how to ask it."""
+"""The files beside the versions of an export: TF Serving's configuration, a README, requests."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from keras_fm.exporting.warmup import BATCH_SIZES
 from keras_fm.serving import rest
-from keras_fm.tasks.task import Signature
+from keras_fm.tasks.base import Signature
 
 MODELS = "/models"  # where the server's container looks
-SHOWN = 300  # characters of a request that the README shows
+MAX_SHOWN = 300  # characters of a request that the README shows
 CONFIGS = {
     "batching_parameters.txt": "\n".join(
         [
@@ -27,7 +27,7 @@ CONFIGS = {
 
 README = """# {name}, for TF Serving
 
-Written by `keras-fm export`; the next export into this folder writes it and `requests/` anew, the
+Written by `keras-fm export`; the next export into this folder overwrites it and `requests/`, the
 other files only where they are missing.
 
 ```sh
@@ -35,7 +35,7 @@ docker run --rm -p 8500:8500 -p 8501:8501 \\
   -v "$PWD:{models}/{name}" -e MODEL_NAME={name} tensorflow/serving
 ```
 
-With batching of requests and figures for Prometheus, at `/monitoring/prometheus/metrics`:
+With batching of requests and metrics for Prometheus, at `/monitoring/prometheus/metrics`:
 
 ```sh
 docker run --rm -p 8500:8500 -p 8501:8501 -v "$PWD:{models}/{name}" tensorflow/serving \\
@@ -53,31 +53,39 @@ SIGNATURE = """
 {inputs}
 
 ```sh
-{asked}
+{request}
 ```
 """
 
 
-def write_server_files(base: Path, name: str, endpoints: Mapping[str, Signature]) -> None:
-    """Writes the configuration where there is none yet, and the README with its requests."""
+def write_server_files(base: Path, name: str, signatures: Mapping[str, Signature]) -> None:
+    """Write the configuration where there is none yet, and the README with its requests.
+
+    Args:
+        base: The folder of the versions.
+        name: Of the model.
+        signatures: By name.
+    """
     for file, text in {"models.config": models_config([name]), **CONFIGS}.items():
         if not (base / file).exists():  # somebody may have tuned it
             (base / file).write_text(text, "utf-8")
     requests = base / "requests"
     requests.mkdir(exist_ok=True)
-    signatures = ""
-    for signature, endpoint in endpoints.items():
-        body = rest.encode_request(signature, endpoint.example)
-        (requests / f"{signature}.json").write_text(f"{body}\n", "utf-8")
-        signatures += SIGNATURE.format(
-            signature=signature, inputs=_inputs(endpoint), asked=_curl(name, signature, body)
+    sections = ""
+    for signature_name, signature in signatures.items():
+        body = rest.encode_request(signature_name, signature.example_inputs)
+        (requests / f"{signature_name}.json").write_text(f"{body}\n", "utf-8")
+        sections += SIGNATURE.format(
+            signature=signature_name,
+            inputs=_format_inputs(signature),
+            request=_curl(name, signature_name, body),
         )
-    text = README.format(name=name, models=MODELS, signatures=signatures)
+    text = README.format(name=name, models=MODELS, signatures=sections)
     (base / "README.md").write_text(text, "utf-8")
 
 
 def models_config(names: Iterable[str]) -> str:
-    """The `--model_config_file` of models that lie in folders of their names."""
+    """Return the `--model_config_file` of models that lie in folders of their names."""
     models = "".join(
         f'  config {{ name: "{name}" base_path: "{MODELS}/{name}" model_platform: "tensorflow" }}\n'
         for name in names
@@ -85,19 +93,19 @@ def models_config(names: Iterable[str]) -> str:
     return f"model_config_list {{\n{models}}}\n"
 
 
-def _inputs(endpoint: Signature) -> str:
+def _format_inputs(signature: Signature) -> str:
     return "\n".join(
-        f"- `{spec.name}`: {spec.dtype.name} `[{', '.join(_size(size) for size in spec.shape)}]`"
-        for spec in endpoint.specs.values()
+        f"- `{spec.name}`: {spec.dtype.name} `[{', '.join(_format_size(n) for n in spec.shape)}]`"
+        for spec in signature.specs.values()
     )
 
 
-def _size(size: int | None) -> str:
+def _format_size(size: int | None) -> str:
     return "any" if size is None else str(size)
 
 
-def _curl(name: str, signature: str, body: str) -> str:
+def _curl(name: str, signature_name: str, body: str) -> str:
     url = f"http://localhost:8501/v1/models/{name}:predict"
     quoted = body.replace("'", "'\\''")
-    given = f"'{quoted}'" if len(body) <= SHOWN else f"@requests/{signature}.json"
-    return f"curl {url} -d {given}"
+    data = f"'{quoted}'" if len(body) <= MAX_SHOWN else f"@requests/{signature_name}.json"
+    return f"curl {url} -d {data}"

@@ -1,25 +1,32 @@
-"""Layers that Keras does not have, or that compute what its own do faster on a CPU.
+"""Layers and initializers that Keras lacks, or that are faster on a CPU than Keras' own.
 
-The latter fall back to Keras' own computation on another backend than TensorFlow.
+A faster layer falls back to Keras' own computation for every option, input and backend that its
+fast path does not support.
+
+May import preprocessing, registry and errors.
 """
 
-from keras_fm.layers.attention import RotaryAttention
+from keras_fm.layers.attention import RotaryMultiHeadAttention
 from keras_fm.layers.convolution import PackedConv2D
-from keras_fm.layers.normalization import FusedBatchNormalization, QuickLayerNormalization
-from keras_fm.layers.recurrent import QuickLSTM
-from keras_fm.layers.tables import FillMissing, MeanOfMembers, PiecewiseLinear
-from keras_fm.layers.texts import MaxOverText, MeanOverText, ReverseTexts
+from keras_fm.layers.normalization import FastLayerNormalization, FusedBatchNormalization
+from keras_fm.layers.recurrent import FastLSTM
+from keras_fm.layers.sequence import (
+    MaskedGlobalAveragePooling1D,
+    MaskedGlobalMaxPooling1D,
+    ReverseSequence,
+)
+from keras_fm.layers.tabular import EnsembleMean, ImputeMissing, PiecewiseLinearEncoding
 
 __all__ = [
-    "FillMissing",
+    "EnsembleMean",
+    "FastLSTM",
+    "FastLayerNormalization",
     "FusedBatchNormalization",
-    "MaxOverText",
-    "MeanOfMembers",
-    "MeanOverText",
+    "ImputeMissing",
+    "MaskedGlobalAveragePooling1D",
+    "MaskedGlobalMaxPooling1D",
     "PackedConv2D",
-    "PiecewiseLinear",
-    "QuickLSTM",
-    "QuickLayerNormalization",
-    "ReverseTexts",
-    "RotaryAttention",
+    "PiecewiseLinearEncoding",
+    "ReverseSequence",
+    "RotaryMultiHeadAttention",
 ]

@@ -1,46 +1,82 @@
-"""A convolution that trains faster on a CPU than Keras' own, which it is otherwise."""
+"""A convolution that trains faster on a CPU than Keras' own."""
 
 from typing import Any
 
 import keras
 import tensorflow as tf
+from keras import ops
 
 
 @keras.saving.register_keras_serializable("keras_fm")
 class PackedConv2D(keras.layers.Conv2D):
-    """A "same" convolution of stride 1 whose kernel's gradient is quick on small maps.
+    """A 2D convolution whose kernel gradient is fast on small feature maps.
 
     oneDNN computes that gradient by rows of the image, and a row of 7 or 3 pixels leaves most of a
-    vector or matrix unit idle. So the gradient is taken on `pack` images laid side by side, a
-    column of zeros between them: the same sum. In bfloat16 with AMX, for 512 images: 7x7x256
-    193 -> 77 ms, 3x3x256 80 -> 20 ms, 15x15x64 to 256 105 -> 96 ms. With `pack=1` it is Keras' own
-    convolution.
+    vector or matrix unit idle. So the gradient is computed on `pack` images side by side, with
+    columns of zeros between them: the same sum. In bfloat16 with AMX, for 512 images: 7x7x256
+    193 -> 77 ms, 3x3x256 80 -> 20 ms, 15x15x64 to 256 105 -> 96 ms.
+
+    It is Keras' own convolution in inference, on another backend than TensorFlow, and with any
+    other `padding` than "same", `strides`, `dilation_rate`, `groups` or `data_format` than Keras'
+    defaults.
+
+    Args:
+        filters: the number of filters.
+        kernel_size: the height and width of the kernel.
+        pack: the number of images side by side; 1 for Keras' own gradient.
+        padding: as in `keras.layers.Conv2D`, but "same" by default.
+        use_bias: as in `keras.layers.Conv2D`, but False by default.
+        **kwargs: as in `keras.layers.Conv2D`.
     """
 
-    def __init__(self, filters: int, kernel_size: int, *, pack: int = 8, **options: Any) -> None:
-        options = {"use_bias": False, **options}
-        super().__init__(filters, kernel_size, padding="same", **options)
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | tuple[int, int],
+        *,
+        pack: int = 8,
+        padding: str = "same",
+        use_bias: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Create the layer."""
+        super().__init__(filters, kernel_size, padding=padding, use_bias=use_bias, **kwargs)
         self.pack = pack
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Convolves."""
-        quick = training and self.pack > 1 and not self.use_bias
-        if not quick or keras.backend.backend() != "tensorflow":
+        """Convolve; in training with the packed gradient where it applies."""
+        if not (training and self._is_packable(inputs)):
             return super().call(inputs)
-        return _convolve(inputs, tf.convert_to_tensor(self.kernel), self.pack)
+        outputs = _packed_convolution(inputs, tf.convert_to_tensor(self.kernel), self.pack)
+        if self.use_bias:
+            outputs = ops.add(outputs, self.bias)
+        return outputs if self.activation is None else self.activation(outputs)
+
+    def _is_packable(self, inputs: Any) -> bool:
+        return (
+            keras.backend.backend() == "tensorflow"
+            and self.pack > 1
+            and len(inputs.shape) == 4
+            and self.padding == "same"
+            and self.data_format == "channels_last"
+            and self.strides == self.dilation_rate == (1, 1)
+            and self.groups == 1
+        )
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` needs."""
-        config = {**super().get_config(), "pack": self.pack}
-        del config["padding"]
-        return config
+        """Return the arguments of the constructor."""
+        return {**super().get_config(), "pack": self.pack}
 
 
-def _convolve(images: Any, kernel: Any, pack: int) -> Any:
+def _packed_convolution(images: Any, kernel: Any, pack: int) -> Any:
+    """Convolve images `[batch, height, width, channels]` with stride 1 and padding "same"."""
+    # So many columns that no window of the kernel spans two images.
+    gap = kernel.shape[1] // 2
+
     def side_by_side(maps: tf.Tensor) -> tf.Tensor:
-        # Zeros to a whole number of packs add nothing to the sum.
+        # Zeros that complete the last pack add nothing to the sum.
         missing = -tf.shape(maps)[0] % pack
-        maps = tf.pad(maps, [[0, missing], [0, 0], [0, 1], [0, 0]])
+        maps = tf.pad(maps, [[0, missing], [0, 0], [0, gap], [0, 0]])
         _, rows, columns, channels = tf.unstack(tf.shape(maps))
         maps = tf.reshape(maps, (-1, pack, rows, columns, channels))
         maps = tf.transpose(maps, (0, 2, 1, 3, 4))
@@ -49,21 +85,21 @@ def _convolve(images: Any, kernel: Any, pack: int) -> Any:
     @tf.custom_gradient
     def convolve(images: tf.Tensor, kernel: tf.Tensor) -> Any:
         def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            to_images = tf.raw_ops.Conv2DBackpropInput(
+            image_gradient = tf.raw_ops.Conv2DBackpropInput(
                 input_sizes=tf.shape(images),
                 filter=kernel,
                 out_backprop=upstream,
                 strides=[1, 1, 1, 1],
                 padding="SAME",
             )
-            to_kernel = tf.raw_ops.Conv2DBackpropFilter(
+            kernel_gradient = tf.raw_ops.Conv2DBackpropFilter(
                 input=side_by_side(images),
                 filter_sizes=kernel.shape.as_list(),
                 out_backprop=side_by_side(upstream),
                 strides=[1, 1, 1, 1],
                 padding="SAME",
             )
-            return to_images, to_kernel
+            return image_gradient, kernel_gradient
 
         return tf.nn.conv2d(images, kernel, 1, "SAME"), gradient
 

@@ -1,13 +1,13 @@
 """Blocks of models of tables: the inputs of their columns, encodings, and heads."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
-from keras_fm.data.examples import Examples
-from keras_fm.layers import FillMissing, MeanOfMembers
+from keras_fm.layers import EnsembleMean, ImputeMissing
 from keras_fm.preprocessing.table_inputs import Columns
 from keras_fm.preprocessing.tables import categorical_columns, input_names, numeric_columns
 from keras_fm.registry.entry import Target
@@ -29,16 +29,16 @@ def numeric_features(inputs: dict[str, Any], columns: Columns) -> list[Any]:
     names = input_names(columns)
     own = [names[column.name] for column in numeric_columns(columns)]
     cells = [layers.Reshape((1,), name=f"{name}_cell")(inputs[name]) for name in own]
-    return [concatenate(cells, "numbers")] if cells else []
+    return [concatenate(cells, "numeric")] if cells else []
 
 
 def standardized_features(inputs: dict[str, Any], columns: Columns) -> list[Any]:
     """The columns of numbers, standardised, missing ones told, as one tensor in a list.
 
-    `[batch, 2 * columns]`; an empty list where there are none. `standardise` sets `normalise`.
+    `[batch, 2 * columns]`; an empty list where there are none. `standardise` sets `normalization`.
     """
     return [
-        FillMissing(name="fill_missing")(layers.Normalization(name="normalise")(cells))
+        ImputeMissing(name="impute_missing")(layers.Normalization(name="normalization")(cells))
         for cells in numeric_features(inputs, columns)
     ]
 
@@ -48,7 +48,7 @@ def one_hot(inputs: dict[str, Any], columns: Columns) -> list[Any]:
     names = input_names(columns)
     encoders = {
         names[column.name]: layers.CategoryEncoding(
-            1 + len(column.values), output_mode="one_hot", name=f"{names[column.name]}_is"
+            1 + len(column.categories), output_mode="one_hot", name=f"{names[column.name]}_one_hot"
         )
         for column in categorical_columns(columns)
     }
@@ -73,7 +73,7 @@ def head(embedding: Any, target: Target | None, num_classes: int | None) -> Any:
     options = {"kernel_initializer": "zeros", "dtype": "float32"}
     if num_classes is not None:
         return layers.Dense(num_classes, name="logits", **options)(embedding)
-    x = layers.Dense(1, name="standard", **options)(embedding)
+    x = layers.Dense(1, name="standardized", **options)(embedding)
     x = layers.Normalization(axis=None, invert=True, dtype="float32", name="scale")(x)
     return _quantity(x, target)
 
@@ -82,7 +82,7 @@ def ensemble_head(
     embedding: Any, target: Target | None, num_classes: int | None, members: int
 ) -> Any:
     """The same for an ensemble, whose members' features lie side by side in `embedding`."""
-    x = layers.Reshape((members, -1), name="by_member")(embedding)
+    x = layers.Reshape((members, -1), name="member_features")(embedding)
     x = layers.EinsumDense(
         "bmi,mio->bmo",
         (members, num_classes or 1),
@@ -92,10 +92,10 @@ def ensemble_head(
         name="members",
     )(x)
     if num_classes is not None:
-        return MeanOfMembers("cross_entropy", dtype="float32", name="logits")(x)
+        return EnsembleMean("cross_entropy", dtype="float32", name="logits")(x)
     # Scaled first: a member's error counts in the unit of the loss.
     x = layers.Normalization(axis=None, invert=True, dtype="float32", name="scale")(x)
-    return _quantity(MeanOfMembers("square", dtype="float32", name="mean")(x), target)
+    return _quantity(EnsembleMean("squared_error", dtype="float32", name="mean")(x), target)
 
 
 def _quantity(x: Any, target: Target | None) -> Any:
@@ -105,21 +105,28 @@ def _quantity(x: Any, target: Target | None) -> Any:
     return layers.Reshape((), dtype="float32", name="value")(x)
 
 
-def adapt_features(model: keras.Model, examples: Examples) -> None:
-    """Sets the layers that know the training data, from encoded examples.
+def adapt_features(
+    model: keras.Model, inputs: Mapping[str, np.ndarray], targets: np.ndarray
+) -> None:
+    """Adapt the layers that hold statistics of the training data.
 
-    They are `normalise` and `bins` for the columns of numbers, and `scale` for the targets.
+    They are `normalization` and `piecewise_linear` for the numeric columns, and `scale` for the targets.
+
+    Args:
+        model: of a table.
+        inputs: the encoded columns by the names of the model's inputs.
+        targets: as the loss takes them.
     """
     names = {layer.name for layer in model.layers}
-    columns = [column for column in examples.inputs.values() if column.dtype.kind == "f"]
+    columns = [column for column in inputs.values() if column.dtype.kind == "f"]
     if columns:  # else there is no layer for them
         table = np.stack(columns, axis=-1)
-        if "bins" in names:
-            model.get_layer("bins").adapt(table)
-        if "normalise" in names:
+        if "piecewise_linear" in names:
+            model.get_layer("piecewise_linear").adapt(table)
+        if "normalization" in names:
             means = np.nan_to_num(np.nanmean(table, axis=0))
-            model.get_layer("normalise").adapt(np.where(np.isnan(table), means, table))
+            model.get_layer("normalization").adapt(np.where(np.isnan(table), means, table))
     if "scale" in names:
         scale = model.get_layer("scale")
-        targets = np.log(examples.targets) if "exponential" in names else examples.targets
+        targets = np.log(targets) if "exponential" in names else targets
         scale.adapt(targets.reshape(-1, *[1] * (len(scale.output.shape) - 1)))

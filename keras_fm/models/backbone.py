@@ -5,12 +5,17 @@ import keras
 EMBEDDING_LAYER = "embedding"
 
 
-def head_layers(model: keras.Model) -> set[str]:
-    """The names of a model's layers behind `embedding`: what another task needs anew."""
-    names = [layer.name for layer in model.layers]
-    return set(names[names.index(EMBEDDING_LAYER) + 1 :])
-
-
 def backbone(model: keras.Model) -> keras.Model:
-    """The model up to its embedding."""
-    return keras.Model(model.input, model.get_layer("embedding").output)
+    """Return the model up to its embedding; it shares the layers."""
+    return keras.Model(model.input, model.get_layer(EMBEDDING_LAYER).output)
+
+
+def head_layers(model: keras.Model) -> set[str]:
+    """Return the names of the layers behind the embedding, which other classes replace.
+
+    Where a model has no embedding, as a generator, that is none.
+    """
+    names = [layer.name for layer in model.layers]
+    if EMBEDDING_LAYER not in names:
+        return set()
+    return set(names[names.index(EMBEDDING_LAYER) + 1 :])

@@ -1,82 +1,101 @@
-"""Builds models and takes them apart: backbone, head, and the copy that a training starts from."""
+"""Builds models from their specifications."""
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 
-from keras_fm import registry, tasks
+from keras_fm.data.examples import Examples
 from keras_fm.errors import UnknownNameError, suggest
-from keras_fm.models import precision
 from keras_fm.models.backbone import head_layers
-from keras_fm.models.spec import ModelSpec, attach_spec, package_of, spec_of
+from keras_fm.models.precision import dtype_policy, resolve_precision
+from keras_fm.models.spec import ModelSpec, attach_spec, spec_of
 from keras_fm.models.transfer import copy_weights
 
-if TYPE_CHECKING:
-    from keras_fm.registry.recipe import Recipe
-    from keras_fm.training.jobs import TrainingJob
+_PRETRAINING_SUFFIX = "_for_pretraining"
 
 
-def build(room: registry.ModelPackage, identity: ModelSpec, **overrides: Any) -> keras.Model:
-    """Builds the room's model with random weights; it carries `identity`."""
-    task = tasks.task_of(identity)
-    builder, given = getattr(room.module("model"), task.builder), task.build_arguments
-    _check_overrides(room.name, builder, overrides, given)
-    return attach_spec(builder(**given, **overrides), identity)
+def build(spec: ModelSpec, **overrides: Any) -> keras.Model:
+    """Build a model with random weights, which carries its specification.
 
+    `build` of the package's `model.py` receives those of `num_classes`, `columns`, `target` and
+    `vocabulary_size` that it names, from the specification; `build_for_pretraining` likewise.
 
-def replace_head(model: keras.Model, labels: Sequence[str], **overrides: Any) -> keras.Model:
-    """A new model with the body's weights of `model` and a random head for `labels`."""
-    identity = spec_of(model).with_labels(labels)
-    fresh = build(package_of(identity), identity, **overrides)
-    head = head_layers(model)
-    copy_weights(model, fresh, only=[x.name for x in fresh.layers if x.name not in head])
-    return fresh
+    Args:
+        spec: The specification.
+        **overrides: Other arguments of `build`.
 
-
-def _check_overrides(
-    name: str, builder: Callable[..., Any], overrides: dict[str, Any], given: dict[str, Any]
-) -> None:
-    known = set(inspect.signature(builder).parameters) - given.keys()
-    for override in overrides:
-        if override not in known:
-            raise UnknownNameError(
-                f"{name!r} has no argument {override!r}. {suggest(override, known)}"
-            )
-
-
-def build_for_training(lesson: "TrainingJob") -> keras.Model:
-    """The model that a training starts from: random weights, and what `adapt` sees in the data.
-
-    As the task's builder is a function in the room's `model.py`, so is `adapt`, or that of the same
-    ending: `build_masked_language_model`, `adapt_masked_language_model`.
+    Raises:
+        UnknownNameError: `build` has no such argument, or it follows from the specification.
     """
-    keras.utils.set_random_seed(lesson.seed)
-    with precision.dtype_policy(precision.resolve_precision(lesson.recipe.precision)):
-        model = build(lesson.room, lesson.identity, **dynamic_image_size(lesson.recipe))
-    tasks.task_of(model).check_recipe(model, lesson.recipe)
-    adapt(model, lesson)
-    return model
+    builder = _function(spec, "build")
+    assert builder is not None, f"{spec.name} has no build{_suffix(spec)} in its model.py"
+    parameters = inspect.signature(builder).parameters
+    arguments = {name: value for name, value in _arguments(spec).items() if name in parameters}
+    known = parameters.keys() - arguments.keys()
+    for name in overrides:
+        if name not in known:
+            raise UnknownNameError(
+                f"{spec.name!r} has no argument {name!r}. {suggest(name, known)}"
+            )
+    return attach_spec(builder(**arguments, **overrides), spec)
 
 
-def adapt(model: keras.Model, lesson: "TrainingJob") -> None:
-    """Lets the room's `adapt`, where there is one, see what there is to learn."""
-    task = tasks.task_of(model)
-    name = task.builder.replace("build", "adapt")
-    own = getattr(lesson.room.module("model"), name, None)
-    if own is not None:
-        own(model, task.encode(lesson.adapting))
+def build_for_training(
+    spec: ModelSpec, *, seed: int, precision: str = "auto", **overrides: Any
+) -> keras.Model:
+    """Build the model that a training starts from: float32 weights, drawn by the seed.
+
+    Args:
+        spec: The specification.
+        seed: Of the weights, and of the layers that draw random numbers.
+        precision: What the layers compute in.
+        **overrides: Other arguments of `build`.
+    """
+    keras.utils.set_random_seed(seed)
+    with dtype_policy(resolve_precision(precision)):
+        return build(spec, **overrides)
 
 
-def dynamic_image_size(recipe: "Recipe") -> dict[str, None]:
-    """What `build` is told when the images grow while it trains."""
-    return {"image_size": None} if recipe.sides else {}
+def adapt_function(spec: ModelSpec) -> Callable[[keras.Model, Examples], None] | None:
+    """Return `adapt` of the package's `model.py`, where there is one.
+
+    It sees the examples of a training, as the model takes them, before the training; for that of
+    another task it is `adapt_for_pretraining`.
+    """
+    return _function(spec, "adapt")
+
+
+def replace_head(model: keras.Model, class_names: Sequence[str], **overrides: Any) -> keras.Model:
+    """Return a new model with the weights of the backbone, and a random head for other classes."""
+    spec = spec_of(model).with_class_names(class_names)
+    new_model = build(spec, **overrides)
+    head = head_layers(model)
+    copy_weights(model, new_model, [x.name for x in new_model.layers if x.name not in head])
+    return new_model
 
 
 def as_float32(model: keras.Model) -> keras.Model:
-    """The same model with the same weights, computing in float32 whatever it was trained in."""
-    identity = spec_of(model)
-    copy = build(package_of(identity), identity)
-    copy_weights(model, copy, only=[layer.name for layer in copy.layers])
+    """Return a model of the same weights that computes in float32, as no training may."""
+    copy = build(spec_of(model))
+    copy_weights(model, copy, [layer.name for layer in copy.layers])
     return copy
+
+
+def _function(spec: ModelSpec, name: str) -> Callable[..., Any] | None:
+    return getattr(spec.package.module("model"), f"{name}{_suffix(spec)}", None)
+
+
+def _suffix(spec: ModelSpec) -> str:
+    return _PRETRAINING_SUFFIX if spec.is_pretraining else ""
+
+
+def _arguments(spec: ModelSpec) -> dict[str, Any]:
+    """What a specification says of a model's arguments."""
+    return {
+        "num_classes": len(spec.labels) or None,
+        "columns": spec.inputs,
+        "target": spec.target,
+        "vocabulary_size": spec.vocabulary_size,
+    }

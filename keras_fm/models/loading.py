@@ -1,4 +1,4 @@
-"""From a name to a Keras model: build it, load its weights, give it another head."""
+"""From a name or a path to a Keras model with weights."""
 
 import os
 from pathlib import Path
@@ -12,8 +12,9 @@ from keras_fm.errors import InvalidInputError, UnknownNameError, WeightsError
 from keras_fm.models import keras_file, run_files
 from keras_fm.models import weights as weights_files
 from keras_fm.models.building import build, replace_head
-from keras_fm.models.spec import ModelSpec, _numbered, default_spec, spec_of
+from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.transfer import transfer_weights
+from keras_fm.registry import ModelPackage
 
 
 def get(
@@ -23,85 +24,99 @@ def get(
     num_classes: int | None = None,
     **overrides: Any,
 ) -> keras.Model:
-    """Builds a model of the zoo and loads its pretrained weights.
+    """Build a model of the zoo and load its pretrained weights.
 
     The model is a plain functional `keras.Model` in float32, with telling names of its inputs and
-    layers. A classifier answers `logits`, `[batch, classes]`, a regression `value`, `[batch]`; the
-    layer `embedding` is what they are made from.
+    layers. A classifier outputs `logits`, `[batch, classes]`, a regression `value`, `[batch]`; the
+    layer `embedding` is the end of the backbone.
 
     Args:
         name: `"model"` or `"model.tag"`; or the path of a run directory or of a `.keras` file,
             which has weights of its own. (`keras.models.load_model` opens the latter too, where
             `keras_fm` was imported after `keras`.)
-        weights: "default", a tag, a path, a URL ending in `#sha256=…`, or None for random weights.
-        num_classes: of a classifier: a new random head for so many on the pretrained body, also
-            where the model has as many. Of a model that learned another task first, such as
-            "mini_bert", it is the body from then ("mini_bert.mlm"), unless a tag says otherwise.
-        **overrides: arguments of the model's own `build`.
+        weights: `"default"`, a tag, a path, a URL ending in `#sha256=…`, or None for random
+            weights.
+        num_classes: Of a classifier: replaces the head by a random one for so many classes, also
+            where the model has as many. Of a model with a pretraining on another task, such as
+            `"mini_bert"`, the backbone is then that of the pretraining (`"mini_bert.mlm"`), unless
+            a tag says otherwise.
+        **overrides: Arguments of the model's own `build`.
+
+    Returns:
+        The model.
 
     Raises:
-        UnknownNameError: no such model, tag or argument.
+        UnknownNameError: There is no such model, tag or argument.
         InvalidInputError: `num_classes` is below 2, or the model is no classifier.
-        WeightsError: the weights file is missing, altered, or does not fit.
-        RunError: there is no such run, or its training did not end.
+        WeightsError: The weights file is missing, altered, or does not fit.
+        RunError: There is no such run, or its training did not end.
 
     Example:
         >>> model = keras_fm.get("cifar_cnn")
         >>> model.predict(images)  # uint8 or float, [batch, 32, 32, 3], 0..255
     """
-    whole = (int, np.integer)
-    if num_classes is not None and (not isinstance(num_classes, whole) or num_classes < 2):
+    integer = isinstance(num_classes, (int, np.integer)) and not isinstance(num_classes, bool)
+    if num_classes is not None and (not integer or num_classes < 2):
         raise InvalidInputError(f"num_classes is a whole number from 2; received {num_classes!r}")
     if run_files.is_model_path(name):
         if weights != "default" or overrides:
             raise InvalidInputError(f"{name} has weights and arguments of its own; give none")
-        model = load_file(Path(name))
-        return model if num_classes is None else replace_head(model, _numbered(num_classes))
-    room, tag = registry.find(str(name))
-    tag = weights if isinstance(weights, str) and weights in room.entry.weights else tag
+        return _with_num_classes(load_file(Path(name)), num_classes)
+    package, tag = registry.find(str(name))
+    tag = weights if isinstance(weights, str) and weights in package.entry.weights else tag
     if num_classes is not None and tag is None and weights == "default":
-        tag = _pretraining_tag(room)
-    own = _identity_with(room, tag)
-    asked = own if num_classes is None else default_spec(room, num_classes)
+        tag = _pretraining_tag(package)
+    default_spec = ModelSpec.of(package)
+    spec = default_spec if num_classes is None else default_spec.with_num_classes(num_classes)
     if weights is None:
-        return build(room, asked, **overrides)
-    model = build(room, own, **overrides)
-    _load_weights(model, room, store.resolve(room, weights, tag))
-    if asked.task != own.task:  # pretrained on another task
-        fresh = build(room, asked, **overrides)
-        transfer_weights(model, fresh)
-        return fresh
-    return model if asked == own else replace_head(model, asked.labels, **overrides)
+        return build(_spec_of_weights(package, tag) if num_classes is None else spec, **overrides)
+    model = build(_spec_of_weights(package, tag), **overrides)
+    _load_weights(model, package, store.resolve(package, weights, tag))
+    if num_classes is None:
+        return model
+    if not spec_of(model).is_pretraining:
+        return replace_head(model, spec.labels, **overrides)
+    classifier = build(spec, **overrides)
+    transfer_weights(model, classifier)
+    return classifier
 
 
-def _load_weights(
-    model: keras.Model, room: registry.ModelPackage, source: store.WeightsFile
-) -> None:
-    """Loads them; of weights that were released once and fit no more, the error says why."""
-    try:
-        weights_files.load_weights(model, source)
-    except WeightsError as error:
-        reason = room.entry.withdrawn.get(store.sha256_of(source.path))
-        if reason is None:
-            raise
-        raise WeightsError(f"{error}. They are released no more: {reason}") from None
+def resolve_model(name_or_model: str | os.PathLike[str] | keras.Model) -> keras.Model:
+    """Return the model that the public functions mean: a model, or what `get` opens.
+
+    Raises:
+        UnknownNameError: It is neither a model nor a name or path.
+    """
+    if isinstance(name_or_model, keras.Model):
+        return name_or_model
+    if not isinstance(name_or_model, (str, os.PathLike)):
+        raise UnknownNameError(
+            "expected a model's name, a run directory or a Keras model; received "
+            f"{type(name_or_model).__name__}"
+        )
+    return get(name_or_model)
 
 
 def load_run(path: Path) -> keras.Model:
-    """The model of a run directory.
+    """Load the model of a run directory.
 
     Raises:
-        RunError: it is none, or its training did not end.
+        RunError: It is no run directory, or its training did not end.
     """
-    about = run_files.read_complete_run(path)
-    room, _ = registry.find(about["model"])
-    model = build(room, ModelSpec.read(room.entry, about))
-    weights_files.load_weights(model, store.WeightsFile(path / "model.weights.h5"))
+    run_info = run_files.read_complete_run(path)
+    package, _ = registry.find(run_info["model"])
+    model = build(ModelSpec.from_dict(package, run_info))
+    weights_files.load_weights(model, store.WeightsFile(path / run_files.WEIGHTS))
     return model
 
 
 def load_file(path: Path) -> keras.Model:
-    """The model of a run directory, or of a `.keras` file that one of ours was saved as."""
+    """Load the model of a run directory, or of a `.keras` file that one of ours was saved as.
+
+    Raises:
+        RunError: It is no run directory, or its training did not end.
+        WeightsError: The file is missing, altered, or none of ours.
+    """
     if path.suffix != run_files.SUFFIX:
         return load_run(path)
     keras_file.check_keras_file(path)
@@ -114,26 +129,31 @@ def load_file(path: Path) -> keras.Model:
     return model
 
 
-def _pretraining_tag(room: registry.ModelPackage) -> str | None:
-    """The tag of the weights that know the room's other task, where it has one."""
-    records = room.entry.weights.items()
+def _with_num_classes(model: keras.Model, num_classes: int | None) -> keras.Model:
+    if num_classes is None:
+        return model
+    return replace_head(model, spec_of(model).with_num_classes(num_classes).labels)
+
+
+def _load_weights(model: keras.Model, package: ModelPackage, file: store.WeightsFile) -> None:
+    """Load weights; of those that were released once and fit no more, the error says why."""
+    try:
+        weights_files.load_weights(model, file)
+    except WeightsError as error:
+        reason = package.entry.withdrawn.get(store.sha256_of(file.path))
+        if reason is None:
+            raise
+        raise WeightsError(f"{error}. They are released no more: {reason}") from None
+
+
+def _pretraining_tag(package: ModelPackage) -> str | None:
+    """The tag of the weights of the pretraining, where there is one."""
+    records = package.entry.weights.items()
     return next((tag for tag, record in records if record.task is not None), None)
 
 
-def _identity_with(room: registry.ModelPackage, tag: str | None) -> ModelSpec:
-    """The identity of the room's model with these weights."""
-    if tag is not None and room.entry.weights_of(tag).task is not None:
-        return ModelSpec.of_pretraining(room.entry)
-    return ModelSpec.of(room.entry)
-
-
-def resolve_model(name_or_model: str | os.PathLike[str] | keras.Model) -> keras.Model:
-    """What the public functions take: a model, or what `get` opens."""
-    if isinstance(name_or_model, keras.Model):
-        return name_or_model
-    if not isinstance(name_or_model, (str, os.PathLike)):
-        raise UnknownNameError(
-            "expected a model's name, a run directory or a Keras model; received "
-            f"{type(name_or_model).__name__}"
-        )
-    return get(name_or_model)
+def _spec_of_weights(package: ModelPackage, tag: str | None) -> ModelSpec:
+    """The specification of the model that has these weights."""
+    if tag is not None and package.entry.weights_of(tag).task is not None:
+        return ModelSpec.of_pretraining(package)
+    return ModelSpec.of(package)

@@ -1,4 +1,18 @@
-"""What lies on the disk as a model: run directories, and `.keras` files."""
+"""Models on the disk: run directories and `.keras` files, as far as it takes to open them.
+
+A run directory holds:
+
+recipe.toml       the resolved recipe
+run.json          model, labels, data, seed, environment; written first
+pretraining/      the run directory of the pretraining, where there was one; head/ likewise, of the
+                  first stage of a fine-tuning, and scratch/ of a training from scratch beside it
+validation.npz    the examples that a fine-tuning is evaluated on, for `verify`
+logs/             TensorBoard event files
+history.csv       loss and metrics of each epoch
+checkpoints/      what an interrupted training resumes from; gone when it ends
+model.weights.h5  the weights
+result.json       metrics and minutes; written last, so a run that has it is complete
+"""
 
 import json
 import os
@@ -8,54 +22,69 @@ from typing import Any
 from keras_fm.errors import RunError
 
 SUFFIX = ".keras"
+RECIPE, RUN_INFO, RESULT = "recipe.toml", "run.json", "result.json"
+WEIGHTS, VALIDATION, HISTORY = "model.weights.h5", "validation.npz", "history.csv"
 
 
 def is_run(path: str | os.PathLike[str]) -> bool:
-    """Whether `path` is a run directory."""
-    return (Path(path) / "run.json").is_file()
+    """Return whether `path` is a run directory."""
+    return (Path(path) / RUN_INFO).is_file()
 
 
 def is_complete(path: Path) -> bool:
-    """Whether the training in the run directory `path` ended."""
-    return (path / "result.json").is_file()
+    """Return whether the training in the run directory `path` ended."""
+    return (path / RESULT).is_file()
 
 
 def is_model_path(name: Any) -> bool:
-    """Whether it is the path of a run directory or of a `.keras` file, and no model's name."""
+    """Return whether it is the path of a run directory or a `.keras` file, not a model's name."""
     if not isinstance(name, (str, os.PathLike)):
         return False
     return isinstance(name, os.PathLike) or is_run(name) or name.endswith(SUFFIX)
 
 
 def read_run(path: Path) -> dict[str, Any]:
-    """What `run.json` says of the run."""
+    """Return what `run.json` says of a run.
+
+    Raises:
+        RunError: It is no run directory, or one of another version.
+    """
     if not is_run(path):
         why = "it has no run.json" if path.exists() else "it is not there"
         raise RunError(f"{path} is no run directory: {why}")
-    return json.loads((path / "run.json").read_text("utf-8"))
+    run_info = json.loads((path / RUN_INFO).read_text("utf-8"))
+    if "init_from" not in run_info:
+        raise RunError(f"{path} was written by another version of keras_fm: train it again")
+    return run_info
 
 
 def read_complete_run(path: Path) -> dict[str, Any]:
-    """The same of a run whose training ended.
+    """Return the same of a run whose training ended.
 
     Raises:
-        RunError: it did not.
+        RunError: It did not end.
     """
-    about = read_run(path)
+    run_info = read_run(path)
     if not is_complete(path):
-        command = f"train {about['model']}"
-        if about.get("strategy"):
-            start = about["model"] if about["start"] == "random" else about["start"]
+        command = f"train {run_info['model']}"
+        if run_info.get("strategy"):
+            init_from = run_info["init_from"]
+            start = run_info["model"] if init_from == "random" else init_from
             command = f"fine-tune {start} DATA"
         raise RunError(
-            f"the training in {path} did not end; go on with it: keras-fm {command} "
+            f"the training in {path} did not end; resume it: keras-fm {command} "
             f"--run-dir {path} --resume"
         )
-    return about
+    return run_info
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """Return metrics, baseline, minutes and comparisons of a complete run."""
+    return json.loads((path / RESULT).read_text("utf-8"))
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes a JSON file whole or not at all."""
+    """Write a JSON file whole or not at all."""
     draft = path.with_name(f".{path.name}.draft")
     draft.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
     draft.replace(path)

@@ -1,7 +1,8 @@
-"""What a model object is, beside its layers: it carries its identity from room to room."""
+"""The specification of a model: what it is, beside its layers. Each model carries its own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -9,111 +10,158 @@ import msgspec
 
 from keras_fm import registry
 from keras_fm.errors import InvalidInputError
+from keras_fm.preprocessing import vocabulary
+from keras_fm.registry import ModelPackage
 from keras_fm.registry.entry import Entry, Input, Target, check_class_names
+from keras_fm.registry.tasks import task_module
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """The zoo's entry, and what a model on other data has in place of the entry's own.
+    """The model's package, and what a model of other data has in place of its entry's own.
 
-    task: what it does. labels: of a classifier's outputs. inputs: a table's columns.
-    target: what a regression answers.
+    It is resolved once, from a name, a run directory or a model, and handed on.
+
+    Attributes:
+        package: The folder that builds it.
+        task_name: The ID of its task.
+        labels: The class names of a classifier, or of what a generator makes.
+        inputs: Its inputs: the columns of a table, the characters of a text.
+        target: What a model of a table predicts.
     """
 
-    entry: Entry
-    task: str
+    package: ModelPackage
+    task_name: str
     labels: tuple[str, ...]
     inputs: tuple[Input, ...]
     target: Target | None
 
     @classmethod
-    def of(cls, entry: Entry) -> "ModelSpec":
-        """The identity of the zoo's own model."""
-        return cls(entry, entry.task, tuple(entry.labels), tuple(entry.inputs), entry.target)
+    def of(cls, package: ModelPackage) -> "ModelSpec":
+        """Return the specification of the zoo's own model."""
+        entry = package.entry
+        return cls(package, entry.task, tuple(entry.labels), tuple(entry.inputs), entry.target)
 
     @classmethod
-    def of_pretraining(cls, entry: Entry) -> "ModelSpec":
-        """The identity of the model that a training of the entry's begins with."""
-        return replace(cls.of(entry), task=str(entry.pretraining), labels=(), target=None)
+    def of_pretraining(cls, package: ModelPackage) -> "ModelSpec":
+        """Return the specification of the model that a training of the zoo's begins with."""
+        spec = cls.of(package)
+        return replace(spec, task_name=str(package.entry.pretraining), labels=(), target=None)
 
     @classmethod
-    def read(cls, entry: Entry, about: dict[str, Any]) -> "ModelSpec":
-        """The identity that `write` made a dict of."""
-        own = {name: about[name] for name in ("task", "labels", "inputs", "target")}
-        return msgspec.convert({"entry": entry, **own}, cls)
+    def from_dict(cls, package: ModelPackage, config: dict[str, Any]) -> "ModelSpec":
+        """Return the specification that `to_dict` made a dict of."""
+        fields = {name: config[name] for name in ("labels", "inputs", "target")}
+        types = {"labels": tuple[str, ...], "inputs": tuple[Input, ...], "target": Target | None}
+        values = {name: msgspec.convert(fields[name], kind) for name, kind in types.items()}
+        return cls(package, config["task"], **values)
 
-    def with_labels(self, labels: Sequence[str]) -> "ModelSpec":
-        """The identity of the same model with other labels.
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dicts and lists, with the model's name in place of its package."""
+        return {
+            "model": self.package.name,
+            "task": self.task_name,
+            "labels": list(self.labels),
+            "inputs": msgspec.to_builtins(self.inputs),
+            "target": msgspec.to_builtins(self.target),
+        }
+
+    @property
+    def name(self) -> str:
+        """The name of the model."""
+        return self.package.name
+
+    @property
+    def entry(self) -> Entry:
+        """The entry of the model."""
+        return self.package.entry
+
+    @property
+    def is_pretraining(self) -> bool:
+        """Whether it is the model that a training begins with, of another task."""
+        return self.task_name == self.entry.pretraining != self.entry.task
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it is the zoo's own model, or that of its pretraining."""
+        return self in (ModelSpec.of(self.package), ModelSpec.of_pretraining(self.package))
+
+    @cached_property
+    def task(self) -> Any:
+        """The task (`keras_fm.tasks.base.Task`) of this model, built once.
+
+        `keras_fm.registry.tasks` names its class, as an entry point would: models don't import
+        tasks.
+        """
+        return task_module(self.task_name, "task").TASK(self)
+
+    @cached_property
+    def vocabulary_size(self) -> int | None:
+        """How many token IDs there are, with padding and unknown; None without a vocabulary."""
+        entry = self.entry
+        if entry.vocabulary is not None:
+            return vocabulary.vocabulary_size(self.vocabulary_file, entry.tokenizer)
+        return len(self.inputs[0].categories) + 1 if self.inputs[0].categories else None
+
+    @property
+    def vocabulary_file(self) -> Any:
+        """The file with a token in each line."""
+        return self.package.path / str(self.entry.vocabulary)
+
+    def with_class_names(self, class_names: Sequence[str]) -> "ModelSpec":
+        """Return the specification of the same model with other classes.
 
         Raises:
-            InvalidInputError: the model is no classifier, or they are not different, printable.
+            InvalidInputError: The model is no classifier, or the names are not different and
+                printable.
         """
-        if not self.task.endswith("classification"):
+        if not self.task_name.endswith("classification"):
             raise InvalidInputError(
-                f"{self.entry.name} is no classifier ({self.task}); it can't be given other classes"
+                f"{self.name} is no classifier ({self.task_name}); it can't be given other classes"
             )
-        return replace(self, labels=check_class_names(labels))
+        return replace(self, labels=check_class_names(class_names))
 
-    def write(self) -> dict[str, Any]:
-        """Plain dicts and lists, with the model's name in place of its entry."""
-        about = msgspec.to_builtins(self)
-        about.pop("entry")
-        return {"model": self.entry.name, **about}
+    def with_num_classes(self, num_classes: int) -> "ModelSpec":
+        """Return the same with so many classes, which are numbered."""
+        return self.with_class_names([f"class {index}" for index in range(num_classes)])
 
 
 @keras.saving.register_keras_serializable("keras_fm")
 class ZooModel(keras.Model):
-    """A functional model whose `.keras` file holds its identity too."""
+    """A functional model whose `.keras` file holds its specification too."""
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` needs."""
-        return {**super().get_config(), "keras_fm": spec_of(self).write()}
+        """Return what `from_config` needs."""
+        return {**super().get_config(), "keras_fm": spec_of(self).to_dict()}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "ZooModel":
-        """Builds it anew; the layers that its room defines are known then."""
-        about = config["keras_fm"]
-        room, _ = registry.find(about["model"])
-        room.module("model")
+        """Build the model; the layers that its package defines are known by then."""
+        package, _ = registry.find(config["keras_fm"]["model"])
+        package.module("model")
         graph = {name: value for name, value in config.items() if name != "keras_fm"}
-        return attach_spec(
-            super().from_config(graph, custom_objects), ModelSpec.read(room.entry, about)
-        )
+        spec = ModelSpec.from_dict(package, config["keras_fm"])
+        return attach_spec(super().from_config(graph, custom_objects), spec)
 
 
-def attach_spec(model: keras.Model, identity: ModelSpec) -> keras.Model:
-    """Lets the model carry its identity into `pipeline`, `export` and its file: the same layers."""
-    model.keras_fm_identity = identity
+def attach_spec(model: keras.Model, spec: ModelSpec) -> keras.Model:
+    """Return a model of the same layers that carries the specification, into its file too."""
+    model.keras_fm_spec = spec
     if isinstance(model, ZooModel):
         return model
-    return attach_spec(ZooModel(model.input, model.output, name=model.name), identity)
+    return attach_spec(ZooModel(model.input, model.output, name=model.name), spec)
 
 
 def spec_of(model: keras.Model) -> ModelSpec:
-    """The identity that the model carries.
+    """Return the specification that a model carries.
 
     Raises:
-        InvalidInputError: the model does not come from keras_fm.
+        InvalidInputError: The model does not come from keras_fm.
     """
-    identity = getattr(model, "keras_fm_identity", None)
-    if not isinstance(identity, ModelSpec):
+    spec = getattr(model, "keras_fm_spec", None)
+    if not isinstance(spec, ModelSpec):
         raise InvalidInputError(
             f"expected a model from keras_fm.get, train or fine_tune, which knows its labels; "
             f"received the {type(model).__name__} {getattr(model, 'name', model)!r}"
         )
-    return identity
-
-
-def default_spec(room: registry.ModelPackage, num_classes: int | None = None) -> ModelSpec:
-    """The identity of the room's model, or of one with so many other classes."""
-    identity = ModelSpec.of(room.entry)
-    return identity if num_classes is None else identity.with_labels(_numbered(num_classes))
-
-
-def _numbered(num_classes: int) -> list[str]:
-    return [f"class {index}" for index in range(num_classes)]
-
-
-def package_of(identity: ModelSpec) -> registry.ModelPackage:
-    room, _ = registry.find(identity.entry.name)
-    return room
+    return spec

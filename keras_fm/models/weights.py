@@ -5,8 +5,12 @@ kernels may be stored in 16 bit (half the bytes); Keras reads them back into flo
 """
 
 import hashlib
+import re
+import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -19,9 +23,20 @@ from keras_fm.errors import WeightsError
 from keras_fm.models import hdf5
 from keras_fm.store import SUFFIX, WeightsFile
 
+# Keras calls a layer's group in a weights file after the layer's class, in snake case. Classes that
+# were renamed since a file was released, old to new.
+ALIASES = {
+    "piecewise_linear": "piecewise_linear_encoding",
+    "quick_layer_normalization": "fast_layer_normalization",
+    "quick_lstm": "fast_lstm",
+    "rotary_attention": "rotary_multi_head_attention",
+}
+
 
 def load_weights(model: keras.Model, source: WeightsFile) -> None:
     """Checks the file and loads it into `model`.
+
+    Groups with the former name of a layer's class are loaded as those with its name of today.
 
     Raises:
         WeightsError: the hash differs, the file is cut or hostile, or it belongs to another model.
@@ -34,13 +49,51 @@ def load_weights(model: keras.Model, source: WeightsFile) -> None:
             f"{source.path} does not fit the model {model.name!r}: {_difference(found, expected)}. "
             "It was made for another model, or for other arguments of it"
         )
-    try:
-        model.load_weights(source.path)
-    except Exception as error:  # Keras has many for a file that is arranged otherwise
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise WeightsError(
-            f"{source.path} does not fit the model {model.name!r}: {reason}"
-        ) from None
+    with _with_current_names(source.path, model) as path:
+        try:
+            model.load_weights(path)
+        except Exception as error:  # Keras has many for a file that is arranged otherwise
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise WeightsError(
+                f"{source.path} does not fit the model {model.name!r}: {reason}"
+            ) from None
+
+
+@contextmanager
+def _with_current_names(path: Path, model: keras.Model) -> Iterator[Path]:
+    """Yields the file, or a temporary copy in which groups with former names have today's."""
+    with h5py.File(path) as file:
+        renamed = dict(_renamed_groups(file, model))
+    if not renamed:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="keras_fm-") as folder:
+        copy = Path(folder) / f"renamed{SUFFIX}"
+        shutil.copyfile(path, copy)
+        with h5py.File(copy, "r+") as file:
+            # A group's path changes with those of the groups around it, so the inner ones first.
+            for name in sorted(renamed, key=len, reverse=True):
+                file.move(name, renamed[name])
+        yield copy
+
+
+def _renamed_groups(file: h5py.File, model: keras.Model) -> Iterator[tuple[str, str]]:
+    """Yields former and new path of each group of the file that has a former name.
+
+    A layer of another package may be called as one of ours was: then the name stays.
+    """
+    classes = {type(layer).__name__.lower() for layer in model._flatten_layers()}
+    aliases = {old: new for old, new in ALIASES.items() if old.replace("_", "") not in classes}
+    names: list[str] = []
+    file.visit(names.append)
+    for name in names:
+        parent, _, group = name.rpartition("/")
+        match = re.fullmatch(r"(.*?)((?:_\d+)?)", group)
+        # Only a model has a group `layers`; elsewhere groups have the names of attributes.
+        if match and match[1] in aliases and parent.rpartition("/")[2] == "layers":
+            new = f"{parent}/{aliases[match[1]]}{match[2]}"
+            if new not in file:
+                yield name, new
 
 
 def weights_sha256(model: keras.Model) -> str:

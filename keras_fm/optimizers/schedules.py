@@ -8,25 +8,31 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("keras_fm")
 class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises from zero to `peak` over the first `warmup` fraction of `steps`, then falls to zero.
+    """Rises from zero to a peak, then falls to zero, both in straight lines.
 
-    Both straight lines; behind `steps` it begins again. Source: Smith 2018, "A disciplined approach
-    to neural network hyper-parameters"; the ResNet-9 and airbench recipes for CIFAR-10.
+    Behind the last step it begins again. Source: Smith 2018, "A disciplined approach to neural
+    network hyper-parameters"; the ResNet-9 and airbench recipes for CIFAR-10.
+
+    Args:
+        peak: The largest rate.
+        steps: The length of a cycle.
+        warmup_fraction: The fraction of the steps in which it rises.
     """
 
-    def __init__(self, peak: float, steps: int, warmup: float) -> None:
+    def __init__(self, peak: float, steps: int, warmup_fraction: float) -> None:
         self.peak = peak
         self.steps = steps
-        self.warmup = warmup
+        self.warmup_fraction = warmup_fraction
 
     def __call__(self, step: Any) -> Any:
+        """Return the rate of a step, counted from 0."""
         step = ops.cast(ops.mod(step, self.steps), "float32")
-        done = (step + 1) / (self.steps + 1)  # never zero, also at the ends
-        falling = (1 - done) / (1 - self.warmup)
-        if self.warmup == 0:
-            return self.peak * falling
-        return self.peak * ops.minimum(done / self.warmup, falling)
+        progress = (step + 1) / (self.steps + 1)  # never zero, also at the ends
+        decay = (1 - progress) / (1 - self.warmup_fraction)
+        if self.warmup_fraction == 0:
+            return self.peak * decay
+        return self.peak * ops.minimum(progress / self.warmup_fraction, decay)
 
     def get_config(self) -> dict[str, Any]:
-        """What `from_config` needs."""
-        return {"peak": self.peak, "steps": self.steps, "warmup": self.warmup}
+        """Return what `from_config` needs."""
+        return {"peak": self.peak, "steps": self.steps, "warmup_fraction": self.warmup_fraction}

@@ -1,4 +1,4 @@
-"""From raw inputs to tensors, in Python and in served graphs: images, texts, table columns.
+"""Preprocessing, in Python and in served graphs: images, texts and table columns to tensors.
 
 May import registry and errors.
 """

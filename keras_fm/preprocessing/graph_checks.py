@@ -1,8 +1,8 @@
-"""What a served graph says to a request that it can't answer.
+"""Checks of requests in a served graph, with messages that say what is wrong.
 
 A server checks the names and the dtypes of the inputs, not their shapes or values: TensorFlow takes
-an image of one channel for one of three. So the graph checks what it is given. The answer waits for
-each check by a control dependency alone: what turns the graph into another format leaves them out.
+an image of one channel for one of three. So the graph checks its inputs. Its outputs wait for each
+check by a control dependency alone: a converter to another format drops the checks.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -10,116 +10,125 @@ from typing import Any
 
 import tensorflow as tf
 
-_END = -2  # stands behind each shape where several lie in one vector
-_SHOWN = 60  # bytes of a text that is refused
+_END = -2  # behind each shape where several lie in one vector
+_MAX_SHOWN_BYTES = 60  # of a text in a message
 
 
-def assert_all(values: Any, holds: tf.Tensor, say: Callable[[], tf.Tensor]) -> Any:
-    """The tensors `values` as they are, to be had only where `holds`.
+def assert_all(values: Any, condition: tf.Tensor, message: Callable[[], tf.Tensor]) -> Any:
+    """Return the tensors `values`, computed only where `condition` holds.
 
     Args:
-        values: one tensor, or lists and dicts of them.
-        holds: bool, of the whole request.
-        say: makes the sentence, string: which input, what was expected, what was received. Without
-            quotation marks, which TensorFlow escapes. Only a request that is refused pays for it.
+        values: a tensor, or lists and dicts of tensors.
+        condition: bool, of the whole request.
+        message: makes a sentence, string: which input, what was expected, what was received.
+            Without quotation marks, which TensorFlow escapes. It runs for a refused request alone.
 
     Raises:
-        tf.errors.InvalidArgumentError: the sentence, where `holds` is false.
+        tf.errors.InvalidArgumentError: with the message, where the condition is false.
     """
 
     def refuse() -> tf.Tensor:
-        with tf.control_dependencies([tf.raw_ops.Assert(condition=False, data=[say()])]):
+        with tf.control_dependencies([tf.raw_ops.Assert(condition=False, data=[message()])]):
             return tf.constant(False)
 
-    checked = tf.cond(holds, lambda: tf.constant(True), refuse)
+    checked = tf.cond(condition, lambda: tf.constant(True), refuse)
     with tf.control_dependencies([checked]):
         return tf.nest.map_structure(tf.identity, values)
 
 
 def assert_rows(
-    values: Any, holds: tf.Tensor, name: str, expected: str, received: Callable[[], tf.Tensor]
+    values: Any, condition: tf.Tensor, name: str, expected: str, received: Callable[[], tf.Tensor]
 ) -> Any:
-    """The same where it `holds` for every row, `[batch]`; of those that fail the first is named.
+    """Return the tensors `values`, computed only where `condition` holds in all rows.
 
     Args:
+        values: a tensor, or lists and dicts of tensors.
+        condition: bool `[batch]`.
         name: of the input.
-        received: makes what each row is, strings or numbers `[batch]`.
+        expected: the values that the input can have.
+        received: makes the value of each row, strings or numbers `[batch]`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: it names the first row where the condition is false.
     """
 
-    def say() -> tf.Tensor:
-        row, given = tf.argmin(tf.cast(holds, tf.int32)), received()
-        texts = given if given.dtype == tf.string else as_text(given)
+    def message() -> tf.Tensor:
+        row, row_values = tf.argmin(tf.cast(condition, tf.int32)), received()
+        texts = row_values if row_values.dtype == tf.string else as_text(row_values)
         return tf.strings.join(
             [
                 f"{name}, row ",
                 as_text(row),
                 f": expected {expected}; received ",
-                tf.strings.substr(texts[row], 0, _SHOWN),
+                tf.strings.substr(texts[row], 0, _MAX_SHOWN_BYTES),
             ]
         )
 
-    return assert_all(values, tf.reduce_all(holds), say)
+    return assert_all(values, tf.reduce_all(condition), message)
 
 
 def as_text(numbers: tf.Tensor) -> tf.Tensor:
-    """Numbers as strings, as short as they can be."""
+    """Convert numbers to strings, as short as they can be."""
     return tf.strings.as_string(numbers, shortest=numbers.dtype.is_floating)
 
 
 def with_shape_checks(
-    answer: Callable[..., Any], inputs: Sequence[Any], shared: Collection[str] = ()
+    function: Callable[..., Any], inputs: Sequence[Any], broadcast_inputs: Collection[str] = ()
 ) -> Callable[..., Any]:
-    """`answer`, which refuses inputs of other shapes than theirs, and rows for one input alone.
+    """Wrap a function of tensors to refuse other shapes, and inputs of different numbers of rows.
 
-    A size that is left open is 1 or more; that of the batch, the first, may be 0.
+    An open dimension is 1 or more; the batch, the first one, can be 0.
 
     Args:
-        inputs: `tf.TensorSpec` with names, or dicts of them, as `answer` takes them.
-        shared: the inputs of which one row may stand for all.
+        function: takes the tensors.
+        inputs: the `tf.TensorSpec` of each argument, with a name, or dicts of them.
+        broadcast_inputs: the names of the inputs of which a single row can stand for all.
     """
     specs = tf.nest.flatten(list(inputs))
 
-    def checked(*given: Any) -> Any:
-        # Hidden, for the graph believes the specs: what they say of a shape is not looked up.
+    def checked(*arguments: Any) -> Any:
+        # The placeholder hides the shapes: the graph would take them from the specs.
         shapes = [
             tf.shape(tf.raw_ops.PlaceholderWithDefault(input=tensor, shape=tf.TensorShape(None)))
-            for tensor in tf.nest.flatten(list(given))
+            for tensor in tf.nest.flatten(list(arguments))
         ]
-        holds = _shapes_match(shapes, specs, shared)
-        return answer(*assert_all(list(given), holds, lambda: _message(shapes, specs)))
+        condition = _shapes_match(shapes, specs, broadcast_inputs)
+        values = assert_all(list(arguments), condition, lambda: _shape_message(shapes, specs))
+        return function(*values)
 
     return checked
 
 
 def _shapes_match(
-    shapes: list[tf.Tensor], specs: list[tf.TensorSpec], shared: Collection[str] = ()
+    shapes: list[tf.Tensor], specs: list[tf.TensorSpec], broadcast_inputs: Collection[str] = ()
 ) -> tf.Tensor:
-    """Whether each shape is one that its spec allows, and all have as many rows.
+    """Compute whether all shapes match their specs and have as many rows.
 
     The shapes lie in one vector: a few operations, also for a table of many columns.
     """
     sizes = [size for spec in specs for size in (*spec.shape, _END)]
-    batches = [index for index in range(len(sizes)) if index == 0 or sizes[index - 1] == _END]
+    batch_axes = [index for index in range(len(sizes)) if index == 0 or sizes[index - 1] == _END]
     parts = [part for shape in shapes for part in (shape, [_END])]
-    given = tf.concat([*parts, tf.fill([len(sizes)], _END)], 0)[: len(sizes)]
-    rows = tf.gather(given, batches)
-    least = [0 if size is None else size for size in sizes]
-    inside = [int(size is None and index not in batches) for index, size in enumerate(sizes)]
-    fit = given >= least + inside * tf.sign(tf.reduce_max(rows))
-    fit &= given <= [tf.int32.max if size is None else size for size in sizes]
-    for_all = [spec.name in shared for spec in specs]
-    alike = (rows == rows[for_all.index(False)]) | (for_all & (rows == 1))
-    return tf.reduce_all(fit) & tf.reduce_all(alike)
+    actual = tf.concat([*parts, tf.fill([len(sizes)], _END)], 0)[: len(sizes)]
+    num_rows = tf.gather(actual, batch_axes)
+    minima = [0 if size is None else size for size in sizes]
+    is_open = [int(size is None and index not in batch_axes) for index, size in enumerate(sizes)]
+    match = actual >= minima + is_open * tf.sign(tf.reduce_max(num_rows))
+    match &= actual <= [tf.int32.max if size is None else size for size in sizes]
+    can_broadcast = [spec.name in broadcast_inputs for spec in specs]
+    same_rows = num_rows == num_rows[can_broadcast.index(False)]
+    same_rows |= can_broadcast & (num_rows == 1)
+    return tf.reduce_all(match) & tf.reduce_all(same_rows)
 
 
-def _message(shapes: list[tf.Tensor], specs: list[tf.TensorSpec]) -> tf.Tensor:
-    """Which shape does not fit its spec, or that the rows are not as many in each."""
+def _shape_message(shapes: list[tf.Tensor], specs: list[tf.TensorSpec]) -> tf.Tensor:
+    """Say which shape does not match its spec, or that the inputs differ in rows."""
     written = [
         tf.strings.join(["[", tf.strings.reduce_join(as_text(shape), separator=", "), "]"])
         for shape in shapes
     ]
-    fit = [
-        tf.strings.regex_full_match(text, _pattern(spec))
+    matches = [
+        tf.strings.regex_full_match(text, _shape_pattern(spec))
         for text, spec in zip(written, specs, strict=True)
     ]
     expected = [f"{spec.name}: expected {_describe_spec(spec)}; received " for spec in specs]
@@ -127,12 +136,12 @@ def _message(shapes: list[tf.Tensor], specs: list[tf.TensorSpec]) -> tf.Tensor:
     rows = tf.strings.join([[spec.name for spec in specs], tf.stack(written)], separator=" ")
     rows = tf.strings.reduce_join(rows, separator=", ")
     rows = tf.strings.join(["expected as many rows in each input; received ", rows])
-    wrong = tf.argmin(tf.cast([*fit, False], tf.int32))
-    return tf.concat([sentences, [rows]], 0)[wrong]
+    index = tf.argmin(tf.cast([*matches, False], tf.int32))
+    return tf.concat([sentences, [rows]], 0)[index]
 
 
-def _pattern(spec: tf.TensorSpec) -> str:
-    """What the written shapes match that fit."""
+def _shape_pattern(spec: tf.TensorSpec) -> str:
+    """Build a regular expression of the written shapes that match."""
     sizes = [str(size or (r"[1-9]\d*" if axis else r"\d+")) for axis, size in enumerate(spec.shape)]
     return rf"\[{', '.join(sizes)}\]"
 

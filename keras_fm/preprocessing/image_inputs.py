@@ -1,6 +1,6 @@
-"""Images as a user gives them: paths, the bytes of files, or arrays.
+"""Images as a user has them: paths, the bytes of files, or arrays.
 
-Without TensorFlow: a client of a server wants them too, and wants to start fast.
+Without TensorFlow, for the client of a server, which is to start fast.
 """
 
 import io
@@ -15,17 +15,17 @@ from keras_fm.errors import InvalidInputError
 
 
 def read_images(inputs: Any) -> list[tuple[str, bytes | np.ndarray]]:
-    """Each image with what to call it in an error: a file's bytes, or a checked array.
+    """Read images as the bytes of files or checked arrays, each with its name for messages.
 
     Args:
         inputs: one image or several: a path, the bytes of a file, or an array
-            `[rows, columns, 3 or 1 or nothing]`; a 4-dimensional array is a batch.
+            `[height, width, 3 or 1 or nothing]`; a 4-dimensional array is a batch.
 
     Returns:
-        Arrays are `[rows, columns, 3 or 1]`, 0..255, of any numeric dtype.
+        Arrays are `[height, width, 3 or 1]`, 0..255, of any numeric dtype.
 
     Raises:
-        InvalidInputError: nothing was given, a file can't be read, or an array is no image.
+        InvalidInputError: there is no image, a file can't be read, or an array is no image.
     """
     items = _as_list(inputs)
     if not items:
@@ -34,14 +34,18 @@ def read_images(inputs: Any) -> list[tuple[str, bytes | np.ndarray]]:
 
 
 def to_image_files(inputs: Any) -> list[bytes]:
-    """The same images as the bytes of files: arrays as PNG, rounded to whole numbers."""
+    """Read images as the bytes of files; arrays become PNG, rounded to integers.
+
+    Args:
+        inputs: as `read_images` takes them.
+    """
     return [
-        content if isinstance(content, bytes) else _png(content)
+        content if isinstance(content, bytes) else _encode_png(content)
         for _, content in read_images(inputs)
     ]
 
 
-def _png(image: np.ndarray) -> bytes:
+def _encode_png(image: np.ndarray) -> bytes:
     from PIL import Image
 
     pixels = image.round().astype("uint8")
@@ -60,27 +64,29 @@ def _as_list(inputs: Any) -> list[Any]:
     return list(inputs)
 
 
-def _read(item: Any, place: str) -> tuple[str, bytes | np.ndarray]:
+def _read(item: Any, name: str) -> tuple[str, bytes | np.ndarray]:
     if isinstance(item, (str, os.PathLike)):
-        place = str(item)
+        name = str(item)
         try:
             item = Path(item).read_bytes()
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
             reason = getattr(error, "strerror", None) or error
-            printable = place if place.isprintable() else repr(place)
+            printable = name if name.isprintable() else repr(name)
             raise InvalidInputError(f"{printable} can't be read: {reason}") from None
     if isinstance(item, bytes):
-        return place, item
+        return name, item
     try:
-        return place, _check_array(np.asarray(item), place)
+        return name, _check_array(np.asarray(item), name)
     except ValueError as error:
         if isinstance(error, InvalidInputError):
             raise
-        raise InvalidInputError(f"{place}: expected an array; received rows that differ") from None
+        raise InvalidInputError(
+            f"{name}: expected an array; received rows of different lengths"
+        ) from None
 
 
-def _check_array(image: np.ndarray, place: str) -> np.ndarray:
-    expected = f"{place}: expected an array [rows, columns, 3] of numbers 0..255; received "
+def _check_array(image: np.ndarray, name: str) -> np.ndarray:
+    expected = f"{name}: expected an array [height, width, 3] of numbers 0..255; received "
     if image.dtype.kind not in "uif":
         raise InvalidInputError(f"{expected}dtype {image.dtype}")
     if image.ndim == 2:

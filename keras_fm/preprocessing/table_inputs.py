@@ -1,8 +1,9 @@
-"""A table's rows as a user gives them: dicts, columns or CSV files.
+"""Rows of a table as a user has them: dicts, columns, data frames or CSV files.
 
-Without TensorFlow: a client of a server wants them too, and wants to start fast.
+Without TensorFlow, for the client of a server, which is to start fast.
 """
 
+import itertools
 import os
 import re
 import sys
@@ -19,48 +20,50 @@ if TYPE_CHECKING:
 
 Columns = Sequence[Input]
 
-# What stands for a missing number in other people's tables, beside an empty cell.
+# What stands for a missing number in tables, beside an empty cell.
 MISSING_WORDS = frozenset(
     ("", "?", "-", "--", ".", "n/a", "#n/a", "na", "nan", "none", "null", "missing", "unknown")
 )
-_TRUTH = {"true": 1.0, "false": 0.0}  # as pandas reads a column of nothing else
+_BOOLEANS = {"true": 1.0, "false": 0.0}  # as pandas reads a column of nothing else
 
 
 def sanitized_names(columns: Columns) -> dict[str, str]:
-    """For each column's name one that signatures and layers can have: `"mean radius"`: mean_radius.
+    """Map each column's name to one that signatures and layers can have, such as `mean_radius`.
 
     ASCII letters, digits and underscores, a letter first. All are different whatever their case,
     for a signature's names lose it.
     """
-    plain: dict[str, str] = {}
+    names: dict[str, str] = {}
     taken: set[str] = set()
     for column in columns:
-        name = like = sanitized_name(column.name)
-        number = len(plain)
+        name = base = sanitized_name(column.name)
+        number = len(names)
         while name.lower() in taken:
-            name, number = f"{like}_{number}", number + 1
-        plain[column.name] = name
+            name, number = f"{base}_{number}", number + 1
+        names[column.name] = name
         taken.add(name.lower())
-    return plain
+    return names
 
 
 def sanitized_name(name: str) -> str:
-    """The same of one column, which another one may have too."""
+    """Sanitize the name of one column; several columns can become the same."""
     name = re.sub(r"[^A-Za-z0-9_]", "_", name)
     # TensorFlow calls a signature by keywords, and has a `self` of its own.
     return name if name[:1].isalpha() and name.lower() != "self" else f"column_{name}"
 
 
 def read_rows(inputs: Any, columns: Columns) -> dict[str, np.ndarray]:
-    """Rows of any kind as raw columns, float32 or strings.
+    """Read rows of any kind as raw columns by name, float32 or strings `[rows]`.
 
     Args:
         inputs: a row or a list of rows (each a dict), a dict of columns, a data frame, or the paths
-            of CSV files with a header. A cell of a number that is empty, missing or one of
-            `MISSING`, in capitals or not, is NaN; an empty or missing one of a string, unknown.
+            of CSV files with a header. An empty cell of a number, a missing one, or one of
+            `MISSING_WORDS` in any case, is NaN; an empty or missing one of a string is "".
+        columns: the model's.
 
     Raises:
-        InvalidInputError: no row, a column that is not there, or a number that is none or infinite.
+        InvalidInputError: there is no row, a column is missing, or a cell that should be a number
+            is infinite or no number.
     """
     table = to_columns(inputs)
     for column in columns:
@@ -69,51 +72,58 @@ def read_rows(inputs: Any, columns: Columns) -> dict[str, np.ndarray]:
                 f"no column {column.name!r}; received {', '.join(map(str, table)) or 'nothing'}."
                 f"{separator_hint(table)}"
             )
-    read = {column.name: _read_column(table[column.name], column) for column in columns}
-    lengths = {name: len(values) for name, values in read.items()}
+    raw = {column.name: _read_column(table[column.name], column) for column in columns}
+    lengths = {name: len(values) for name, values in raw.items()}
     if len(set(lengths.values())) != 1 or not next(iter(lengths.values())):
         raise InvalidInputError(f"expected one row or more in each column; received {lengths} rows")
-    return read
+    return raw
 
 
 def to_columns(inputs: Any) -> dict[str, Any]:
-    """The cells of each column, as they were given; of a CSV file, as they stand there.
+    """Arrange rows as columns by name, with the cells as they are; of CSV files, as strings.
 
-    What they are is the model's to say: a guess from this file would make another column of "01".
+    The type of a column is the model's to say: pandas would infer another one of "01".
+
+    Args:
+        inputs: as `read_rows` takes them.
+
+    Raises:
+        DataError: a CSV file can't be read.
+        InvalidInputError: it is no table.
     """
     if isinstance(inputs, (str, os.PathLike)):
         inputs = [inputs]
-    if isinstance(inputs, Sequence) and all(
-        isinstance(path, (str, os.PathLike)) for path in inputs
-    ):
-        inputs = [row for path in inputs for row in read_csv(path, dtype=str).to_dict("records")]
+    is_list = isinstance(inputs, Sequence)
+    if is_list and len(inputs) and all(isinstance(x, (str, os.PathLike)) for x in inputs):
+        import pandas as pd
+
+        inputs = pd.concat([read_csv(path, dtype=str) for path in inputs], ignore_index=True)
     if _is_frame(inputs):
-        plain = inputs.astype(object).where(inputs.notna(), None)  # pandas' NA is no truth value
-        return {str(name): cells for name, cells in plain.items()}
+        return {str(name): cells for name, cells in inputs.items()}
     if isinstance(inputs, Mapping):
-        return {name: np.atleast_1d(values) for name, values in inputs.items()}
-    rows = list(inputs) if isinstance(inputs, Sequence) else []
+        return {name: np.atleast_1d(cells) for name, cells in inputs.items()}
+    rows = list(inputs) if is_list else []
     if not rows or not all(isinstance(row, Mapping) for row in rows):
-        empty = isinstance(inputs, Sequence) and not len(inputs)
         raise InvalidInputError(
             "expected rows (dicts), a dict of columns, a data frame or a CSV file; received "
-            f"{'an empty list' if empty else type(inputs).__name__}"
+            f"{'an empty list' if is_list and not rows else type(inputs).__name__}"
         )
-    names = dict.fromkeys(name for row in rows for name in row)
+    names = dict.fromkeys(itertools.chain.from_iterable(rows))
     return {name: [row.get(name) for row in rows] for name in names}
 
 
 def _is_frame(inputs: Any) -> bool:
-    """Whether it is pandas' data frame; who has one has imported pandas."""
+    """Return whether it is a data frame; whoever has one has imported pandas."""
     return isinstance(inputs, getattr(sys.modules.get("pandas"), "DataFrame", ()))
 
 
 def read_csv(path: str | os.PathLike[str], dtype: Any = None) -> "pd.DataFrame":
-    """A CSV file with a header as pandas reads it: an empty cell, NA or NaN is missing.
+    """Read a CSV file with a header as pandas does: an empty cell, NA or NaN is missing.
 
     Args:
-        dtype: `str`, or a dict of it for some columns, for cells as they stand there; what it
-            does not name becomes numbers where it can.
+        path: the file.
+        dtype: `str`, or a dict of it for some columns, whose cells stay strings; the others become
+            numbers where they can.
 
     Raises:
         DataError: it can't be read.
@@ -121,7 +131,7 @@ def read_csv(path: str | os.PathLike[str], dtype: Any = None) -> "pd.DataFrame":
     import pandas as pd
 
     try:
-        # The whole of a column says what it is, not each piece of a long file on its own.
+        # With low_memory pandas would infer the type of each part of a long file by itself.
         frame = pd.read_csv(path, dtype=dtype, low_memory=False)
     except (OSError, UnicodeDecodeError, ValueError) as error:  # pandas' own are ValueErrors
         reason = str(error).strip().splitlines()[0]
@@ -130,65 +140,132 @@ def read_csv(path: str | os.PathLike[str], dtype: Any = None) -> "pd.DataFrame":
     return frame
 
 
-def with_string_names(frame: "pd.DataFrame", origin: str) -> "pd.DataFrame":
-    """A data frame whose columns have strings for names.
+def with_string_names(frame: "pd.DataFrame", description: str) -> "pd.DataFrame":
+    """Convert the names of a data frame's columns to strings.
+
+    Args:
+        frame: the table.
+        description: of the table, for the message.
 
     Raises:
-        DataError: two of them are called the same.
+        DataError: two columns have the same name.
     """
     frame = frame.rename(columns=str)
-    twice = frame.columns[frame.columns.duplicated()]
-    if len(twice):
-        raise DataError(f"{origin} has two columns {twice[0]!r}; give one another name")
+    duplicates = frame.columns[frame.columns.duplicated()]
+    if len(duplicates):
+        raise DataError(f"{description} has two columns {duplicates[0]!r}; give one another name")
     return frame
 
 
 def separator_hint(names: Iterable[Any]) -> str:
-    """One more sentence, where the only column's name looks like a whole header."""
+    """Return a sentence where a table's only name looks like a header with another separator."""
     header = [*map(str, names)]
-    signs = [sign for sign in (";", "\t", "|") if len(header) == 1 and sign in header[0]]
-    return f" The cells seem to lie between {signs[0]!r}; expected commas." if signs else ""
+    separators = [sign for sign in (";", "\t", "|") if len(header) == 1 and sign in header[0]]
+    if not separators:
+        return ""
+    return f" The cells seem to lie between {separators[0]!r}; expected commas."
 
 
-def _read_column(values: Any, column: Input) -> np.ndarray:
-    if column.dtype == "string":
-        known = frozenset(column.values)
-        return np.array([_text(value, known) for value in values], dtype=str)
-    cells = [_number(value) for value in values]
-    try:
-        with np.errstate(over="ignore"):  # what float32 does not hold is infinite
-            numbers = np.array(cells, dtype="float32")
-    except (TypeError, ValueError) as error:
-        raise InvalidInputError(f"column {column.name!r}: expected numbers; {error}") from None
+def _read_column(cells: Any, column: Input) -> np.ndarray:
+    """Convert the cells of a column, in a list, an array or a series, to its dtype."""
+    import pandas as pd
+
+    if not isinstance(cells, pd.Series):
+        if isinstance(cells, np.ndarray) and cells.ndim != 1:
+            raise InvalidInputError(
+                f"column {column.name!r}: expected a cell for each row; received an array of the "
+                f"shape {list(cells.shape)}"
+            )
+        cells = pd.Series(cells, dtype=object if isinstance(cells, list) else None)
+    return _to_strings(cells, column) if column.dtype == "string" else _to_numbers(cells, column)
+
+
+def _to_strings(cells: "pd.Series", column: Input) -> np.ndarray:
+    """Convert cells to strings, "" where one is missing."""
+    import pandas as pd
+
+    is_present = cells.notna().to_numpy()
+    present = cells[is_present]
+    if present.dtype.kind in "iufb":  # as numpy writes them: a float32 without needless digits
+        present = pd.Series(list(map(str, present.to_numpy())))
+    elif not _are_strings(present):
+        present = present.map(str)
+    codes, distinct = present.factorize()
+    categories = frozenset(column.categories)
+    strings = np.array([_to_category(text, categories) for text in distinct] or [""], dtype=str)
+    result = np.zeros(len(cells), strings.dtype)
+    result[is_present] = strings[codes]
+    return result
+
+
+def _to_category(text: str, categories: Collection[str]) -> str:
+    """Return the category that a string means, or the string itself where it means none."""
+    if text in categories:
+        return text
+    # pandas makes 1.0 of 1 beside an empty cell, and True of "true".
+    variants = [text.removesuffix(".0"), text.capitalize() if text.lower() in _BOOLEANS else text]
+    return next((variant for variant in variants if variant in categories), text)
+
+
+def _to_numbers(cells: "pd.Series", column: Input) -> np.ndarray:
+    """Convert cells to float32, NaN where one is missing."""
+    if cells.dtype.kind in "iufb":
+        doubles = cells.to_numpy("float64", na_value=np.nan)
+    else:
+        doubles = _parse_numbers(cells, column)
+    with np.errstate(over="ignore"):  # a number that float32 does not hold becomes infinite
+        numbers = doubles.astype("float32")
     if np.isinf(numbers).any():
-        place = int(np.isinf(numbers).argmax())
-        row = values.keys()[place] if hasattr(values, "keys") else place  # as a frame counts them
+        position = int(np.isinf(numbers).argmax())
         raise InvalidInputError(
-            f"column {column.name!r}, row {row}: expected a finite number, or none where it is "
-            f"missing; received {cells[place]}"
+            f"column {column.name!r}, row {cells.index[position]}: expected a finite number, or "
+            f"none where it is missing; received {cells.iloc[position]}"
         )
     return numbers
 
 
-def _text(value: Any, known: Collection[str]) -> str:
-    """A cell of strings, written as the column's known values are where it says the same."""
-    if _is_missing(value):
-        return ""
-    text = str(value)
-    if text in known:
-        return text
-    # pandas makes 1.0 of 1 beside an empty cell, and True of "true".
-    others = [text.removesuffix(".0"), text.capitalize() if text.lower() in _TRUTH else text]
-    return next((other for other in others if other in known), text)
+def _parse_numbers(cells: "pd.Series", column: Input) -> np.ndarray:
+    """Convert strings and other objects to float64, each different string once."""
+    is_present = cells.notna().to_numpy()
+    present = cells[is_present]
+    if _are_strings(present):
+        codes, distinct = present.factorize()
+        values = np.asarray(distinct, dtype=object)
+    else:
+        codes, values = np.arange(len(present)), present.to_numpy(dtype=object)
+    try:
+        parsed = values.astype("float64")
+    except (TypeError, ValueError, OverflowError):  # a word, or no number at all
+        numbers = [_parse_number(value) for value in values]
+        wrong = [index for index, number in enumerate(numbers) if number is None]
+        if wrong:
+            position = int(np.isin(codes, wrong).argmax())
+            value = present.iloc[position]
+            raise InvalidInputError(
+                f"column {column.name!r}, row {present.index[position]}: expected a number, or "
+                f"none where it is missing; received "
+                f"{str(value) if isinstance(value, str) else value!r:.50}"
+            ) from None
+        parsed = np.array(numbers, dtype="float64")
+    doubles = np.full(len(cells), np.nan)
+    doubles[is_present] = parsed[codes]
+    return doubles
 
 
-def _number(value: Any) -> Any:
-    """A cell of numbers, still to be converted; NaN where it is missing."""
+def _parse_number(value: Any) -> float | None:
+    """Convert a cell to a number, NaN where a word says that it is missing; None: it is neither."""
     if isinstance(value, str):
         word = value.strip().lower()
-        return np.nan if word in MISSING_WORDS else _TRUTH.get(word, value)
-    return np.nan if _is_missing(value) else value
+        if word in MISSING_WORDS:
+            return float("nan")
+        value = _BOOLEANS.get(word, value)
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
-def _is_missing(value: Any) -> bool:
-    return value is None or value == "" or value != value  # NaN differs from itself
+def _are_strings(cells: "pd.Series") -> bool:
+    from pandas.api.types import infer_dtype
+
+    return infer_dtype(cells, skipna=False) == "string"

@@ -1,159 +1,170 @@
-"""A table's columns: from what a user has to what a model takes, and the ends of a table's model.
+"""Preprocessing of table columns in stock TensorFlow ops, and checks of a table model's outputs.
 
 A column is an `Input` of the entry: float32, where NaN is a missing number; or string, where the
-model takes the place of the string among the column's `values`, from 1 on, and 0 for any other.
+model takes the index of the category among the column's `values`, from 1 on, and 0 for any other.
 Infinity is neither a number nor missing, but what a division by zero or an overflow left: an error.
 """
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from keras_fm.preprocessing import graph_checks
+from keras_fm.preprocessing.lookup_tables import index_of_string
 from keras_fm.preprocessing.table_inputs import Columns, sanitized_names
 from keras_fm.registry.entry import Input
 
-# What layers of tables' models are called, whatever the columns are. Keras wants all names of a
-# model to differ, and an input's to be its key: a column of such a name gets another input.
+# Names of layers in table models. All names in a Keras model differ, and an input's is its key: so
+# the input of a column of such a name is called otherwise.
 LAYER_NAMES = re.compile(
-    "numbers|normalise|fill_missing|bins|embed_numbers|embedded_numbers|features|to_members|"
-    "dense[0-9]+|embedding|standard|by_member|members|mean|scale|exponential|value|logits"
+    "numeric|normalization|impute_missing|piecewise_linear|numeric_embedding|numeric_flatten|"
+    "features|member_inputs|dense[0-9]+|embedding|standardized|member_features|members|mean|scale|"
+    "exponential|value|logits"
 )
-EMBEDDING_NAME = "embed_{}"  # and what embeds a category's place
+EMBEDDING_NAME = "{}_embedding"  # of the layer that embeds a categorical column
 
 
 def numeric_columns(columns: Columns) -> list[Input]:
-    """The columns of numbers."""
+    """Select the numeric columns."""
     return [column for column in columns if column.dtype != "string"]
 
 
 def categorical_columns(columns: Columns) -> list[Input]:
-    """The columns of strings."""
+    """Select the categorical columns."""
     return [column for column in columns if column.dtype == "string"]
 
 
 def input_names(columns: Columns) -> dict[str, str]:
-    """For each column's name that of the model's input: the plain one, if no layer is called so.
+    """Map each column's name to that of the model's input: sanitized, and not that of a layer.
 
-    Another one names a column `logits`, say, or `size_cell` beside a column `size`.
+    A column `logits`, say, or `size_cell` beside a column `size`, has an input of another name.
     """
-    plain = sanitized_names(columns)
-    taken = {
+    sanitized = sanitized_names(columns)
+    layer_names = {
         form.format(name)
-        for name in plain.values()
-        for form in ("{}_cell", "{}_is", EMBEDDING_NAME)
+        for name in sanitized.values()
+        for form in ("{}_cell", "{}_one_hot", EMBEDDING_NAME)
     }
     names: dict[str, str] = {}
-    for column, name in plain.items():
-        if name in taken or LAYER_NAMES.fullmatch(name):
-            name = free_name(f"{name}_column", {*taken, *plain.values(), *names.values()})
+    for column, name in sanitized.items():
+        if name in layer_names or LAYER_NAMES.fullmatch(name):
+            taken = {*layer_names, *sanitized.values(), *names.values()}
+            name = unique_name(f"{name}_column", taken)
         names[column] = name
     return names
 
 
-def free_name(name: str, taken: Collection[str]) -> str:
-    """The name, with as many underscores behind it as make it none of those taken."""
+def unique_name(name: str, taken: Collection[str]) -> str:
+    """Append underscores to a name until it is none of those taken."""
     while name in taken:
         name += "_"
     return name
 
 
 def encode(columns: Columns, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """A table's raw columns as the model takes them, by its inputs' names."""
-    encoded = encoder(columns)({name: tf.constant(column) for name, column in inputs.items()})
-    return {name: column.numpy() for name, column in encoded.items()}
+    """Encode the raw columns of a table as the model takes them, by the names of its inputs.
 
-
-def encoder(columns: Columns) -> Any:
-    """A function of a dict of raw tensors, float32 or string, in stock TensorFlow ops.
-
-    One way for `pipeline`, the training and the exports. Its `tables` are what it looks up in.
+    Args:
+        columns: the model's.
+        inputs: by column name, float32 or strings `[rows]`.
     """
-    return _Encoder(columns)
+    tensors = {name: tf.constant(column) for name, column in inputs.items()}
+    return {name: column.numpy() for name, column in ColumnEncoder(columns)(tensors).items()}
 
 
-class _Encoder:
+class ColumnEncoder:
+    """Encoder of raw columns, in stock TensorFlow ops, for training, `pipeline` and the exports.
+
+    Attributes:
+        lookup_tables: from categories to indices, by column name; an export tracks them.
+    """
+
     def __init__(self, columns: Columns) -> None:
+        """Create the encoder of a model's columns."""
         self.columns = columns
-        self.tables = {
-            column.name: _places(column.values) for column in categorical_columns(columns)
+        self.lookup_tables = {
+            column.name: index_of_string(column.categories, first_index=1, default=0)
+            for column in categorical_columns(columns)
         }
 
     def __call__(self, raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Encode tensors by column name, float32 or string `[rows]`, by the names of the inputs."""
         names = input_names(self.columns)
         return {names[c.name]: self._encode(c, raw[c.name]) for c in self.columns}
 
-    def _encode(self, column: Input, raw: tf.Tensor) -> tf.Tensor:
-        if column.name in self.tables:
-            return tf.cast(self.tables[column.name].lookup(raw), tf.int32)
-        if column.missing is None:
-            return raw
-        return tf.where(raw == column.missing, float("nan"), raw)
+    def _encode(self, column: Input, cells: tf.Tensor) -> tf.Tensor:
+        if column.name in self.lookup_tables:
+            return tf.cast(self.lookup_tables[column.name].lookup(cells), tf.int32)
+        if column.missing_value is None:
+            return cells
+        return tf.where(cells == column.missing_value, float("nan"), cells)
 
 
 def check_cells(raw: dict[str, tf.Tensor], columns: Columns) -> dict[str, tf.Tensor]:
-    """In a graph, raw columns by their plain names as they are: none with an infinite number.
+    """Return raw columns by their sanitized names in a graph, if no number is infinite.
 
     Raises:
-        tf.errors.InvalidArgumentError: which column and row has one.
+        tf.errors.InvalidArgumentError: it names the row and the column of an infinite number.
     """
-    names, table = _numbers_of(raw, columns)
-    right = ~tf.math.is_inf(table)
+    names, numbers = _numeric_cells(raw, columns)
+    is_valid = ~tf.math.is_inf(numbers)
 
-    def say() -> tf.Tensor:
-        place = tf.argmin(tf.cast(tf.reshape(right, [-1]), tf.int32))
-        row, column = place // len(names), place % len(names)
-        said = ": expected a finite number, or NaN where it is missing; received "
-        cell = graph_checks.as_text(table[row, column])
+    def message() -> tf.Tensor:
+        cell_index = tf.argmin(tf.cast(tf.reshape(is_valid, [-1]), tf.int32))
+        row, column = cell_index // len(names), cell_index % len(names)
         return tf.strings.join(
-            [tf.gather(names, column), ", row ", graph_checks.as_text(row), said, cell]
+            [
+                tf.gather(names, column),
+                ", row ",
+                graph_checks.as_text(row),
+                ": expected a finite number, or NaN where it is missing; received ",
+                graph_checks.as_text(numbers[row, column]),
+            ]
         )
 
-    return graph_checks.assert_all(raw, tf.reduce_all(right), say)
+    return graph_checks.assert_all(raw, tf.reduce_all(is_valid), message)
 
 
 def check_outputs(
-    answers: dict[str, tf.Tensor], raw: dict[str, tf.Tensor], columns: Columns
+    outputs: dict[str, tf.Tensor], raw: dict[str, tf.Tensor], columns: Columns
 ) -> dict[str, tf.Tensor]:
-    """In a graph, the answers to such columns as they are: finite ones.
+    """Return the outputs for raw columns in a graph, if all are finite.
 
-    A line that was fitted goes on for ever, also to where its exponential has no number.
+    A linear model extrapolates without bounds, also to where its exponential overflows.
+
+    Args:
+        outputs: of the model, by name, `[rows, ...]`.
+        raw: the columns by their sanitized names.
+        columns: the model's.
 
     Raises:
-        tf.errors.InvalidArgumentError: which row has another answer, and its numbers.
+        tf.errors.InvalidArgumentError: it names the first row with another output, and its numbers.
     """
-    names, table = _numbers_of(raw, columns)
+    names, numbers = _numeric_cells(raw, columns)
     finite = [
-        tf.reduce_all(tf.math.is_finite(answer), axis=range(1, answer.shape.rank))
-        for answer in answers.values()
-        if answer.dtype.is_floating
+        tf.reduce_all(tf.math.is_finite(output), axis=range(1, output.shape.rank))
+        for output in outputs.values()
+        if output.dtype.is_floating
     ]
-    right = tf.reduce_all(tf.stack(finite), axis=0)
+    is_valid = tf.reduce_all(tf.stack(finite), axis=0)
 
-    def say() -> tf.Tensor:
-        row = tf.argmin(tf.cast(right, tf.int32))
-        cells = tf.strings.join([names, graph_checks.as_text(table[row])], separator=" ")
-        given = tf.strings.reduce_join(cells, separator=", ")
+    def message() -> tf.Tensor:
+        row = tf.argmin(tf.cast(is_valid, tf.int32))
+        cells = tf.strings.join([names, graph_checks.as_text(numbers[row])], separator=" ")
+        received = tf.strings.reduce_join(cells, separator=", ")
         return tf.strings.join(
-            ["row ", graph_checks.as_text(row), " has no finite answer: ", given]
+            ["row ", graph_checks.as_text(row), " has no finite prediction: ", received]
         )
 
-    return graph_checks.assert_all(answers, tf.reduce_all(right), say)
+    return graph_checks.assert_all(outputs, tf.reduce_all(is_valid), message)
 
 
-def _numbers_of(raw: dict[str, tf.Tensor], columns: Columns) -> tuple[list[str], tf.Tensor]:
-    """The plain names of the columns of numbers, and these, `[batch, columns]`."""
-    plain = sanitized_names(columns)
-    names = [plain[column.name] for column in numeric_columns(columns)]
-    rows = tf.shape(next(iter(raw.values())))[0]
-    return names, tf.stack([raw[name] for name in names], 1) if names else tf.zeros((rows, 0))
-
-
-def _places(values: Sequence[str]) -> tf.lookup.StaticHashTable:
-    places = tf.range(1, len(values) + 1, dtype=tf.int64)
-    return tf.lookup.StaticHashTable(
-        tf.lookup.KeyValueTensorInitializer(tf.constant(values, tf.string), places), 0
-    )
+def _numeric_cells(raw: dict[str, tf.Tensor], columns: Columns) -> tuple[Sequence[str], tf.Tensor]:
+    """Return the sanitized names of the numeric columns, and their cells `[rows, columns]`."""
+    sanitized = sanitized_names(columns)
+    names = [sanitized[column.name] for column in numeric_columns(columns)]
+    num_rows = tf.shape(next(iter(raw.values())))[0]
+    cells = tf.stack([raw[name] for name in names], 1) if names else tf.zeros((num_rows, 0))
+    return names, cells

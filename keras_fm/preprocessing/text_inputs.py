@@ -1,6 +1,6 @@
-"""Texts as a user gives them.
+"""Texts as a user has them.
 
-Without TensorFlow: a client of a server wants them too, and wants to start fast.
+Without TensorFlow, for the client of a server, which is to start fast.
 """
 
 from typing import Any
@@ -11,10 +11,13 @@ from keras_fm.errors import InvalidInputError
 
 
 def read_texts(inputs: Any) -> np.ndarray:
-    """One text or several, `str` or UTF-8, as bytes in an object array `[texts]`.
+    """Encode a text or several as UTF-8, an object array of bytes `[texts]`.
+
+    Args:
+        inputs: `str` or UTF-8 bytes, or a list of them.
 
     Raises:
-        InvalidInputError: something is no text, or there is none.
+        InvalidInputError: an item is no text, or there is none.
     """
     texts = [inputs] if isinstance(inputs, (str, bytes)) else list(inputs)
     for text in texts:
@@ -22,7 +25,9 @@ def read_texts(inputs: Any) -> np.ndarray:
             raise InvalidInputError(f"expected texts (str); received {type(text).__name__}")
     if not texts:
         raise InvalidInputError("expected one text or more; received an empty list")
-    raw = np.empty(len(texts), object)
+    encoded = np.empty(len(texts), object)
     # A lone surrogate has no UTF-8: it becomes bytes that count as unknown.
-    raw[:] = [t.encode("utf-8", "surrogatepass") if isinstance(t, str) else t for t in texts]
-    return raw
+    encoded[:] = [
+        text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text for text in texts
+    ]
+    return encoded

@@ -11,21 +11,13 @@ from keras_fm.errors import InvalidInputError, SchemaError, UnknownNameError, su
 from keras_fm.registry import schema
 from keras_fm.registry.metrics import METRICS
 from keras_fm.registry.schema import Struct
+from keras_fm.registry.tasks import TASKS
 from keras_fm.registry.toml import read_toml
 
-Task = Literal[
-    "image-classification",
-    "image-generation",
-    "masked-language-modelling",
-    "table-classification",
-    "table-regression",
-    "text-classification",
-    "text-generation",
-]
 Positive = Annotated[int, Meta(gt=0)]
 NonNegative = Annotated[float, Meta(ge=0.0)]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
-# What a room names lies in it: no absolute path, no way out of it.
+# What an entry names lies in its folder: no absolute path, no way out of it.
 _INSIDE = r"^(?!\.)[\w.-]+(/(?!\.)[\w.-]+)*"
 PackagePath = Annotated[str, Meta(pattern=rf"{_INSIDE}\Z")]
 WeightsPath = Annotated[str, Meta(pattern=rf"{_INSIDE}(?<=\.weights\.h5)\Z")]
@@ -35,21 +27,25 @@ Tag = Annotated[str, Meta(pattern=r"^[a-z0-9_]+\Z")]
 
 
 class Input(Struct, frozen=True, kw_only=True):
-    """One input of the model: its name, its dtype, and its shape without the batch dimension.
+    """One input of a model.
 
-    shape: "any" is any length.
-    values: of a table's column of strings, those that the model knows; of a text, its characters.
-    longest: how many words of a text the model reads.
-    missing: the number that stands for none in a table's column, beside NaN.
+    Attributes:
+        name: The name.
+        dtype: Of the raw input, such as `"uint8"` or `"string"`.
+        shape: Without the batch dimension; `"any"` is any length.
+        description: In words, with units.
+        categories: The strings that a column of a table knows, or the characters of a text.
+        max_length: How many tokens of a text the model reads.
+        missing_value: The number that stands for a missing one in a table, beside NaN.
     """
 
     name: str
     dtype: str
     shape: list[Positive | Literal["any"]]
-    meaning: str
-    values: list[str] = []
-    longest: Positive | None = None
-    missing: float | None = None
+    description: str
+    categories: list[str] = []
+    max_length: Positive | None = None
+    missing_value: float | None = None
 
     @property
     def sizes(self) -> list[int]:
@@ -58,17 +54,27 @@ class Input(Struct, frozen=True, kw_only=True):
 
 
 class Target(Struct, frozen=True, kw_only=True):
-    """The quantity that a regression answers. log: it learns and is measured on its logarithm."""
+    """What a model of a table predicts.
+
+    Attributes:
+        name: The name of the column.
+        description: In words, with units.
+        log: Whether a regression is trained and evaluated on its logarithm.
+    """
 
     name: str
-    meaning: str
+    description: str
     log: bool = False
 
 
 class Baseline(Struct, frozen=True, kw_only=True):
-    """What another method reaches on the same task, to compare with.
+    """A figure of another method on the same task, to compare with.
 
-    source: the command that measures it, or where it is published.
+    Attributes:
+        method: The method, in words.
+        metric: The name of a metric.
+        value: The figure.
+        source: The command that measures it, or where it is published.
     """
 
     method: str
@@ -78,9 +84,13 @@ class Baseline(Struct, frozen=True, kw_only=True):
 
 
 class Seeds(Struct, frozen=True, kw_only=True):
-    """The same recipe from several seeds: each metric's values, in the order of `seeds`.
+    """Trainings by one recipe with several seeds.
 
-    hardware: of each training; none: that of the maker.
+    Attributes:
+        seeds: The seeds.
+        minutes: Of each training.
+        metrics: The values of each metric, in the order of `seeds`.
+        hardware: Of each training; none for that of the training environment.
     """
 
     seeds: Annotated[list[int], Meta(min_length=1)]
@@ -90,7 +100,7 @@ class Seeds(Struct, frozen=True, kw_only=True):
 
 
 class TrainingEnvironment(Struct, frozen=True, kw_only=True):
-    """What wrote the weights."""
+    """What trained the weights."""
 
     keras: str
     backend: str
@@ -102,76 +112,103 @@ class TrainingEnvironment(Struct, frozen=True, kw_only=True):
 class Weights(Struct, frozen=True, kw_only=True):
     """One weights file and every claim about it; `keras_fm.verify` measures them again.
 
-    metrics: by name (`keras_fm.metrics`), of the stored file on all `examples` of `split`; the
-    first is the one that lists show. sample: the same on the bundled sample, but for those that
-    want more examples.
-    flops: floating-point operations for one example, a multiply-add counting as two; of a model of
-    texts, for one character, word or piece.
-    task: of a model with them, where it is the one that a training begins with.
-    pretraining_sha256: of the recipe of the task that their training began with.
-    start_sha256: of the weights of the entry's `start` that it began with.
-    urls: where the file lies that is not in the package, the first one to be tried first.
+    Attributes:
+        file: Its path in the model's folder.
+        file_size: In bytes.
+        sha256: Of the file.
+        storage: What matrices and kernels are stored in.
+        num_parameters: Of the model.
+        flops: Floating-point operations for one example, a multiply-add counting as two; of a model
+            of texts, for one token or character.
+        dataset: TFDS name.
+        split: The split that the metrics are of.
+        num_examples: In that split.
+        metrics: By name (`keras_fm.registry.metrics`), of the stored file on the whole split; lists
+            show the first.
+        sample_metrics: The same on the bundled sample, but for those that need more examples.
+        license: SPDX identifier.
+        recipe: The file of the training recipe.
+        recipe_sha256: Of the values in it.
+        training_environment: What trained the weights.
+        seeds: Trainings by the same recipe with several seeds.
+        task: The entry's `pretraining` where the weights are of that task.
+        pretraining_sha256: Of the recipe of the pretraining that came before.
+        init_from_sha256: Of the weights of the entry's `init_from` that training started from.
+        urls: Mirrors of a file that is not in the package, the first to be tried first.
     """
 
     file: WeightsPath
-    bytes: Positive
+    file_size: Positive
     sha256: Sha256
     storage: Literal["float32", "float16"]
-    parameters: Positive
+    num_parameters: Positive
     flops: Positive
     dataset: str
     split: str
-    examples: Positive
+    num_examples: Positive
     metrics: Annotated[dict[str, NonNegative], Meta(min_length=1)]
-    sample: dict[str, NonNegative]
-    licence: str
+    sample_metrics: dict[str, NonNegative]
+    license: str
     recipe: PackagePath
     recipe_sha256: Sha256
-    maker: TrainingEnvironment
+    training_environment: TrainingEnvironment
     seeds: Seeds
-    task: Task | None = None
+    task: str | None = None
     pretraining_sha256: Sha256 | None = None
-    start_sha256: Sha256 | None = None
+    init_from_sha256: Sha256 | None = None
     urls: list[Url] = []
 
     @property
     def hardware(self) -> list[str]:
-        """What each seed was trained on."""
-        return self.seeds.hardware or [self.maker.hardware] * len(self.seeds.seeds)
+        """The hardware of each seed's training."""
+        return self.seeds.hardware or [self.training_environment.hardware] * len(self.seeds.seeds)
 
 
 class Entry(Struct, frozen=True, kw_only=True):
     """A model of the zoo: `keras_fm.info(name)`.
 
-    dataset: TFDS name. splits: "train" and "test" in TFDS's own terms, where they are not its own;
-    "adapting" is what the room's `adapt` sees, where that is more than the training examples.
-    vocabulary: a file in the room with a word or piece a line. tokenizer: which of them it has.
-    anchors: what other methods reach.
-    output: what a generator makes. judge: the classifier of the zoo that measures its images.
-    pretraining: the task that a training begins with, by the room's `pretraining.toml`, on the
-    split "pretraining"; the layers that both models have go on with what they learned.
-    start: the pretrained model of the zoo that a training begins with in place of random weights;
-    it does the same as this one, having learned from other data.
-    withdrawn: weights that were released once and are not any more, and why.
+    Attributes:
+        name: The model's name.
+        title: In a few words.
+        summary: In a sentence.
+        task: Its ID (`keras_fm.registry.tasks`).
+        dataset: TFDS name.
+        splits: `"train"` and `"test"` in TFDS's terms, where they are not its own; `"adapt"` is
+            what `adapt` of `model.py` sees, where that is more than the training examples.
+        inputs: The model's inputs.
+        labels: The class names of a classifier, or of what a generator makes.
+        vocabulary: A file in the folder with a token in each line.
+        tokenizer: What the tokens are.
+        baselines: Figures of other methods.
+        target: What a model of a table predicts.
+        output: What a generator makes.
+        evaluator: The classifier of the zoo that generated images are evaluated with.
+        pretraining: The task that training begins with, by `pretraining.toml` on the split
+            "pretraining"; layers that both models have keep their weights.
+        init_from: The pretrained model of the same task that training starts from.
+        references: Papers and pages.
+        default_weights: The tag that `get` loads.
+        weights: By tag.
+        withdrawn: Weights that were released once and are no more, by sha256, and why.
     """
 
     name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*\Z")]
     title: str
     summary: str
-    task: Task
+    task: str
     dataset: str
     splits: dict[str, str] = {}
     inputs: Annotated[list[Input], Meta(min_length=1)]
     labels: list[str] = []
     vocabulary: PackagePath | None = None
     tokenizer: Literal["words", "wordpiece"] = "words"
-    anchors: list[Baseline] = []
+    baselines: list[Baseline] = []
     target: Target | None = None
     output: Input | None = None
-    judge: str | None = None
-    pretraining: Task | None = None
-    start: str | None = None
-    sources: list[str] = []
+    evaluator: str | None = None
+    pretraining: str | None = None
+    init_from: str | None = None
+    references: list[str] = []
     default_weights: Tag | None = None
     weights: dict[Tag, Weights] = {}
     withdrawn: dict[Sha256, str] = {}
@@ -182,17 +219,21 @@ class Entry(Struct, frozen=True, kw_only=True):
         return self.default_weights is not None
 
     def split(self, name: str) -> str:
-        """TFDS's words for a split of the data set."""
+        """Return TFDS's words for a split of the data set."""
         return self.splits.get(name, name)
 
     def weights_of(self, tag: str | None = None) -> Weights:
-        """The record of one tag (None: the default one); `UnknownNameError` names the others."""
+        """Return the record of a tag; None is the default one.
+
+        Raises:
+            UnknownNameError: There is no such tag; the message suggests others.
+        """
         tag = tag or self.default_weights
         if tag is None:
-            start = "".join(f" --start {self.name}.{tag}" for tag in [*self.weights][:1])
+            init_from = "".join(f" --init-from {self.name}.{tag}" for tag in [*self.weights][:1])
             raise UnknownNameError(
                 f"{self.name!r} has no pretrained weights; "
-                f"build it with weights=None, or train it: keras-fm train {self.name}{start}"
+                f"build it with weights=None, or train it: keras-fm train {self.name}{init_from}"
             )
         if tag not in self.weights:
             raise UnknownNameError(
@@ -202,12 +243,19 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 def load_entry(path: Path) -> Entry:
-    """Reads and checks one `entry.toml`; a `SchemaError` names file, field and value."""
+    """Read and check one `entry.toml`.
+
+    Raises:
+        SchemaError: It has a mistake; the message names file, field and value.
+    """
     table = read_toml(path)
     # Each weights table on its own first: msgspec's path would lose which tag was wrong.
     for tag, weights in _tables(table.get("weights", {})).items():
         schema.convert(weights, Weights, where=f"{path}: [weights.{tag}]")
     entry = schema.convert(table, Entry, where=str(path))
+    for field, task in (("task", entry.task), ("pretraining", entry.pretraining)):
+        if task is not None and task not in TASKS:
+            raise SchemaError(f"{path}: field {field!r}: no task {task!r}. {suggest(task, TASKS)}")
     for tag, record in entry.weights.items():
         _check_metrics(record, where=f"{path}: [weights.{tag}]")
         if record.task not in (None, entry.pretraining):
@@ -215,10 +263,33 @@ def load_entry(path: Path) -> Entry:
                 f"{path}: [weights.{tag}]: field 'task': expected the entry's 'pretraining', "
                 f"{entry.pretraining!r}, or none; received {record.task!r}"
             )
-    for anchor in entry.anchors:
-        _check_metric(anchor.metric, anchor.value, str(path), field="anchors")
+    for baseline in entry.baselines:
+        _check_metric(baseline.metric, baseline.value, str(path), field="baselines")
     _check_across_fields(entry, path)
     return entry
+
+
+def check_class_names(class_names: Sequence[str]) -> tuple[str, ...]:
+    """Check that class names can be one line each of an export's `labels.txt`.
+
+    Raises:
+        InvalidInputError: There are fewer than two, one is there twice, or one is empty or not
+            printable.
+    """
+    is_list = isinstance(class_names, Sequence) and not isinstance(class_names, str)
+    names = list(class_names) if is_list else []
+    printable = all(isinstance(name, str) and name.strip() and name.isprintable() for name in names)
+    if len(names) < 2 or not printable or len(set(names)) != len(names):
+        raise InvalidInputError(
+            "class_names is a list of at least 2 different printable names; received "
+            f"{class_names!r}"
+        )
+    return tuple(names)
+
+
+def to_dict(entry: Entry) -> dict[str, Any]:
+    """Return the entry as plain dicts and lists, for `--json`."""
+    return msgspec.to_builtins(entry)
 
 
 def _tables(value: Any) -> dict[str, dict[str, Any]]:
@@ -233,29 +304,29 @@ def _check_across_fields(entry: Entry, path: Path) -> None:
             f"{path}: field 'name': expected the folder's name {path.parent.name!r}, "
             f"received {entry.name!r}"
         )
-    own = sorted(tag for tag, record in entry.weights.items() if record.task is None)
-    if entry.default_weights not in own and (own or entry.pretrained):
+    tags = sorted(tag for tag, record in entry.weights.items() if record.task is None)
+    if entry.default_weights not in tags and (tags or entry.pretrained):
         raise SchemaError(
-            f"{path}: field 'default_weights': expected one of {own}, the weights of the entry's "
+            f"{path}: field 'default_weights': expected one of {tags}, the weights of the entry's "
             f"task, or none without them; received {entry.default_weights!r}"
         )
-    if entry.pretraining is not None and entry.start is not None:
+    if entry.pretraining is not None and entry.init_from is not None:
         raise SchemaError(
-            f"{path}: fields 'pretraining' and 'start': a training begins with one of them; "
-            f"received {entry.pretraining!r} and {entry.start!r}"
+            f"{path}: fields 'pretraining' and 'init_from': a training begins with one of them; "
+            f"received {entry.pretraining!r} and {entry.init_from!r}"
         )
     if entry.task.endswith("regression") and entry.target is None:
-        raise SchemaError(f"{path}: field 'target': a regression names the quantity it answers")
-    if entry.task == "image-generation" and not (entry.output and entry.judge and entry.labels):
+        raise SchemaError(f"{path}: field 'target': a regression names what it predicts")
+    if entry.task == "image-generation" and not (entry.output and entry.evaluator and entry.labels):
         raise SchemaError(
-            f"{path}: fields 'output', 'judge' and 'labels': a generator says what it makes, of "
-            "which classes, and which model of the zoo its images are measured by"
+            f"{path}: fields 'output', 'evaluator' and 'labels': a generator says what it makes, "
+            "of which classes, and which model of the zoo evaluates its images"
         )
-    values = [value for given in entry.inputs for value in given.values]
-    if entry.task == "text-generation" and any(len(value) != 1 for value in values):
-        raise SchemaError(f"{path}: field 'inputs': expected single characters as values")
+    categories = [value for each_input in entry.inputs for value in each_input.categories]
+    if entry.task == "text-generation" and any(len(value) != 1 for value in categories):
+        raise SchemaError(f"{path}: field 'inputs': expected single characters as categories")
     if entry.task == "text-classification" and entry.vocabulary is None:
-        raise SchemaError(f"{path}: field 'vocabulary': expected the name of a file in the room")
+        raise SchemaError(f"{path}: field 'vocabulary': expected the name of a file in the folder")
     if entry.task.endswith("classification") and len(entry.labels) < 2:
         raise SchemaError(
             f"{path}: field 'labels': a classifier has at least 2, received {entry.labels!r}"
@@ -265,8 +336,12 @@ def _check_across_fields(entry: Entry, path: Path) -> None:
 def _check_metrics(record: Weights, where: str) -> None:
     metrics = [*record.metrics]
     for table, names, expected in (
-        # Some metrics want more examples than a sample has.
-        ("sample", [*record.sample], [name for name in metrics if name in record.sample]),
+        # Some metrics need more examples than a sample has.
+        (
+            "sample_metrics",
+            [*record.sample_metrics],
+            [name for name in metrics if name in record.sample_metrics],
+        ),
         ("seeds.metrics", [*record.seeds.metrics], metrics),
     ):
         if names != expected or not names:
@@ -280,28 +355,8 @@ def _check_metrics(record: Weights, where: str) -> None:
 def _check_metric(name: str, value: float, where: str, field: str) -> None:
     if name not in METRICS:
         raise SchemaError(f"{where}: field {field!r}: no metric {name!r}. {suggest(name, METRICS)}")
-    if value > METRICS[name].highest:
+    if value > METRICS[name].upper_bound:
         raise SchemaError(
-            f"{where}: field '{field}.{name}': expected at most {METRICS[name].highest}, "
+            f"{where}: field '{field}.{name}': expected at most {METRICS[name].upper_bound}, "
             f"received {value}"
         )
-
-
-def to_dict(entry: Entry) -> dict[str, Any]:
-    """The entry as plain dicts and lists, for `--json`."""
-    return msgspec.to_builtins(entry)
-
-
-def check_class_names(labels: Sequence[str]) -> tuple[str, ...]:
-    """Labels that are one line of an export's `labels.txt` each.
-
-    Raises:
-        InvalidInputError: fewer than two, one twice, or one that is empty or not printable.
-    """
-    names = list(labels) if isinstance(labels, Sequence) and not isinstance(labels, str) else []
-    printable = all(isinstance(name, str) and name.strip() and name.isprintable() for name in names)
-    if len(names) < 2 or not printable or len(set(names)) != len(names):
-        raise InvalidInputError(
-            f"labels is a list of at least 2 different printable names; received {labels!r}"
-        )
-    return tuple(names)

@@ -1,20 +1,23 @@
-"""The registry: from a name to the room that holds the model.
+"""Model packages: the folder that holds everything about one model.
 
-A room is a folder with `entry.toml`, `recipe.toml` and `model.py`. The zoo's own rooms lie in the
-package `keras_fm.zoo`; other packages add theirs through the entry point group `keras_fm.models`:
+A model package has `entry.toml`, `recipe.toml` and `model.py`. The zoo's own lie in `keras_fm.zoo`;
+other distributions offer theirs through the entry point group `keras_fm.models`:
 
     [options.entry_points]
     keras_fm.models =
         tiny_net = their_package.tiny_net
 
-Nothing here imports Keras, TensorFlow or the schema library before a model is asked for by name:
+Nothing here imports Keras, TensorFlow or the schema library before a model is looked at by name:
 `keras-fm list` must start fast, so it reads the few fields that it shows from the plain TOML.
 """
 
 import fnmatch
+import os
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib import import_module, metadata, util
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -23,8 +26,9 @@ from keras_fm.errors import KerasFmError, UnknownNameError, suggest
 from keras_fm.registry.toml import read_toml
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from keras_fm.registry.entry import Entry, Weights
-    from keras_fm.registry.recipe import Recipe
 
 ENTRY_POINTS = "keras_fm.models"
 RECIPE, PRETRAINING = "recipe.toml", "pretraining.toml"
@@ -32,14 +36,20 @@ RECIPE, PRETRAINING = "recipe.toml", "pretraining.toml"
 
 @dataclass(frozen=True)
 class ModelPackage:
-    """One model's folder: `package` is its import name, `path` its directory."""
+    """One model's folder.
+
+    Attributes:
+        name: The model's name, which is the folder's.
+        import_name: The dotted name that Python imports it by.
+        path: The folder.
+    """
 
     name: str
-    package: str
+    import_name: str
     path: Path
 
     @cached_property
-    def table(self) -> dict[str, Any]:
+    def entry_table(self) -> dict[str, Any]:
         """The plain TOML table of the entry, unchecked."""
         return read_toml(self.path / "entry.toml")
 
@@ -50,118 +60,161 @@ class ModelPackage:
 
         return load_entry(self.path / "entry.toml")
 
-    @property
-    def recipe(self) -> "Recipe":
-        """The default training recipe."""
-        from keras_fm.registry.recipe import load_recipe
-
-        return load_recipe(self.path / RECIPE)
-
-    @property
-    def pretraining_recipe(self) -> "Recipe":
-        """The recipe of what a training begins with, where the entry names such a task."""
-        from keras_fm.registry.recipe import load_recipe
-
-        return load_recipe(self.path / PRETRAINING)
-
     def module(self, name: str) -> ModuleType:
-        """Imports one module of the room, such as `model`."""
-        return import_module(f"{self.package}.{name}")
+        """Import one module of the package, such as `model`."""
+        return import_module(f"{self.import_name}.{name}")
 
 
-@cache
 def packages() -> dict[str, ModelPackage]:
-    """Every room there is, by model name, in alphabetical order."""
-    found = {
-        path.parent.name: ModelPackage(
-            path.parent.name, f"keras_fm.zoo.{path.parent.name}", path.parent
-        )
-        for folder in import_module("keras_fm.zoo").__path__
-        for path in Path(folder).glob("*/entry.toml")
-    }
-    for point in metadata.entry_points(group=ENTRY_POINTS):
-        room = _package_of(point)
-        if point.name in found:
-            raise KerasFmError(
-                f"two packages offer a model {point.name!r}: {found[point.name].package} and "
-                f"{point.value}; uninstall one of them"
-            )
-        found[point.name] = room
-    return dict(sorted(found.items()))
+    """Return every model package that is installed, by model name, in alphabetical order.
 
-
-def _package_of(point: metadata.EntryPoint) -> ModelPackage:
-    what = f"entry point {point.name!r} of group {ENTRY_POINTS!r} names {point.value!r}"
-    try:
-        spec = util.find_spec(point.value)
-    except ModuleNotFoundError:
-        spec = None
-    if spec is None or spec.origin is None:
-        raise KerasFmError(f"{what}, which is not a package with an __init__.py")
-    path = Path(spec.origin).parent
-    if path.name != point.name:
-        raise KerasFmError(f"{what}: its folder must have the model's name too")
-    return ModelPackage(point.name, point.value, path)
+    Raises:
+        KerasFmError: An entry point names no model package, or two offer one name.
+    """
+    return dict(sorted({**_zoo(), **_installed()}.items()))
 
 
 def list_models(
     pattern: str = "*", *, task: str | None = None, pretrained: bool | None = None
 ) -> list[str]:
-    """Names of the models that fit, in alphabetical order.
+    """List the names of models, in alphabetical order.
 
     Args:
-        pattern: a shell wildcard, such as `"cifar*"`.
-        task: only models of this task, such as `"image-classification"`.
-        pretrained: True: only with weights of their task; False: only without; None: all.
+        pattern: A shell wildcard, such as `"cifar*"`.
+        task: Only models of this task, such as `"image-classification"`.
+        pretrained: True for models with weights of their task alone; False for those without;
+            None for all.
 
     Raises:
-        UnknownNameError: no model has this task.
+        UnknownNameError: No model has this task.
     """
-    found = packages()
-    tasks = {str(room.table.get("task")) for room in found.values()}
+    models = packages()
+    tasks = {str(package.entry_table.get("task")) for package in models.values()}
     if task is not None and task not in tasks:
         raise UnknownNameError(f"no model has the task {task!r}. {suggest(task, tasks)}")
     return [
         name
-        for name, room in found.items()
+        for name, package in models.items()
         if fnmatch.fnmatchcase(name, pattern)
-        and task in (None, room.table.get("task"))
-        and pretrained in (None, "default_weights" in room.table)
+        and task in (None, package.entry_table.get("task"))
+        and pretrained in (None, "default_weights" in package.entry_table)
     ]
 
 
 def info(name: str) -> "Entry":
-    """What is known of a model: task, data, inputs, labels, weights and their claims.
+    """Return what is known of a model: task, data, inputs, labels, weights and their claims.
 
     Args:
-        name: `"model"` or `"model.tag"`; the tag must exist.
+        name: `"model"`, or `"model.tag"`, whose tag must exist.
+
+    Raises:
+        UnknownNameError: There is no such model or tag.
     """
-    room, tag = find(name)
+    package, tag = find(name)
     if tag is not None:
-        room.entry.weights_of(tag)
-    return room.entry
+        package.entry.weights_of(tag)
+    return package.entry
 
 
 def weights_of(name: str) -> "Weights":
-    """The record of `"model"` (its default weights) or of `"model.tag"`."""
-    room, tag = find(name)
-    return room.entry.weights_of(tag)
+    """Return the record of `"model"` (its default weights) or of `"model.tag"`."""
+    package, tag = find(name)
+    return package.entry.weights_of(tag)
 
 
 def find(name: str) -> tuple[ModelPackage, str | None]:
-    """Splits `"model.tag"` into its room and its tag (None where there is none).
+    """Split `"model.tag"` into its model package and its tag, which is None where there is none.
 
     Raises:
-        UnknownNameError: there is no such model; the sentence names the nearest ones.
+        UnknownNameError: There is no such model; the message suggests the nearest names.
     """
     if not isinstance(name, str):
         raise UnknownNameError(
             f"a model's name is a string, such as 'cifar_cnn'; received {type(name).__name__}"
         )
     model, dot, tag = name.partition(".")
-    if model not in packages():
-        is_path = "; no run directory is there either." if "/" in name else "."
-        raise UnknownNameError(f"unknown model {name!r}{is_path} {suggest(model, packages())}")
+    # Other distributions are only searched where the zoo has no such model.
+    models = _zoo() if model in _zoo() else packages()
+    if model not in models:
+        path_hint = "; no run directory is there either." if "/" in name else "."
+        raise UnknownNameError(f"unknown model {name!r}{path_hint} {suggest(model, models)}")
     if dot and not tag:
         raise UnknownNameError(f"{name!r} ends in a dot: write {model!r} or '{model}.TAG'")
-    return packages()[model], tag or None
+    return models[model], tag or None
+
+
+def clear_cache() -> None:
+    """Forget the packages, for those that were installed or changed meanwhile."""
+    _zoo.cache_clear()
+    _installed.cache_clear()
+
+
+@cache
+def _zoo() -> dict[str, ModelPackage]:
+    return {
+        path.parent.name: ModelPackage(
+            path.parent.name, f"keras_fm.zoo.{path.parent.name}", path.parent
+        )
+        for folder in import_module("keras_fm.zoo").__path__
+        for path in Path(folder).glob("*/entry.toml")
+    }
+
+
+@cache
+def _installed() -> dict[str, ModelPackage]:
+    """The model packages of other distributions."""
+    installed: dict[str, ModelPackage] = {}
+    if not _any_entry_point():
+        return installed
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=ENTRY_POINTS):
+        package = _package_of(point)
+        other = _zoo().get(point.name) or installed.get(point.name)
+        if other is not None:
+            raise KerasFmError(
+                f"two packages offer a model {point.name!r}: {other.import_name} and "
+                f"{point.value}; uninstall one of them"
+            )
+        installed[point.name] = package
+    return installed
+
+
+def _any_entry_point() -> bool:
+    """Whether a distribution offers models: `importlib.metadata` takes longer than the rest."""
+    return any(ENTRY_POINTS in text for text in _entry_point_files())
+
+
+def _entry_point_files() -> Iterator[str]:
+    for folder in dict.fromkeys(sys.path):
+        try:
+            names = os.listdir(folder or ".")
+        except OSError:  # an archive, or a folder that is gone
+            names = []
+            if os.path.isfile(folder):
+                yield ENTRY_POINTS  # it may hold any distribution: look thoroughly
+        for name in names:
+            if name.endswith((".dist-info", ".egg-info", ".egg")):
+                inside = ("EGG-INFO",) if name.endswith(".egg") else ()
+                file = os.path.join(folder, name, *inside, "entry_points.txt")
+                try:
+                    with open(file, encoding="utf-8") as stream:
+                        yield stream.read()
+                except (OSError, ValueError):
+                    continue
+
+
+def _package_of(point: "EntryPoint") -> ModelPackage:
+    from importlib import util
+
+    described = f"entry point {point.name!r} of group {ENTRY_POINTS!r} names {point.value!r}"
+    try:
+        module_spec = util.find_spec(point.value)
+    except ModuleNotFoundError:
+        module_spec = None
+    if module_spec is None or module_spec.origin is None:
+        raise KerasFmError(f"{described}, which is not a package with an __init__.py")
+    path = Path(module_spec.origin).parent
+    if path.name != point.name:
+        raise KerasFmError(f"{described}: its folder must have the model's name too")
+    return ModelPackage(point.name, point.value, path)

@@ -1,10 +1,14 @@
-"""The typed schema of `recipe.toml`: every number of a training, flat, on one screen."""
+"""The typed schema of `recipe.toml`: every number of a training, flat, on one screen.
+
+`Recipe` has the fields that every training knows; the `recipe` module of each task's package adds
+its own, so a field that would do nothing is an unknown one.
+"""
 
 import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -16,47 +20,47 @@ from keras_fm.registry.toml import read_toml
 
 Positive = Annotated[int, Meta(gt=0)]
 NonNegative = Annotated[int, Meta(ge=0)]
+NonNegativeFloat = Annotated[float, Meta(ge=0.0)]
 Rate = Annotated[float, Meta(gt=0.0, le=1e6)]  # finite: infinity has no place in TOML
-Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 BelowOne = Annotated[float, Meta(ge=0.0, lt=1.0)]
+# Of classifiers: "balanced" gives all classes the same weight, however many examples they have.
+ClassWeight = Literal["none", "balanced"]
 
 
 class Recipe(Struct, frozen=True, kw_only=True):
     """A training recipe. A field that a recipe leaves out has the value that does nothing.
 
-    dataset: TFDS name. validation_examples: cut from the end of its train split.
-    parts: epochs that a visit of all examples takes; an epoch is what can be lost when it stops.
-    optimizer, learning_rate (the peak), momentum, beta_1, beta_2, nesterov, weight_decay: as Keras'
-    optimizers have them. schedule: "constant", or "triangle": up from zero over the first `warmup`
-    fraction of all steps, then straight down to zero; all of it `cycles` times.
-    label_smoothing: as Keras' cross-entropy. flip: mirror each image with probability 1/2, or in
-    every second epoch ("alternating"). translate, cutout: pixels.
-    sides, side_starts: trains on images scaled to a side of `sides[i]` pixels from the fraction
-    `side_starts[i]` of all epochs on; empty: as they are.
-    Of a generator that learns against a discriminator: discriminator_rate is the latter's learning
-    rate (0: the same); gradient_penalty the weight of R1; moving_average how much of the weights'
-    average stays at each step.
-    hide_cells: the share of a table's cells that a training hides, so that it learns to do without.
-    hide_words: the same of a text's words.
-    adversarial: how far the words' vectors of a text are moved against the model, which learns it
-    so moved, too: a multiple of the usual size of their numbers. 0: not at all.
-    window: characters, words or pieces of a text that a model learns from at once; long_window: the
-    same from the fraction `long_from` of each cycle's epochs on (0: no longer ones), fewer at once.
-    clip_norm: the longest gradient, over all weights; longer ones are scaled down to it. 0: any.
-    patience: epochs without a lower validation loss after which a training stops; it ends with the
-    weights of the lowest. 0: it takes all epochs, and ends with the last weights.
-    class_weights: "balanced" lets all classes count the same, however many examples they have.
-    learns: all layers, those of the head alone, or these and low-rank adapters of the others'
-    kernels, of rank lora_rank, scaled by lora_alpha / lora_rank (a lora_alpha of 0: by 1).
-    batch_norm: whether batch normalisation learns; "frozen", it keeps its statistics too.
-    generated: images that a generator adds to a training set, as a multiple of its own.
-    precision: what the layers compute in; "auto" is bfloat16 where the machine is fast at it.
+    Attributes:
+        dataset: TFDS name.
+        validation_examples: How many are held out of the end of its train split.
+        epochs: Each ends with a checkpoint and a validation.
+        epochs_per_pass: Epochs in one pass over the data; a checkpoint is written after each.
+        batch_size: Examples in a step.
+        optimizer: `"sgd"`, `"adam"` or `"adamw"`; this and the five below are Keras' arguments.
+        learning_rate: The peak of the schedule.
+        momentum: Of `"sgd"`.
+        beta_1: Of `"adam"` and `"adamw"`.
+        beta_2: Of `"adam"` and `"adamw"`.
+        nesterov: Of `"sgd"`.
+        weight_decay: Decoupled.
+        schedule: `"constant"`; or `"linear"`, up from zero over the first `warmup_fraction` of all
+            steps, then down to zero.
+        warmup_fraction: Of the steps of a cycle.
+        num_cycles: How often the schedule runs, one cycle after the other.
+        global_clipnorm: The largest norm of the gradient over all weights; 0 for any.
+        patience: Epochs without a lower validation loss after which a training stops; it ends with
+            the weights of the lowest. 0 runs all epochs and keeps the last weights.
+        trainable: `"all"` layers, those of the `"head"`, or these and low-rank `"adapters"`.
+        train_batch_norm: False freezes batch normalization, its moving statistics too.
+        lora_rank: The rank of the adapters.
+        lora_alpha: The adapters are scaled by `lora_alpha / lora_rank`; 0 for a scale of 1.
+        precision: What the layers compute in; `"auto"` is bfloat16 where the machine has it.
     """
 
     dataset: str
     validation_examples: NonNegative = 0
     epochs: Positive
-    parts: Positive = 1
+    epochs_per_pass: Positive = 1
     batch_size: Positive
     optimizer: Literal["sgd", "adam", "adamw"]
     learning_rate: Rate
@@ -64,105 +68,89 @@ class Recipe(Struct, frozen=True, kw_only=True):
     beta_1: BelowOne = 0.9
     beta_2: BelowOne = 0.999
     nesterov: bool = False
-    weight_decay: Annotated[float, Meta(ge=0.0)] = 0.0
-    schedule: Literal["constant", "triangle"] = "constant"
-    warmup: BelowOne = 0.0
-    cycles: Positive = 1
-    label_smoothing: BelowOne = 0.0
-    flip: Literal["none", "random", "alternating"] = "none"
-    translate: NonNegative = 0
-    cutout: NonNegative = 0
-    sides: list[Positive] = []
-    side_starts: list[BelowOne] = []
-    discriminator_rate: Annotated[float, Meta(ge=0.0)] = 0.0
-    gradient_penalty: Annotated[float, Meta(ge=0.0)] = 0.0
-    moving_average: BelowOne = 0.0
-    hide_cells: BelowOne = 0.0
-    hide_words: BelowOne = 0.0
-    adversarial: Annotated[float, Meta(ge=0.0)] = 0.0
-    window: NonNegative = 0
-    long_window: NonNegative = 0
-    long_from: BelowOne = 0.9
-    clip_norm: Annotated[float, Meta(ge=0.0)] = 0.0
+    weight_decay: NonNegativeFloat = 0.0
+    schedule: Literal["constant", "linear"] = "constant"
+    warmup_fraction: BelowOne = 0.0
+    num_cycles: Positive = 1
+    global_clipnorm: NonNegativeFloat = 0.0
     patience: NonNegative = 0
-    class_weights: Literal["equal", "balanced"] = "equal"
-    learns: Literal["all", "head", "adapters"] = "all"
-    batch_norm: Literal["learns", "frozen"] = "learns"
+    trainable: Literal["all", "head", "adapters"] = "all"
+    train_batch_norm: bool = True
     lora_rank: NonNegative = 0
-    lora_alpha: Annotated[float, Meta(ge=0.0)] = 0.0
-    generated: Annotated[float, Meta(ge=0.0)] = 0.0
+    lora_alpha: NonNegativeFloat = 0.0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
     def __post_init__(self) -> None:
-        if (self.learns == "adapters") != (self.lora_rank > 0):
+        """Check what one field means for another."""
+        if (self.trainable == "adapters") != (self.lora_rank > 0):
             raise ValueError(
-                "field 'lora_rank': expected a rank from 1 where learns is \"adapters\", else 0; "
-                f"received {self.lora_rank} and learns = {self.learns!r}"
+                "field 'lora_rank': expected a rank from 1 where trainable is \"adapters\", else "
+                f"0; received {self.lora_rank} and trainable = {self.trainable!r}"
             )
-        if self.adversarial and self.learns == "head":
-            raise ValueError(
-                "field 'adversarial': expected 0.0 where learns is \"head\", which sees no words; "
-                f"received {self.adversarial}"
-            )
-        if self.cycles > 1 and self.schedule == "constant":
-            raise ValueError(f"field 'cycles': 'constant' has none; received {self.cycles}")
-        starts = self.side_starts
-        if (
-            len(self.sides) != len(starts)
-            or starts != sorted(starts)
-            or starts[:1] not in ([], [0.0])
-        ):
-            raise ValueError(
-                f"field 'side_starts': expected one rising fraction for each of the sides "
-                f"{self.sides}, the first 0.0; received {starts}"
-            )
+        if self.num_cycles > 1 and self.schedule == "constant":
+            raise ValueError(f"field 'num_cycles': 'constant' has none; received {self.num_cycles}")
 
     @property
-    def alters(self) -> bool:
-        """Whether an example is another one in each epoch."""
-        hidden = self.hide_cells or self.hide_words
-        return bool(self.flip != "none" or self.translate or self.cutout or self.sides or hidden)
+    def augments(self) -> bool:
+        """Whether an example differs from epoch to epoch."""
+        return False
 
-    def side(self, epoch: int) -> int | None:
-        """The side of the images in this epoch, in pixels; None where they keep their own."""
-        begun = [
-            side
-            for side, start in zip(self.sides, self.side_starts, strict=True)
-            if start <= epoch / self.epochs
-        ]
-        return begun[-1] if begun else None
+    def override(self: "AnyRecipe", **changes: Any) -> "AnyRecipe":
+        """Return this recipe with some fields changed, checked like a file.
 
-    def override(self, **changes: Any) -> "Recipe":
-        """This recipe with some fields changed, checked like a file."""
-        known = self.__struct_fields__
-        for name in changes:
-            if name not in known:
-                raise UnknownNameError(f"the recipe has no field {name!r}. {suggest(name, known)}")
-        return schema.convert({**self.to_dict(), **changes}, Recipe, where="recipe override")
+        Raises:
+            UnknownNameError: It has no such field.
+            SchemaError: A value does not fit its field.
+        """
+        check_fields(changes, [type(self)])
+        return schema.convert({**self.to_dict(), **changes}, type(self), where="recipe override")
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field with its value, in the order of the schema."""
+        """Return every field with its value, in the order of the schema."""
         return msgspec.to_builtins(self)
 
     def to_toml(self) -> str:
-        """The resolved recipe as TOML; a run directory keeps it."""
+        """Return the resolved recipe as TOML, as a run directory keeps it."""
         # A flat table of numbers, strings and booleans: JSON spells each as TOML does.
         return "".join(f"{name} = {json.dumps(value)}\n" for name, value in self.to_dict().items())
 
 
-def load_recipe(path: Path) -> Recipe:
-    """Reads and checks one `recipe.toml`; a `SchemaError` names file, field and value."""
-    return schema.convert(read_toml(path), Recipe, where=str(path))
+AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
+
+
+def check_fields(names: Any, recipe_classes: list[type[Recipe]]) -> None:
+    """Raise an `UnknownNameError` for a name that is a field of none of the recipes."""
+    fields = [field for recipe_class in recipe_classes for field in recipe_class.__struct_fields__]
+    for name in names:
+        if name not in fields:
+            raise UnknownNameError(f"the recipe has no field {name!r}. {suggest(name, fields)}")
+
+
+def load_recipe(path: Path, recipe_class: type[AnyRecipe]) -> AnyRecipe:
+    """Read and check one recipe file.
+
+    Args:
+        path: The file.
+        recipe_class: The recipes of the task.
+
+    Raises:
+        SchemaError: The file has a mistake; the message names file, field and value.
+    """
+    return schema.convert(read_toml(path), recipe_class, where=str(path))
 
 
 def fingerprint(path: Path) -> str:
-    """sha256 of the values in a recipe file: a better comment keeps it, another number does not."""
+    """Return the sha256 of the values in a recipe file; a comment does not change it."""
     table = read_toml(path)
     return hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
-    """Splits `"epochs=2"` of a command line into its name and its typed value."""
+    """Split `"epochs=2"`, as the command line has it, into its name and its typed value.
+
+    Raises:
+        InvalidInputError: It is no such pair.
+    """
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise InvalidInputError(f"expected NAME=VALUE, such as epochs=2; received {text!r}")

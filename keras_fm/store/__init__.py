@@ -79,7 +79,7 @@ def find_weights(package: "ModelPackage", tag: str | None = None) -> WeightsFile
     if is_valid(packaged.path, record.sha256):
         return packaged
     name = f"{package.name}.{tag or package.entry.default_weights}"
-    remote = RemoteFile(name, record.sha256, record.bytes, tuple(record.urls))
+    remote = RemoteFile(name, record.sha256, record.file_size, tuple(record.urls))
     if packaged.path.is_file():
         if not downloads.can_fetch(remote):
             check_sha256(packaged)

@@ -46,11 +46,11 @@ def list_weights(names: Sequence[str] = ()) -> list[InventoryItem]:
             }
             name = f"{package.name}.{tag}"
             present = [
-                InventoryItem(name, record.sha256, record.bytes, path, location)
+                InventoryItem(name, record.sha256, record.file_size, path, location)
                 for location, path in locations.items()
                 if path.is_file()
             ]
-            items += present or [InventoryItem(name, record.sha256, record.bytes, None, None)]
+            items += present or [InventoryItem(name, record.sha256, record.file_size, None, None)]
     return items
 
 

@@ -1,4 +1,4 @@
-"""What all classifiers share: logits in, labels and their probabilities out."""
+"""What all classifiers share: logits as outputs, class names and probabilities as predictions."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,147 +8,193 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy.special import log_softmax, logsumexp, softmax
 
 from keras_fm.data import classes
 from keras_fm.data.examples import Examples
-from keras_fm.data.user_data import RawExamples, UserData
+from keras_fm.data.user_data import DataNotes, RawExamples, UserData
+from keras_fm.errors import DataError
 from keras_fm.models.spec import ModelSpec
-from keras_fm.registry.recipe import Recipe
 from keras_fm.tasks import label_tables, pictures
-from keras_fm.tasks.task import Task
+from keras_fm.tasks.base import Images, Objective, Predictor, Summaries, TaskData
 
-# From inputs of any kind to those that a model takes, and which of them could be read.
-Fit = Callable[[RawExamples], tuple[np.ndarray, np.ndarray]]
+# From inputs of any kind to those that a model takes, and a mask of those that could be read.
+FitInputs = Callable[[RawExamples], tuple[np.ndarray, np.ndarray]]
 
 
-class Classification(Task):
-    """A model that answers logits `[batch, classes]` in a layer of that name."""
+class ClassificationData(TaskData):
+    """Examples whose targets are indices of classes."""
+
+    def targets(self, examples: Examples) -> np.ndarray:
+        """Return one-hot labels, float32 `[examples, classes]`: label smoothing needs them."""
+        return np.eye(len(self.spec.labels), dtype="float32")[examples.targets]
+
+    def validate_labels(self, examples: Examples) -> None:
+        """Raise a `DataError` where a target is not the index of a label."""
+        check_labels(examples, len(self.spec.labels))
+
+    def infer_classes(
+        self, raw: RawExamples, fit_inputs: FitInputs, user_data: UserData, seed: int
+    ) -> tuple[ModelSpec, Examples, DataNotes]:
+        """Return a user's examples in an order by the seed, and the spec of their classes."""
+        inputs, readable = _fit(raw, fit_inputs)
+        inferred = classes.infer_classes(
+            readable, class_names=user_data.class_names, known_names=self.spec.labels
+        )
+        order = np.random.default_rng(seed).permutation(np.flatnonzero(inferred.mask))
+        target_index = inferred.mask.cumsum() - 1
+        targets = inferred.targets[target_index[order]]
+        examples = Examples(inputs[order], targets, raw.description)
+        return self.spec.with_class_names(inferred.class_names), examples, raw.notes
+
+    def encode_classes(self, raw: RawExamples, fit_inputs: FitInputs) -> Examples:
+        """Return a user's examples, whose classes are the model's."""
+        inputs, readable = _fit(raw, fit_inputs)
+        encoded = classes.encode_targets(readable, self.spec.labels)
+        return Examples(inputs[encoded.mask], encoded.targets, raw.description)
+
+
+class ClassificationPredictor(Predictor):
+    """Predictions of a model whose last layer is called `logits`."""
+
+    @property
+    def output_spec(self) -> tuple[str, tuple[int | None, ...]]:
+        """A logit for each class."""
+        return "logits", (len(self.spec.labels),)
+
+    def predictions(self, outputs: np.ndarray) -> list[dict[str, Any]]:
+        """Return `label` and `probabilities` by label, a dict a row."""
+        labels = self.spec.labels
+        return [
+            {
+                "label": labels[row.argmax()],
+                "probabilities": dict(zip(labels, row.tolist(), strict=True)),
+            }
+            for row in softmax(outputs, axis=-1)
+        ]
+
+    def target_scores(self, outputs: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+        """Return the log-odds of the predicted class against all others, `[batch]`."""
+        label = int(prediction.argmax())
+        return outputs[..., label] - logsumexp(np.delete(outputs, label, axis=-1), axis=-1)
+
+
+class ClassificationObjective(Objective):
+    """Cross-entropy, accuracy."""
+
+    baseline_name = "majority class"
 
     @property
     def slices(self) -> tuple[str, ...]:
-        """Each label can be measured alone."""
+        """The accuracy of each class."""
         return ("label",)
 
-    @property
-    def output(self) -> tuple[str, tuple[int | None, ...]]:
-        """A logit for each label."""
-        return "logits", (len(self.identity.labels),)
-
-    @property
-    def build_arguments(self) -> dict[str, Any]:
-        """One output a label."""
-        return {"num_classes": len(self.identity.labels)}
-
-    def objective(self, recipe: Recipe) -> dict[str, Any]:
-        """Cross-entropy from logits."""
+    def compile_options(self, recipe: Any) -> dict[str, Any]:
+        """Return cross-entropy from logits, and accuracy."""
         return {
-            # One-hot targets: label smoothing needs them.
             "loss": keras.losses.CategoricalCrossentropy(
                 from_logits=True, label_smoothing=recipe.label_smoothing
             ),
             "metrics": [keras.metrics.CategoricalAccuracy(name="accuracy")],
         }
 
-    def adopt(
-        self, given: RawExamples, fit: Fit, source: UserData, seed: int
-    ) -> tuple[ModelSpec, Examples, list[str]]:
-        """A user's examples in an order by `seed`, and the identity of a model of their classes."""
-        inputs, rest = _fitting(given, fit)
-        found = classes.infer_classes(rest, asked=source.labels, known=self.identity.labels)
-        order = np.random.default_rng(seed).permutation(np.flatnonzero(found.kept))
-        place_of = found.kept.cumsum() - 1
-        examples = Examples(inputs[order], found.targets[place_of[order]], given.origin)
-        return self.identity.with_labels(found.labels), examples, given.notes
-
-    def place(self, given: RawExamples, fit: Fit) -> Examples:
-        """A user's examples, whose classes are the model's own."""
-        inputs, rest = _fitting(given, fit)
-        found = classes.encode_targets(rest, self.identity.labels)
-        return Examples(inputs[found.kept], found.targets, given.origin)
-
-    def targets(self, examples: Examples) -> np.ndarray:
-        """One-hot labels, float32 `[examples, classes]`."""
-        return np.eye(len(self.identity.labels), dtype="float32")[examples.targets]
-
-    def class_weight(self, examples: Examples, recipe: Recipe) -> dict[int, float] | None:
-        """All the same, or each so that its class counts as much as any other."""
-        if recipe.class_weights == "equal":
+    def class_weight(self, examples: Examples, recipe: Any) -> dict[int, float] | None:
+        """Return the weights with which all classes count the same, where the recipe asks."""
+        if recipe.class_weight == "none":
             return None
-        return classes.balanced_class_weights(self.identity.labels, examples.targets)
+        return classes.balanced_class_weights(self.spec.labels, examples.targets)
 
-    def score(
-        self, logits: np.ndarray, examples: Examples, slices: str | None = None
+    def evaluate(
+        self,
+        model: keras.Model,
+        examples: Examples,
+        slice_by: str | None = None,
+        *,
+        outputs: np.ndarray | None = None,
     ) -> dict[str, Any]:
-        """`accuracy` and `cross_entropy` (nats), and the accuracy of each label where asked."""
-        right = logits.argmax(-1) == examples.targets
-        scores = {
-            "accuracy": float(right.mean()),
-            "cross_entropy": float(_cross_entropy(logits, examples.targets)),
+        """Return `accuracy` and `cross_entropy` (nats)."""
+        if outputs is None:
+            outputs = self.outputs(model, examples)
+        scores: dict[str, Any] = self.score(outputs, examples)
+        if slice_by is not None:
+            scores["slices"] = self._recalls(outputs, examples)
+        return scores
+
+    def score(self, outputs: np.ndarray, examples: Examples) -> dict[str, float]:
+        """Return `accuracy` and `cross_entropy` (nats) of logits."""
+        log_probabilities = log_softmax(outputs, axis=-1)
+        rows = np.arange(len(outputs))
+        return {
+            "accuracy": float((outputs.argmax(-1) == examples.targets).mean()),
+            "cross_entropy": float(-log_probabilities[rows, examples.targets].mean()),
         }
-        if slices is None:
-            return scores
-        by_label = {
-            label: float(right[examples.targets == index].mean())
-            for index, label in enumerate(self.identity.labels)
+
+    def baseline(self, examples: Examples, validation: Examples) -> dict[str, float]:
+        """Return the accuracy of the majority class."""
+        label = np.bincount(examples.targets).argmax()
+        return {"accuracy": float((validation.targets == label).mean())}
+
+    def _recalls(self, outputs: np.ndarray, examples: Examples) -> dict[str, float]:
+        correct = outputs.argmax(-1) == examples.targets
+        return {
+            label: float(correct[examples.targets == index].mean())
+            for index, label in enumerate(self.spec.labels)
             if (examples.targets == index).any()
         }
-        return {**scores, "slices": by_label}
 
-    def baseline(self, examples: Examples, held_out: Examples) -> dict[str, float]:
-        """Always the most common label."""
-        label = np.bincount(examples.targets).argmax()
-        return {"accuracy": float((held_out.targets == label).mean())}
 
-    def name(self, logits: np.ndarray) -> list[dict[str, Any]]:
-        """One dict a row: `label`, and `probabilities` by label."""
-        labels = self.identity.labels
-        return [
-            {
-                "label": labels[row.argmax()],
-                "probabilities": dict(zip(labels, row.tolist(), strict=True)),
-            }
-            for row in softmax(logits)
-        ]
+class ClassificationSummaries(Summaries):
+    """The confusion matrix."""
 
-    def confusion_matrix(self, logits: np.ndarray, examples: Examples) -> np.ndarray:
-        """The picture of what was taken for what."""
-        labels = self.identity.labels
+    def result_images(self, outputs: np.ndarray, examples: Examples) -> Images:
+        """Return the confusion matrix."""
+        labels = self.spec.labels
         counts = np.zeros((len(labels), len(labels)), int)
-        np.add.at(counts, (examples.targets, logits.argmax(-1)), 1)
-        return pictures.plot_confusion_matrix(counts, labels)
+        np.add.at(counts, (examples.targets, outputs.argmax(-1)), 1)
+        return {"confusion_matrix": pictures.plot_confusion_matrix(counts, labels)}
 
-    def label_table(self, folder: Path) -> tf.lookup.StaticHashTable:
-        """Label by class index, read from `labels.txt`, which becomes an asset of the export."""
-        return label_tables.by_index(folder, self.identity.labels)
 
-    @staticmethod
-    def serve(logits: tf.Tensor, table: tf.lookup.StaticHashTable) -> dict[str, tf.Tensor]:
-        """The named outputs of a served classifier; float32 but `label`, a string."""
+class ClassOutputs:
+    """The outputs of a served classifier.
+
+    Args:
+        labels: The class names, which are written to `labels.txt`.
+        folder: Where that is written; it becomes an asset of the export.
+    """
+
+    def __init__(self, labels: tuple[str, ...], folder: Path) -> None:
+        self.lookup_table = label_tables.by_index(folder, labels)
+
+    def __call__(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return the outputs by name; float32 but `label`, a string."""
         logits = tf.cast(logits, tf.float32)
         return {
             "logits": logits,
             "probabilities": tf.nn.softmax(logits),
-            "label": table.lookup(tf.argmax(logits, axis=-1)),
+            "label": self.lookup_table.lookup(tf.argmax(logits, axis=-1)),
         }
 
 
-def _fitting(given: RawExamples, fit: Fit) -> tuple[np.ndarray, RawExamples]:
-    """The inputs that fit the model, and with their targets as they were given."""
-    inputs, kept = fit(given)
-    targets = [target for target, fits in zip(given.targets, kept, strict=True) if fits]
-    rest = replace(given, inputs=inputs, targets=targets)
-    if not all(kept):
-        classes.warn_missing_classes(given, rest)
-    return inputs, rest
+def check_labels(examples: Examples, num_labels: int) -> None:
+    """Raise a `DataError` where a target is not the index of one of so many labels."""
+    labels = np.asarray(examples.targets)
+    if labels.shape != (len(examples),) or labels.dtype.kind not in "iu":
+        raise DataError(
+            f"{examples.description}: expected one whole number for each of the {len(examples)} "
+            f"examples as labels; received {labels.dtype} {list(labels.shape)}"
+        )
+    if labels.min() < 0 or labels.max() >= num_labels:
+        raise DataError(
+            f"{examples.description}: expected labels from 0 to {num_labels - 1}; received "
+            f"{labels.min()} to {labels.max()}"
+        )
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities from logits `[batch, classes]`."""
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
-
-
-def _cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    log_sum = np.log(np.exp(shifted).sum(axis=-1))
-    return (log_sum - shifted[np.arange(len(labels)), labels]).mean()
+def _fit(raw: RawExamples, fit_inputs: FitInputs) -> tuple[np.ndarray, RawExamples]:
+    """The inputs that could be read, and with their targets as they were given."""
+    inputs, mask = fit_inputs(raw)
+    targets = [target for target, readable in zip(raw.targets, mask, strict=True) if readable]
+    readable_examples = replace(raw, inputs=inputs, targets=targets)
+    if not all(mask):
+        classes.warn_missing_classes(raw, readable_examples)
+    return inputs, readable_examples

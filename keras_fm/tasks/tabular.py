@@ -1,183 +1,202 @@
-"""A table's columns in: what both kinds of model of them share."""
+"""What both tasks on tables share: columns in, float32 numbers, where NaN is missing, and strings."""
 
-from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fm.data import datasets, user_tables
+from keras_fm.data import user_tables
 from keras_fm.data.augmentation import TabularBatches
 from keras_fm.data.batches import Batches
 from keras_fm.data.examples import Examples
-from keras_fm.data.user_data import UserData
-from keras_fm.errors import DataError, InvalidInputError, UnknownNameError
-from keras_fm.explanation.attribution import Attribution
+from keras_fm.data.user_data import DataNotes, UserData
+from keras_fm.errors import DataError, InvalidInputError
+from keras_fm.models.backbone import backbone
 from keras_fm.models.spec import ModelSpec
 from keras_fm.preprocessing import table_inputs, tables
-from keras_fm.registry.recipe import Recipe
-from keras_fm.tasks.task import Signature, Signatures, Task
+from keras_fm.tasks.base import ExplainedInput, Predictor, Signature, Signatures, TaskData
+
+PARITY_EXAMPLES = 64
 
 
-class TabularTask(Task):
-    """A model of named columns: float32 numbers, where NaN is missing, and strings."""
-
-    unit = "rows"
-    explains = ("occlusion",)
-    recipes = "tables"
+class TabularData(TaskData):
+    """Examples are columns by name."""
 
     @property
     def columns(self) -> tables.Columns:
         """The model's columns."""
-        return self.identity.inputs
+        return self.spec.inputs
 
-    @property
-    def slices(self) -> tuple[str, ...]:
-        """Metrics can be split by the values of each column of strings."""
-        return tuple(column.name for column in tables.categorical_columns(self.columns))
-
-    def check_arrays(self, examples: Examples) -> None:
-        """Raises a `DataError` where a column is not there, or of another kind or length."""
-        given = examples.inputs if isinstance(examples.inputs, dict) else {}
+    def validate(self, examples: Examples) -> None:
+        """Raise a `DataError` where a column is missing, or of another dtype or length."""
+        table = examples.inputs if isinstance(examples.inputs, dict) else {}
         for column in self.columns:
             kinds = "US" if column.dtype == "string" else "fiu"
-            values = np.asarray(given.get(column.name))
+            values = np.asarray(table.get(column.name))
             if values.shape != np.shape(examples.targets) or values.dtype.kind not in kinds:
+                received = f"{values.dtype} {list(values.shape)}"
                 raise DataError(
-                    f"{examples.origin}: expected a column {column.name!r} of {column.dtype} "
+                    f"{examples.description}: expected a column {column.name!r} of {column.dtype} "
                     f"[{len(examples.targets)}]; received "
-                    f"{_words(values) if column.name in given else 'none of that name'}"
+                    f"{received if column.name in table else 'none of that name'}"
                 )
             if values.dtype.kind == "f" and np.isinf(values).any():
                 raise DataError(
-                    f"{examples.origin}: expected finite numbers in {column.name!r}, or NaN where "
-                    f"one is missing; row {np.isinf(values).argmax()} is infinite"
+                    f"{examples.description}: expected finite numbers in {column.name!r}, or NaN "
+                    f"where one is missing; row {np.isinf(values).argmax()} is infinite"
                 )
-        self.check_targets(examples)
+        self.validate_targets(examples)
 
-    @abstractmethod
-    def check_targets(self, examples: Examples) -> None:
-        """The same of the targets."""
+    def validate_targets(self, examples: Examples) -> None:
+        """Raise a `DataError` where a target is none that the model learns."""
+        raise NotImplementedError
 
-    def batches(self, examples: Examples, recipe: Recipe, seed: int) -> Batches:
-        """Batches of encoded columns, some cells hidden, and the targets that the model learns."""
+    def load_user_data(
+        self, user_data: UserData, seed: int, *, keep_columns: bool = False
+    ) -> tuple[ModelSpec, Examples, DataNotes]:
+        """Load a table, whose columns and target are inferred; see `user_tables.load_table`."""
+        table = user_tables.load_table(
+            user_data,
+            seed=seed,
+            known_columns=self.columns if keep_columns else None,
+            known_class_names=self.spec.labels,
+            known_target=self.spec.target if keep_columns else None,
+        )
+        spec = replace(
+            self.spec,
+            task_name=f"tabular-{table.problem_type}",
+            labels=table.class_names,
+            inputs=table.columns,
+            target=table.target,
+        )
+        return spec, table.examples, table.notes
+
+    def load_eval_data(self, user_data: UserData) -> Examples:
+        """Load the rows of a table with the model's columns, its target among them."""
+        target = self.spec.target.name if self.spec.target is not None else ""
+        return user_tables.load_eval_table(
+            user_data, columns=self.columns, target=target, class_names=self.spec.labels
+        )
+
+    def encode(self, examples: Examples) -> Examples:
+        """Return columns as the model takes them: strings become indices of categories."""
+        inputs = tables.encode(self.columns, examples.inputs)
+        return Examples(inputs, examples.targets, examples.description)
+
+    def batches(self, examples: Examples, recipe: Any, seed: int) -> Batches:
+        """Return batches of encoded columns, some cells hidden, and of targets."""
         columns = self.encode(examples).inputs
         return TabularBatches(columns, self.targets(examples), recipe=recipe, seed=seed)
 
-    def learn_from(
-        self, source: UserData, seed: int, *, going_on: bool = False
-    ) -> tuple[ModelSpec, Examples, list[str]]:
-        """The columns of a table, found out; see `own_tables.learn`."""
-        return user_tables.load_table(source, self.identity, seed=seed, going_on=going_on)
-
-    def read(self, source: UserData) -> Examples:
-        """The rows of a table with the columns of the model, the one it answers among them."""
-        return user_tables.load_eval_table(source, self.identity)
-
-    def encode(self, examples: Examples) -> Examples:
-        """Strings become their places among the column's values."""
-        inputs = tables.encode(self.columns, examples.inputs)
-        return Examples(inputs, examples.targets, examples.origin)
-
-    def explain(self, model: keras.Model, inputs: Any, method: str) -> list[Attribution]:
-        """Which columns of each row: what the answer is without them. See `keras_fm.explain`."""
-        raw = table_inputs.read_rows(inputs, self.columns)
-        cells = tables.encode(self.columns, raw)
-        answers = self.predict(model, cells)
-        found = []
-        for index, answer in enumerate(self.in_words(answers)):
-            rows = {name: column[index].repeat(1 + len(cells)) for name, column in cells.items()}
-            for place, column in enumerate(rows.values(), 1):
-                column[place] = np.nan if column.dtype.kind == "f" else 0
-            judged = self.judge(self.predict(model, rows), answers[index])
-            parts = tuple(_cell(column.name, raw[column.name][index]) for column in self.columns)
-            found.append(Attribution(answer, judged[0] - judged[1:], parts))
-        return found
-
-    def answer_rows(self, model: keras.Model, inputs: Any) -> np.ndarray:
-        """What the model answers to rows as a user has them; finite numbers."""
-        raw = table_inputs.read_rows(inputs, self.columns)
-        answers = self.predict(model, tables.encode(self.columns, raw))
-        for row, answer in enumerate(answers):
-            if not np.isfinite(answer).all():
-                cells = (_cell(column.name, raw[column.name][row]) for column in self.columns)
-                raise InvalidInputError(f"row {row} has no finite answer: {', '.join(cells)}")
-        return answers
-
-    @abstractmethod
-    def in_words(self, answers: np.ndarray) -> list[dict[str, Any]]:
-        """What `pipeline` answers, from what the model did."""
-
-    @abstractmethod
-    def judge(self, answers: np.ndarray, first: np.ndarray) -> np.ndarray:
-        """How much answers say what the `first` one says, `[rows]`."""
-
-    def served(self, model: keras.Model, answer: Any) -> Signatures:
-        """`serving_default` and `features`: each column by its plain name, `[batch]`.
-
-        NaN is a missing number. An infinite one is an error, and so is a row whose numbers are so
-        far from those of the training that there is no finite answer.
-        """
-        encoder, plain = tables.encoder(self.columns), tables.sanitized_names(self.columns)
-        body = keras.Model(model.input, model.get_layer("embedding").output)
-
-        def checked(serve: Any) -> Any:
-            def served(columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-                columns = tables.check_cells(columns, self.columns)
-                cells = encoder({name: columns[plain[name]] for name in plain})
-                return tables.check_outputs(serve(cells), columns, self.columns)
-
-            return served
-
-        def serving_default(cells: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            return answer(model(cells, training=False))
-
-        def features(cells: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            return {"embedding": tf.cast(body(cells, training=False), tf.float32)}
-
-        raw = {
-            plain[column.name]: tf.TensorSpec(
-                (None,), tf.as_dtype(column.dtype), name=plain[column.name]
-            )
+    def sample_rows(self, count: int) -> dict[str, np.ndarray]:
+        """Return columns of some bundled rows; random ones for a user's own table."""
+        rows = self.sample_inputs(count) if self.spec.is_default else None
+        if rows is not None:
+            return {column.name: rows[column.name] for column in self.columns}
+        random = np.random.default_rng(0)
+        return {
+            column.name: random.choice([*column.categories, "?"], count)
+            if column.dtype == "string"
+            else random.normal(size=count).astype("float32")
             for column in self.columns
         }
-        example = {plain[name]: column[:1] for name, column in self._some_rows().items()}
-        by_name = {
-            "serving_default": Signature(checked(serving_default), [raw], example),
-            "features": Signature(checked(features), [raw], example),
-        }
-        return Signatures(by_name, list(encoder.tables.values()))
 
-    def ask_both(self, model: keras.Model, served: Any, output: str) -> dict[str, Any]:
-        """The largest difference between the Keras model and the loaded SavedModel."""
-        rows, plain = self._some_rows(), tables.sanitized_names(self.columns)
-        answers = served.signatures["serving_default"](
-            **{plain[name]: tf.constant(column) for name, column in rows.items()}
+
+class TabularPredictor(Predictor):
+    """Takes rows (dicts), a dict of columns, a data frame, or CSV files."""
+
+    explain_methods = ("occlusion",)
+
+    def predict_raw(self, model: keras.Model, inputs: Any) -> list[dict[str, Any]]:
+        """Return a prediction for each row.
+
+        Raises:
+            InvalidInputError: A row is none that the model takes, or has no finite prediction.
+        """
+        columns = table_inputs.read_rows(inputs, self.data.columns)
+        outputs = self.predict(model, tables.encode(self.data.columns, columns))
+        finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
+        if not finite.all():
+            row = int(finite.argmin())
+            raise InvalidInputError(
+                f"row {row} has no finite prediction: {', '.join(self._cells(columns, row))}"
+            )
+        return self.predictions(outputs)
+
+    def explained_inputs(self, inputs: Any) -> list[ExplainedInput]:
+        """Return rows, and the same with the cell of a column missing."""
+        columns = table_inputs.read_rows(inputs, self.data.columns)
+        encoded = tables.encode(self.data.columns, columns)
+        return [
+            ExplainedInput(
+                {name: column[row : row + 1] for name, column in encoded.items()},
+                lambda row=row: _occluded(encoded, row),
+                tuple(self._cells(columns, row)),
+            )
+            for row in range(len(next(iter(encoded.values()))))
+        ]
+
+    def _cells(self, columns: dict[str, np.ndarray], row: int) -> list[str]:
+        cells = {column.name: columns[column.name][row] for column in self.data.columns}
+        return [
+            f"{name} {value if isinstance(value, str) else format(value, 'g')}"
+            for name, value in cells.items()
+        ]
+
+
+def tabular_signatures(
+    data: TabularData, model: keras.Model, outputs: Callable[[tf.Tensor], dict[str, tf.Tensor]]
+) -> Signatures:
+    """Return `serving_default` and `features`: each column by its sanitized name, `[batch]`.
+
+    NaN is a missing number. An infinite one is an error, and so is a row whose numbers are so far
+    from those of the training that there is no finite prediction.
+
+    Args:
+        data: The task's data.
+        model: The model.
+        outputs: From the model's outputs to named ones.
+    """
+    encoder = tables.ColumnEncoder(data.columns)
+    names = table_inputs.sanitized_names(data.columns)
+    embed = backbone(model)
+
+    def with_checks(serve: Callable[[Any], dict[str, tf.Tensor]]) -> Any:
+        def checked(columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            columns = tables.check_cells(columns, data.columns)
+            encoded = encoder({name: columns[names[name]] for name in names})
+            return tables.check_outputs(serve(encoded), columns, data.columns)
+
+        return checked
+
+    def serving_default(encoded: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return outputs(model(encoded, training=False))
+
+    def features(encoded: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return {"embedding": tf.cast(embed(encoded, training=False), tf.float32)}
+
+    specs = {
+        names[column.name]: tf.TensorSpec(
+            (None,), tf.as_dtype(column.dtype), name=names[column.name]
         )
-        expected = self.predict(model, tables.encode(self.columns, rows))
-        return {
-            f"largest_difference_of_{output}": float(np.abs(answers[output] - expected).max()),
-            "examples": len(expected),
-        }
-
-    def _some_rows(self) -> dict[str, np.ndarray]:
-        try:
-            sample = datasets.sample(self.identity.entry.dataset).inputs
-            return {column.name: sample[column.name] for column in self.columns}
-        except (UnknownNameError, KeyError):  # a table of the user's own
-            random = np.random.default_rng(0)
-            return {
-                column.name: random.choice([*column.values, "?"], 64)
-                if column.dtype == "string"
-                else random.normal(size=64).astype("float32")
-                for column in self.columns
-            }
+        for column in data.columns
+    }
+    rows = data.sample_rows(PARITY_EXAMPLES)
+    sample = {names[name]: column for name, column in rows.items()}
+    example = {name: column[:1] for name, column in sample.items()}
+    by_name = {
+        name: Signature(with_checks(serve), [specs], example, parity_inputs=sample)
+        for name, serve in (("serving_default", serving_default), ("features", features))
+    }
+    return Signatures(by_name, list(encoder.lookup_tables.values()))
 
 
-def _cell(name: str, value: Any) -> str:
-    return f"{name} {value if isinstance(value, str) else format(value, 'g')}"
-
-
-def _words(values: np.ndarray) -> str:
-    return f"{values.dtype} {list(values.shape)}"
+def _occluded(encoded: dict[str, np.ndarray], row: int) -> dict[str, np.ndarray]:
+    """The row, once for each column, which is missing there."""
+    repeated = {name: column[row].repeat(len(encoded)) for name, column in encoded.items()}
+    for index, column in enumerate(repeated.values()):
+        column[index] = np.nan if column.dtype.kind == "f" else 0
+    return repeated

@@ -1,90 +1,88 @@
-"""What tasks on texts share: the room's vocabulary, and texts as numbers of words or pieces."""
+"""What tasks on texts share: the vocabulary of the model's package, and its tokenizer."""
 
-from pathlib import Path
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from keras_fm import registry
 from keras_fm.data.examples import Examples
 from keras_fm.errors import DataError
 from keras_fm.models.spec import ModelSpec
-from keras_fm.preprocessing import graph_checks, tokenizers, wordpiece
+from keras_fm.preprocessing import graph_checks
+from keras_fm.preprocessing.tokenizers import WordPieceTokenizer, WordTokenizer
+from keras_fm.preprocessing.vocabulary import PAD_ID, token_names
 
-TOKENIZE_BATCH = 5000  # texts that are split into words at once: a hundred megabytes of words
-
-
-def vocabulary_file(identity: ModelSpec) -> Path:
-    """The file in the model's room with a word or piece a line."""
-    room, _ = registry.find(identity.entry.name)
-    return room.path / str(identity.entry.vocabulary)
+TOKENIZE_BATCH = 5000  # texts that are tokenized at once: a hundred megabytes of words
 
 
-def tokenizer(identity: ModelSpec) -> tokenizers.WordTokenizer | tokenizers.WordPieceTokenizer:
-    """What numbers the words or pieces of texts, in a graph or outside one."""
-    kind = (
-        tokenizers.WordPieceTokenizer
-        if identity.entry.tokenizer == "wordpiece"
-        else tokenizers.WordTokenizer
-    )
-    return kind(vocabulary_file(identity))
+class Vocabulary:
+    """The tokens of one model. What it reads from the file, it reads once.
 
+    Args:
+        spec: The model's specification, whose entry names a vocabulary.
+    """
 
-def vocabulary_size(identity: ModelSpec) -> int:
-    """How many numbers there are, those of padding and of the unknown among them."""
-    lines = vocabulary_file(identity).read_bytes().count(b"\n")
-    return lines if identity.entry.tokenizer == "wordpiece" else tokenizers.FIRST_WORD_ID + lines
+    def __init__(self, spec: ModelSpec) -> None:
+        """See the class."""
+        self.file = spec.vocabulary_file
+        self.kind = spec.entry.tokenizer
+        self.size = spec.vocabulary_size or 0
 
+    @cached_property
+    def tokenizer(self) -> Any:
+        """From texts to token IDs, in a graph or outside one."""
+        return (WordPieceTokenizer if self.kind == "wordpiece" else WordTokenizer)(self.file)
 
-def token_names(identity: ModelSpec) -> list[str]:
-    """The word or piece of each number."""
-    lines = vocabulary_file(identity).read_text("utf-8").split("\n")[:-1]
-    if identity.entry.tokenizer == "wordpiece":
-        return lines
-    return [wordpiece.PAD_TOKEN, wordpiece.UNK_TOKEN, *lines]
+    @cached_property
+    def tokens(self) -> list[str]:
+        """The token of each ID."""
+        return token_names(self.file, self.kind)
 
+    @property
+    def mask_id(self) -> int:
+        """The ID that hides a token."""
+        return self.tokenizer.mask_id
 
-def check_texts(examples: Examples) -> None:
-    """Raises a `DataError` where the inputs are not texts."""
-    given = np.asarray(examples.inputs)
-    if given.ndim != 1 or not len(given) or given.dtype.kind not in "OSU":
-        raise DataError(
-            f"{examples.origin}: expected texts [examples]; received {given.dtype} "
-            f"{list(given.shape)}"
+    def token_ids(self, texts: Any, max_length: int) -> np.ndarray:
+        """Return each text's token IDs, int32, an array of its own length.
+
+        Args:
+            texts: UTF-8, `[texts]`.
+            max_length: How many of a text are kept, as its tokenizer says.
+        """
+        token_ids: list[np.ndarray] = []
+        for start in range(0, len(texts), TOKENIZE_BATCH):
+            batch = tf.constant(list(texts[start : start + TOKENIZE_BATCH]), tf.string)
+            ragged = self.tokenizer(batch, max_length)
+            token_ids += np.split(ragged.flat_values.numpy(), ragged.row_splits.numpy()[1:-1])
+        rows = np.empty(len(token_ids), object)
+        rows[:] = token_ids
+        return rows
+
+    def check_token_ids(self, text_ids: tf.Tensor) -> tf.Tensor:
+        """Return token IDs `[batch, length]` in a graph as they are: in each row some, then padding.
+
+        Raises:
+            tf.errors.InvalidArgumentError: A row is no such text.
+        """
+        known = (text_ids >= PAD_ID) & (text_ids < self.size)
+        is_token = text_ids != PAD_ID
+        ordered = tf.concat([is_token[:, :1], is_token[:, :-1] | ~is_token[:, 1:]], axis=1)
+        return graph_checks.assert_rows(
+            text_ids,
+            tf.reduce_all(known & ordered, axis=1),
+            "text_ids",
+            f"numbers from 1 to {self.size - 1}, and {PAD_ID} behind them alone",
+            lambda: tf.strings.reduce_join(graph_checks.as_text(text_ids), axis=1, separator=" "),
         )
 
 
-def check_token_ids(text_ids: tf.Tensor, identity: ModelSpec) -> tf.Tensor:
-    """The numbers `[batch, length]` in a graph as they are: some in each row, then padding alone.
-
-    Raises:
-        tf.errors.InvalidArgumentError: which row is no such text.
-    """
-    last = vocabulary_size(identity) - 1
-    known = (text_ids >= tokenizers.PAD_ID) & (text_ids <= last)
-    is_word = text_ids != tokenizers.PAD_ID
-    ordered = tf.concat([is_word[:, :1], is_word[:, :-1] | ~is_word[:, 1:]], axis=1)
-    return graph_checks.assert_rows(
-        text_ids,
-        tf.reduce_all(known & ordered, axis=1),
-        "text_ids",
-        f"numbers from 1 to {last}, and {tokenizers.PAD_ID} behind them alone",
-        lambda: tf.strings.reduce_join(graph_checks.as_text(text_ids), axis=1, separator=" "),
-    )
-
-
-def token_id_rows(identity: ModelSpec, examples: Examples, longest: int) -> np.ndarray:
-    """Each text as an array of its words' or pieces' numbers, int32, of its own length.
-
-    Args:
-        longest: how many of a text stay, as `tokenizing` says.
-    """
-    tokenize = tokenizer(identity)
-    numbered: list[np.ndarray] = []
-    for first in range(0, len(examples), TOKENIZE_BATCH):
-        some = tf.constant(list(examples.inputs[first : first + TOKENIZE_BATCH]), tf.string)
-        numbers = tokenize(some, longest)
-        numbered += np.split(numbers.flat_values.numpy(), numbers.row_splits.numpy()[1:-1])
-    inputs = np.empty(len(numbered), object)
-    inputs[:] = numbered
-    return inputs
+def check_texts(examples: Examples) -> None:
+    """Raise a `DataError` where the inputs are not texts."""
+    texts = np.asarray(examples.inputs)
+    if texts.ndim != 1 or not len(texts) or texts.dtype.kind not in "OSU":
+        raise DataError(
+            f"{examples.description}: expected texts [examples]; received {texts.dtype} "
+            f"{list(texts.shape)}"
+        )

@@ -1,4 +1,4 @@
-"""Adversarial training of texts: each is learned as it is, and shifted against the model.
+"""Adversarial training of text classifiers: on texts as they are, and on perturbed ones.
 
 Source: Miyato, Dai and Goodfellow 2016, "Adversarial Training Methods for Semi-Supervised Text
 Classification" (arXiv:1605.07725).
@@ -13,69 +13,76 @@ from keras_fm.backend import need_tensorflow
 from keras_fm.errors import InvalidInputError
 from keras_fm.trainers.custom_trainer import CustomTrainer
 
-WORDS = "words"  # the layer from numbers to vectors
+TOKEN_EMBEDDING = "token_embedding"  # the layer from token IDs to vectors
 
 
 class AdversarialTextTrainer(CustomTrainer):
-    """What `fit` trains in place of a classifier of texts, whose weights are its own.
+    """What `fit` trains in place of a text classifier, whose weights are its own.
 
-    In each step it finds in which direction the words' vectors of each text would have to move for
-    the loss to rise fastest, moves them a little that way, and learns both. So it can't rely on
-    what so small a step turns round: it learns less by heart, in twice the time.
+    Each step perturbs the token embeddings of each text in the direction in which the loss rises
+    fastest, and trains on both. So the classifier can't rely on what so small a perturbation turns
+    round: it overfits less, in twice the time.
 
     Args:
-        model: `text_ids` to logits, with one layer `WORDS`, which is called once.
-        distance: how far a text moves, all its vectors taken as one, in units of the root mean
-            square of a vector's numbers.
+        model: From `text_ids` to logits, with one layer `TOKEN_EMBEDDING`, which is called once.
+        epsilon: The norm of a text's perturbation, all its tokens taken together, in units of the
+            root mean square of the embeddings' values.
 
     Raises:
-        InvalidInputError: the model has no such layer, or calls it more than once.
+        InvalidInputError: The model has no such layer, or calls it more than once.
         KerasFmError: Keras runs on another backend than TensorFlow and JAX.
     """
 
-    def __init__(self, model: keras.Model, distance: float) -> None:
-        what = f"adversarial = {distance} is learned by"
-        need_tensorflow(what, ", or set adversarial=0", or_jax=True)
-        super().__init__(name=f"{model.name}_shifted")
+    def __init__(self, model: keras.Model, epsilon: float) -> None:
+        need_tensorflow(
+            f"adversarial_epsilon = {epsilon} is trained by",
+            ", or set adversarial_epsilon=0",
+            or_jax=True,
+        )
+        super().__init__(name=f"{model.name}_adversarial")
         self.model = model
         try:
-            self.words = model.get_layer(WORDS)
+            self.token_embedding = model.get_layer(TOKEN_EMBEDDING)
             # Keras knows the first output of a layer: without the others no logits come of it.
-            self.rest = keras.Model([self.words.output, model.input], model.output)
+            self.from_embeddings = keras.Model(
+                [self.token_embedding.output, model.input], model.output
+            )
         except ValueError:
             raise InvalidInputError(
-                f"adversarial = {distance} is for models that look up their words in one place; "
-                f"{model.name} does not: leave it out"
+                f"adversarial_epsilon = {epsilon} is for models that call a layer "
+                f"{TOKEN_EMBEDDING!r} once; {model.name} does not: leave it out"
             ) from None
-        self.distance = distance
+        self.epsilon = epsilon
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """What the classifier answers."""
+        """Return the classifier's outputs."""
         return self.model(inputs, training=training)
 
     def step(self, data: Any) -> dict[str, Any]:
-        """One step on texts `[batch, length]` and labels; its figures are of them unmoved."""
+        """Train on texts `[batch, length]`; the metrics are of them as they are."""
         text_ids, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
         variables = self.trainable_variables
 
-        def read(shift: Any) -> tuple[list[Any], Any]:
-            logits = self.rest([self.words(text_ids) + shift, text_ids], training=True)
+        def loss_of(perturbation: Any) -> tuple[list[Any], Any]:
+            embeddings = self.token_embedding(text_ids) + perturbation
+            logits = self.from_embeddings([embeddings, text_ids], training=True)
             loss = self.compute_loss(text_ids, labels, logits, weight, training=True)
             return [loss], logits
 
-        still = ops.zeros((*ops.shape(text_ids), self.words.output_dim), self.words.compute_dtype)
-        [loss], logits, [[slope, *as_it_is]] = self.slopes(read, [variables], still)
-        _, _, [[_, *shifted]] = self.slopes(read, [variables], self._shift(slope))
-        means = [(one + other) / 2 for one, other in zip(as_it_is, shifted, strict=True)]
+        shape = (*ops.shape(text_ids), self.token_embedding.output_dim)
+        no_perturbation = ops.zeros(shape, self.token_embedding.compute_dtype)
+        [loss], logits, [[gradient, *clean]] = self.gradients(loss_of, [variables], no_perturbation)
+        _, _, [[_, *perturbed]] = self.gradients(loss_of, [variables], self._perturb(gradient))
+        means = [(one + other) / 2 for one, other in zip(clean, perturbed, strict=True)]
         self.optimizer.apply(means, variables)
-        [tracked] = (metric for metric in self.metrics if metric.name == "loss")
-        tracked.update_state(loss)
+        [loss_metric] = (metric for metric in self.metrics if metric.name == "loss")
+        loss_metric.update_state(loss)
         return self.compute_metrics(text_ids, labels, logits, weight)
 
-    def _shift(self, slope: Any) -> Any:
-        """Along the slope of each text, `[batch, length, width]`."""
-        along = ops.cast(slope, "float32")
-        length = ops.sqrt(ops.sum(ops.square(along), axis=(1, 2), keepdims=True))
-        vectors = ops.cast(self.words.embeddings, "float32")
-        unit = ops.sqrt(ops.mean(ops.square(vectors)))
-        return ops.cast(self.distance * unit * along / (length + 1e-12), slope.dtype)
+    def _perturb(self, gradient: Any) -> Any:
+        """The perturbation along each text's gradient, `[batch, length, width]`."""
+        direction = ops.cast(gradient, "float32")
+        norm = ops.sqrt(ops.sum(ops.square(direction), axis=(1, 2), keepdims=True))
+        embeddings = ops.cast(self.token_embedding.embeddings, "float32")
+        unit = ops.sqrt(ops.mean(ops.square(embeddings)))
+        return ops.cast(self.epsilon * unit * direction / (norm + 1e-12), gradient.dtype)

@@ -1,4 +1,4 @@
-"""A training step of one's own that is written once, for TensorFlow and for JAX."""
+"""A custom training step that is written once, for TensorFlow and for JAX."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -12,12 +12,12 @@ Variables = Sequence[keras.Variable]
 
 
 class CustomTrainer(keras.Model):
-    """What `fit` trains in place of a model, where a step is more than one slope of one loss.
+    """What `fit` trains in place of a model, where a step is more than the gradient of one loss.
 
-    A subclass writes `step` as for TensorFlow, where variables change in place, and takes slopes by
-    `slopes` alone. JAX' `fit` hands the state of all variables to a step and wants it back; here
-    the step runs in a scope in which they seem to change. On a third backend there are no slopes: a
-    subclass says so by `need_tensorflow`.
+    A subclass writes `step` as for TensorFlow, where variables change in place, and takes gradients
+    by `gradients` alone. JAX' `fit` hands the state of all variables to a step and wants it back;
+    here the step runs in a scope in which they seem to change. On a third backend there are no
+    gradients: a subclass says so by `need_tensorflow`.
     """
 
     def __init__(self, name: str) -> None:
@@ -26,78 +26,82 @@ class CustomTrainer(keras.Model):
 
     @abstractmethod
     def step(self, data: Any) -> dict[str, Any]:
-        """Learns from one batch; its figures by name."""
+        """Train on one batch and return the metrics by name."""
 
-    def train_step(self, *given: Any) -> Any:
-        """Keras calls it: with a batch on TensorFlow, with the state and a batch on JAX."""
+    def train_step(self, *arguments: Any) -> Any:
+        """Run a step; Keras calls it with a batch on TensorFlow, with the state too on JAX."""
         if keras.backend.backend() == "tensorflow":
-            return self.step(*given)
-        state, data = given
-        kinds = self._variables()
+            return self.step(*arguments)
+        state, data = arguments
+        groups = self._variable_groups()
         mapping = [
             pair
-            for variables, values in zip(kinds, state, strict=True)
+            for variables, values in zip(groups, state, strict=True)
             for pair in zip(variables, values, strict=True)
         ]
         with keras.StatelessScope(mapping) as self._scope:
-            figures = self.step(data)
-        after = tuple([self._scope.get_current_value(each) for each in kind] for kind in kinds)
-        return figures, after
+            metrics = self.step(data)
+        new_state = tuple(
+            [self._scope.get_current_value(variable) for variable in group] for group in groups
+        )
+        return metrics, new_state
 
-    def slopes(
+    def gradients(
         self,
         function: Callable[..., tuple[Losses, Any]],
         variables: Sequence[Variables],
         *tensors: Any,
     ) -> tuple[Losses, Any, list[list[Any]]]:
-        """How losses rise.
+        """Compute losses and their gradients.
 
         Args:
-            function: of the `tensors`; scalar losses and anything else, both of which come back.
-            variables: for each loss, along which its slopes are asked for.
-            tensors: along which those of every loss are asked for, too.
+            function: Of the `tensors`; returns scalar losses, and anything else.
+            variables: For each loss, the variables to differentiate it with respect to.
+            *tensors: With respect to which every loss is differentiated, too.
 
         Returns:
-            The losses, what else there was, and of each loss the slopes: by tensors, by variables.
+            The losses, what else there was, and the gradients of each loss: with respect to the
+            tensors, then to its variables.
         """
         if keras.backend.backend() == "tensorflow":
-            return _tensorflow_slopes(function, variables, tensors)
-        return self._jax_slopes(function, variables, tensors)
+            return _tensorflow_gradients(function, variables, tensors)
+        return self._jax_gradients(function, variables, tensors)
 
-    def _jax_slopes(
+    def _jax_gradients(
         self, function: Any, variables: Sequence[Variables], tensors: Sequence[Any]
     ) -> Any:
         import jax
 
-        known = [each for kind in self._variables() for each in kind]
-        moved = [each for wanted in variables for each in wanted]
+        all_variables = [variable for group in self._variable_groups() for variable in group]
+        with_respect_to = [variable for wanted in variables for variable in wanted]
         outer = self._scope
 
-        def pure(values: list[Any], tensors: Sequence[Any]) -> Any:
-            now = [(each, outer.get_current_value(each)) for each in known]
-            with keras.StatelessScope([*now, *zip(moved, values, strict=True)]) as self._scope:
-                losses, rest = function(*tensors)
-            after = [self._scope.get_current_value(each) for each in known]
-            return list(losses), (rest, after)
+        def stateless(values: list[Any], tensors: Sequence[Any]) -> Any:
+            current = [(variable, outer.get_current_value(variable)) for variable in all_variables]
+            replaced = zip(with_respect_to, values, strict=True)
+            with keras.StatelessScope([*current, *replaced]) as self._scope:
+                losses, auxiliary = function(*tensors)
+            new_values = [self._scope.get_current_value(variable) for variable in all_variables]
+            return list(losses), (auxiliary, new_values)
 
         try:
-            values = [outer.get_current_value(each) for each in moved]
-            losses, pull, (rest, after) = jax.vjp(pure, values, tensors, has_aux=True)
+            values = [outer.get_current_value(variable) for variable in with_respect_to]
+            losses, vjp, (auxiliary, new_values) = jax.vjp(stateless, values, tensors, has_aux=True)
         finally:
             self._scope = outer
-        same = {id(each) for each in moved}
-        for variable, value in zip(known, after, strict=True):
-            if id(variable) not in same:  # such as a norm's moving mean
+        unchanged = {id(variable) for variable in with_respect_to}
+        for variable, value in zip(all_variables, new_values, strict=True):
+            if id(variable) not in unchanged:  # such as a moving mean
                 variable.assign(value)
-        found, first = [], 0
+        gradients, start = [], 0
         for number, wanted in enumerate(variables):
-            of_one = [ops.full_like(loss, place == number) for place, loss in enumerate(losses)]
-            by_values, by_tensors = pull(of_one)
-            found.append([*by_tensors, *by_values[first : first + len(wanted)]])
-            first += len(wanted)
-        return losses, rest, found
+            cotangents = [ops.full_like(loss, index == number) for index, loss in enumerate(losses)]
+            by_values, by_tensors = vjp(cotangents)
+            gradients.append([*by_tensors, *by_values[start : start + len(wanted)]])
+            start += len(wanted)
+        return losses, auxiliary, gradients
 
-    def _variables(self) -> tuple[Variables, ...]:
+    def _variable_groups(self) -> tuple[Variables, ...]:
         """In the order in which JAX' `fit` hands over their values."""
         return (
             self.trainable_variables,
@@ -107,7 +111,7 @@ class CustomTrainer(keras.Model):
         )
 
 
-def _tensorflow_slopes(
+def _tensorflow_gradients(
     function: Any, variables: Sequence[Variables], tensors: Sequence[Any]
 ) -> Any:
     import tensorflow as tf
@@ -115,10 +119,10 @@ def _tensorflow_slopes(
     with tf.GradientTape(persistent=len(variables) > 1) as tape:
         for tensor in tensors:
             tape.watch(tensor)
-        losses, rest = function(*tensors)
-    found = [
+        losses, auxiliary = function(*tensors)
+    gradients = [
         # Those of an embedding are slices, which have no sum.
-        [tf.convert_to_tensor(slope) for slope in tape.gradient(loss, [*tensors, *wanted])]
+        [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, [*tensors, *wanted])]
         for loss, wanted in zip(losses, variables, strict=True)
     ]
-    return losses, rest, found
+    return losses, auxiliary, gradients

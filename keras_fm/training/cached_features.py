@@ -1,36 +1,39 @@
-"""A head on a frozen body learns from features: the body sees each example once, not each epoch."""
+"""Training a head on cached features: the frozen backbone sees each example once, not each epoch."""
 
 from typing import Any
 
 import keras
 
 from keras_fm.data.batches import Batches, dataset_from_arrays
-from keras_fm.models.backbone import backbone
+from keras_fm.models.backbone import EMBEDDING_LAYER, backbone
 from keras_fm.registry.recipe import Recipe
-from keras_fm.tasks import Task
 from keras_fm.training.jobs import TrainingJob
 
 
 def can_cache_features(recipe: Recipe) -> bool:
-    """Whether the head alone learns, and the body makes the same of an example in every epoch."""
-    return recipe.learns == "head" and not recipe.alters
+    """Return whether the head alone is trained, and no example differs from epoch to epoch."""
+    return recipe.trainable == "head" and not recipe.augments
 
 
 def head_on_cached_features(
-    task: Task, model: keras.Model, lesson: TrainingJob, plain: Batches
+    model: keras.Model, job: TrainingJob, batches: Batches
 ) -> tuple[keras.Model, Batches, Any]:
-    """The head, whose weights are the model's own; its batches; and what it is validated on.
-
-    Features are `[examples, width]`, float32.
+    """Return the head, which shares the model's weights, its batches, and its validation data.
 
     Args:
-        plain: batches of the examples themselves; their targets and size stay.
+        model: The model.
+        job: The training.
+        batches: Of the examples themselves; their targets and size are kept.
     """
-    head = keras.Model(model.get_layer("embedding").output, model.output)
-    body = backbone(model)
-    features = task.features(body, lesson.examples)
-    batches = Batches(features, plain.targets, recipe=plain.recipe, seed=plain.seed)
-    if lesson.validation is None:
-        return head, batches, None
-    asked = task.features(body, lesson.validation), task.targets(lesson.validation)
-    return head, batches, dataset_from_arrays(*asked, size=task.at_once)
+    task = job.task
+    head = keras.Model(model.get_layer(EMBEDDING_LAYER).output, model.output)
+    embed = backbone(model)
+    features = task.predictor.predict_examples(embed, job.examples)
+    cached = Batches(features, batches.targets, recipe=batches.recipe, seed=batches.seed)
+    if job.validation is None:
+        return head, cached, None
+    validation_features = task.predictor.predict_examples(embed, job.validation)
+    validation = dataset_from_arrays(
+        validation_features, task.data.targets(job.validation), batch_size=task.data.eval_batch_size
+    )
+    return head, cached, validation

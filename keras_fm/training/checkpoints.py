@@ -1,4 +1,4 @@
-"""What a training that is killed goes on from: its whole state after the last epoch."""
+"""Checkpoints: the whole state of a training after its last epoch, to resume from."""
 
 import os
 import re
@@ -15,62 +15,66 @@ _NAME = re.compile(r"epoch-(\d+)\.weights\.h5")
 
 
 class EpochCheckpoint(keras.callbacks.Callback):
-    """Keeps weights and optimizers after each epoch, in one file that appears whole or not at all.
+    """Saves weights and optimizers after each epoch, in one file that appears whole or not at all.
 
-    Keras' `BackupAndRestore` writes over the one it has, and the epoch into a second file: killed
-    in between it has no weights, or goes on with the wrong epoch. It also deletes them before the
-    trained weights are saved.
+    Keras' `BackupAndRestore` overwrites its only one, and writes the epoch into a second file: when
+    it is killed in between it has no weights, or resumes with the wrong epoch. It also deletes them
+    before the trained weights are saved.
 
     Args:
-        folder: a file's name in it says how many epochs were trained; only the last one stays.
+        folder: A file's name in it has the number of epochs; only the last one is kept.
 
     Raises:
-        RunError: the loss or a weight is no number any more, or the disk is full. What was kept
-            before stays.
+        RunError: The loss or a weight is not finite, or the disk is full. The last checkpoint is
+            kept.
     """
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.folder = folder
 
-    def restore(self, learner: keras.Model) -> int:
-        """Sets the learner to its last state, and answers how many epochs it was trained."""
-        found = self._kept()
-        if not found:
+    def restore(self, trainer: keras.Model) -> int:
+        """Load the last state into what is trained, and return how many epochs it had."""
+        checkpoints = self._checkpoints()
+        if not checkpoints:
             return 0
-        if not learner.optimizer.built:
-            learner.optimizer.build(learner.trainable_variables)
-        learner.load_weights(found[max(found)])
-        return max(found)
+        if not trainer.optimizer.built:
+            trainer.optimizer.build(trainer.trainable_variables)
+        trainer.load_weights(checkpoints[max(checkpoints)])
+        return max(checkpoints)
 
     def clear(self) -> None:
-        """Deletes them: the training ended."""
+        """Delete the checkpoints after the end of the training."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        self.epoch = max(self._kept(), default=0)
+        """Take up the count of epochs."""
+        self.epoch = max(self._checkpoints(), default=0)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Take up the epoch."""
         self.epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Stop where a loss is not finite."""
         for name, value in (logs or {}).items():
             if name.endswith("loss") and not np.isfinite(value):
-                raise self._lost(f"{name} became {float(value)} at step {batch + 1}")
+                raise self._diverged(f"{name} became {float(value)} at step {batch + 1}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Write the checkpoint, and delete the one before."""
         for weight in self.model.weights:
             if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
-                raise self._lost(f"{weight.path} is no number any more at the end")
-        before = self._kept()
+                raise self._diverged(f"{weight.path} is not finite at the end")
+        old_checkpoints = self._checkpoints()
         try:
             self._write(self.folder / f"epoch-{epoch + 1}.weights.h5")
         except (OSError, RuntimeError) as error:  # h5py raises either when the disk is full
             raise RunError(
                 f"the state after epoch {epoch + 1} can't be written to {self.folder}: {error}; "
-                f"{self._says_what_is_kept()}"
+                f"{self._last_checkpoint()}"
             ) from None
-        for path in before.values():
+        for path in old_checkpoints.values():
             path.unlink()
 
     def _write(self, path: Path) -> None:
@@ -82,19 +86,20 @@ class EpochCheckpoint(keras.callbacks.Callback):
                 os.fsync(file.fileno())  # a rename must not outlive what it names
             draft.replace(path)
 
-    def _kept(self) -> dict[int, Path]:
-        """The files by the epochs they were trained."""
-        found = {path: _NAME.fullmatch(path.name) for path in self.folder.glob("epoch-*")}
-        return {int(match[1]): path for path, match in found.items() if match}
+    def _checkpoints(self) -> dict[int, Path]:
+        """The files by the epochs that they had."""
+        matches = {path: _NAME.fullmatch(path.name) for path in self.folder.glob("epoch-*")}
+        return {int(match[1]): path for path, match in matches.items() if match}
 
-    def _lost(self, what: str) -> RunError:
+    def _diverged(self, reason: str) -> RunError:
         return RunError(
-            f"{what} of epoch {self.epoch + 1}: a lower learning_rate or a clip_norm may help; "
-            f"{self._says_what_is_kept()}"
+            f"{reason} of epoch {self.epoch + 1}: a lower learning_rate or a global_clipnorm may "
+            f"help; {self._last_checkpoint()}"
         )
 
-    def _says_what_is_kept(self) -> str:
-        kept = self._kept()
-        if not kept:
+    def _last_checkpoint(self) -> str:
+        checkpoints = self._checkpoints()
+        if not checkpoints:
             return "no epoch was complete before"
-        return f"the state after epoch {max(kept)} is kept in {kept[max(kept)]}"
+        last = max(checkpoints)
+        return f"the state after epoch {last} is kept in {checkpoints[last]}"

@@ -1,4 +1,4 @@
-"""Early stopping: a training ends with the weights that had the lowest validation loss."""
+"""Early stopping: a training ends with the weights of the lowest validation loss."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,51 +10,56 @@ LOSS = "val_loss"
 
 
 class EarlyStopping(keras.callbacks.Callback):
-    """Keeps the best weights so far in a file, and stops after `patience` epochs without better.
+    """Keeps the best weights in a file, and stops after `patience` epochs without better ones.
 
-    What a training starts with counts as well: it never ends with a higher loss than that. Keras'
-    `EarlyStopping` keeps the weights in memory, and a training that goes on begins its count anew.
+    The initial weights count as well: a training never ends with a higher loss than theirs. Keras'
+    `EarlyStopping` keeps the weights in memory, and a training that resumes begins its count anew.
 
     Args:
-        folder: of the checkpoints, where the file is put. first: the loss before the training.
+        folder: Of the checkpoints, where the file is put.
+        patience: Epochs.
+        initial_loss: The validation loss before the training.
     """
 
-    def __init__(self, folder: Path, patience: int, first: float) -> None:
+    def __init__(self, folder: Path, patience: int, initial_loss: float) -> None:
         super().__init__()
         self.file = folder / "best.npz"
         self.patience = patience
-        self.lowest = first
-        self.waited = 0
+        self.best_loss = np.inf if np.isnan(initial_loss) else initial_loss
+        self.wait = 0
 
-    def go_on(self, rows: Sequence[Mapping[str, float]]) -> bool:
-        """Takes in the epochs that were trained before; answers whether there is more to train."""
-        for row in rows:
-            self._count(row[LOSS])
-        return self.waited < self.patience
+    def restore(self, history: Sequence[Mapping[str, float]]) -> bool:
+        """Count the epochs of an interrupted training; return whether there are more to train."""
+        for row in history:
+            self._update(row[LOSS])
+        return self.wait < self.patience
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Save the initial weights."""
         if not self.file.exists():
-            self._keep()
+            self._save()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if self._count((logs or {})[LOSS]):
-            self._keep()
-        self.model.stop_training = self.waited >= self.patience
+        """Save better weights, or stop."""
+        if self._update((logs or {})[LOSS]):
+            self._save()
+        self.model.stop_training = self.wait >= self.patience
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Load the best weights."""
         with np.load(self.file, allow_pickle=False) as arrays:
             self.model.set_weights([arrays[name] for name in arrays])
 
-    def _keep(self) -> None:
+    def _save(self) -> None:
         self.file.parent.mkdir(exist_ok=True)
         draft = self.file.with_name(f".{self.file.name}")
         with draft.open("wb") as file:
             np.savez(file, *self.model.get_weights())
         draft.replace(self.file)
 
-    def _count(self, loss: float) -> bool:
-        """Whether it is the lowest so far."""
-        better = loss < self.lowest
-        self.lowest = min(loss, self.lowest)
-        self.waited = 0 if better else self.waited + 1
-        return better
+    def _update(self, loss: float) -> bool:
+        """Whether the loss is the lowest yet."""
+        is_best = loss < self.best_loss  # NaN is never the lowest
+        self.best_loss = loss if is_best else self.best_loss
+        self.wait = 0 if is_best else self.wait + 1
+        return is_best

@@ -1,4 +1,4 @@
-"""Trains a pretrained model on, for a user's own data."""
+"""`fine_tune`: a pretrained model on a user's own data."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -8,32 +8,37 @@ from typing import Any
 
 import keras
 
-from keras_fm import adapters, registry, tasks
+from keras_fm import adapters
 from keras_fm.data import example_files
 from keras_fm.data.user_data import UserData
 from keras_fm.errors import InvalidInputError, RunError
-from keras_fm.evaluation import linear_probe
-from keras_fm.models import (
-    backbone,
-    building,
-    freezing,
-    loading,
-    precision,
-    run_files,
-    transfer,
-    weights,
-)
+from keras_fm.evaluation.linear_probe import linear_probe
+from keras_fm.models import freezing, run_files
+from keras_fm.models.backbone import head_layers
+from keras_fm.models.building import build_for_training
+from keras_fm.models.loading import resolve_model
 from keras_fm.models.spec import ModelSpec, spec_of
+from keras_fm.models.transfer import transfer_weights
+from keras_fm.models.weights import weights_sha256
 from keras_fm.registry.recipe import load_recipe
-from keras_fm.training import fine_tuning_jobs, fit, generated_images, monitoring, runs, training
-from keras_fm.training.fine_tuning_jobs import HEAD_STAGE, MAIN_STAGE, FineTuningOptions
+from keras_fm.training import fine_tuning_jobs as stages
+from keras_fm.training import jobs, monitoring, runs
+from keras_fm.training.fine_tuning_jobs import (
+    HEAD_STAGE,
+    MAIN_STAGE,
+    SCRATCH_STAGE,
+    FineTuningOptions,
+)
+from keras_fm.training.fit import fit
+from keras_fm.training.generated_images import add_generated, load_generator
 from keras_fm.training.jobs import TrainingJob
+from keras_fm.training.runs import FROM_SCRATCH, RANDOM
+from keras_fm.training.training import load_interrupted_run, resume_command
 
-SCRATCH_STAGE = "scratch"  # the folder of the training from random weights
 # What the report compares with.
-PROBE = "linear model of the frozen body"
-HEAD_ALONE = "its first stage, the head alone"
-FROM_RANDOM = "from random weights, in as many epochs"
+PROBE = "linear probe of the frozen backbone"
+HEAD_ALONE = "head alone (first stage)"
+TRAINED_FROM_SCRATCH = "trained from scratch, as many epochs"
 
 
 def fine_tune(
@@ -42,12 +47,13 @@ def fine_tune(
     *,
     text: str | None = None,
     target: str | None = None,
-    kind: str | None = None,
-    labels: Sequence[str] | None = None,
+    problem_type: str | None = None,
+    class_names: Sequence[str] | None = None,
     split: str = "train",
-    validation: Any = None,
-    validation_split: str | None = None,
-    strategy: str = "gradual",
+    validation_data: Any = None,
+    validation_data_split: str | None = None,
+    validation_split: float | None = None,
+    strategy: str = "head_then_full",
     compare: bool = False,
     augment_with: str | None = None,
     run_dir: str | os.PathLike[str] | None = None,
@@ -55,249 +61,289 @@ def fine_tune(
     seed: int = 0,
     **recipe_overrides: Any,
 ) -> runs.Run:
-    """Trains a pretrained model on, for the classes or the quantity in a user's data.
+    """Fine-tune a pretrained model for the classes or the target in a user's data.
 
     Args:
-        name_or_model: a model's name, a run directory, a `.keras` file, or a model. "mini_bert"
-            goes on from what it knows of sentiment, "mini_bert.mlm" from its pretraining alone.
-        data: what to learn from.
+        name_or_model: A model's name, a run directory, a `.keras` file, or a model. `"mini_bert"`
+            starts from the sentiment classifier, `"mini_bert.mlm"` from its pretraining alone.
+        data: To train on.
             Images: a folder with a folder of JPEG, PNG, GIF or BMP files for each class.
             Texts: a CSV file, or a folder with a folder of `.txt` files for each class.
             A table: a CSV file with a header.
             Texts and tables: a data frame.
             Any of them: `(inputs, targets)`, images being arrays 0..255 of any size, or paths; a
             `tf.data.Dataset` of such pairs; `keras_fm.data.Examples`; or the name of a TFDS data
-            set, with "tfds:" in front where a file has the same name.
-        text: the column of the texts in a CSV file. target: the one of the answer.
-        kind: of a table's target: "regression" or "classification"; None: what it looks like.
-        labels: the classes' names, where the targets are their numbers; None: from the data.
-        split: of a TFDS data set.
-        validation: other data of the same kind to measure on; None: a part of `data`, drawn by
-            `seed`, a fifth of each class, or `validation_examples` in all.
-        validation_split: of a TFDS data set that validates.
-        strategy: "gradual" trains the head alone first, and then all layers at a low rate; "head"
-            the head alone, the body frozen; "full" all layers; "lora" the head and low-rank
-            adapters, which the run keeps in a file of their own too. A table of other columns than
-            the model knows is learned anew, by the model's own recipe.
-        compare: also train the same network from random weights, by its own recipe in as many
-            epochs, for the report. It is not always done, for it takes as long as the rest.
-        augment_with: a generator of images, such as "gan", which draws more of each class; the
-            recipe's `generated` says how many times as many (1, unless it is given).
-        run_dir: a directory that does not exist yet; None: one under `runs/`.
-        resume: go on with the fine-tuning in `run_dir` that was stopped, by its own recipes and
-            seed; model and data are to be given again.
-        seed: of the split, the head's weights, the order of examples and their augmentation.
-        **recipe_overrides: fields of the recipe, such as `epochs=5`; of the first stage of
-            "gradual" alone with "head." in front. A `learning_rate` without it is the last stage's.
+            set, with `tfds:` in front where a file has the same name.
+        text: The column of the texts in a CSV file.
+        target: The column to predict.
+        problem_type: Of a table: `"regression"` or `"classification"`; None to infer it.
+        class_names: Where the targets are indices of classes; None to infer them.
+        split: Of a TFDS data set.
+        validation_data: Other data of the same kind; None for a part of `data`, drawn by `seed`: a
+            fifth of each class, or `validation_examples` in all.
+        validation_data_split: Of a TFDS data set in `validation_data`.
+        validation_split: The fraction of `data` that validates.
+        strategy: `"head_then_full"` trains the head alone, then all layers at a low rate; `"head"`
+            the head alone on the frozen backbone; `"full"` all layers; `"lora"` the head and
+            low-rank adapters, which the run keeps in a file of their own too. A table of other
+            columns than the model knows is trained from scratch, by the model's own recipe.
+        compare: Also trains the same network from scratch, by its own recipe in as many epochs, for
+            the report; it takes as long as the rest.
+        augment_with: A generator of images, such as `"gan"`, which makes more of each class; the
+            recipe's `generated_ratio` says how many times as many (1, unless it is given).
+        run_dir: A directory that does not exist yet; None for one under `runs/`.
+        resume: Resumes the fine-tuning in `run_dir` that was stopped, by its own recipes and seed;
+            model and data are to be given again.
+        seed: Of the split, the head's weights, the order of examples and their augmentation.
+        **recipe_overrides: Fields of the recipe, such as `epochs=5`; of the first stage of
+            `"head_then_full"` alone with `head.` in front. A `learning_rate` without it is the main
+            stage's.
 
     Returns:
-        The run: `model` (float32), `history`, `metrics` of the validation cut, `path`, `report()`.
+        The run: `model` (float32), `history`, `metrics` of the validation examples, `path`,
+        `report()`.
 
     Raises:
-        UnknownNameError: no such model, strategy or recipe field.
-        InvalidInputError: the model can't be fine-tuned, or an option does not fit the data.
-        DataError: the data can't be had, does not fit the model, or nothing can be learned from it.
-        RunError: the directory exists, or there is nothing to resume.
+        UnknownNameError: There is no such model, strategy or recipe field.
+        InvalidInputError: The model can't be fine-tuned, or an option does not fit the data.
+        DataError: The data can't be had, does not fit the model, or nothing can be learned from it.
+        RunError: The directory exists, or there is nothing to resume.
 
     Example:
         >>> run = keras_fm.fine_tune("cifar_cnn", "photos/")
         >>> print(run.report())
         >>> keras_fm.pipeline(run.model)("photo.jpg")
     """
-    before = loading.resolve_model(name_or_model)
-    identity = _goes_on_as(before)
-    room, _ = registry.find(identity.entry.name)
+    pretrained = resolve_model(name_or_model)
+    spec = _spec_to_fine_tune(pretrained)
     if resume:
-        path, asked, augment_with, compare = _interrupted(run_dir, recipe_overrides, before)
+        path, options, augment_with, compare = _interrupted_run(
+            run_dir, recipe_overrides, pretrained
+        )
     else:
-        asked = fine_tuning_jobs.resolve_options(identity, strategy, seed, recipe_overrides)
-    source = UserData(data, text, target, kind, labels, split)
-    held_out = fine_tuning_jobs.validation_source(
-        source, validation, validation_split, recipe_overrides
+        options = stages.resolve_options(spec, strategy, seed, recipe_overrides)
+    user_data = UserData(data, text, target, problem_type, class_names, split)
+    validation = stages.validation_source(
+        user_data, validation_data, validation_data_split, validation_split, recipe_overrides
     )
-    stages = fine_tuning_jobs.fine_tuning_jobs(room, identity, source, held_out, asked)
-    _check_options(stages[MAIN_STAGE], before, augment_with, compare, recipe_overrides)
+    stage_jobs = stages.fine_tuning_jobs(spec, user_data, validation, options, validation_split)
+    main_job = stage_jobs[MAIN_STAGE]
+    from_scratch = _has_other_inputs(pretrained, main_job)
+    _check_options(main_job, from_scratch, augment_with, compare, recipe_overrides)
     if augment_with is not None:
-        stages = _augmented(stages, augment_with)
+        stage_jobs = _augmented(stage_jobs, augment_with)
     if compare:
-        epochs = sum(lesson.recipe.epochs for lesson in stages.values())
-        stages = {
-            SCRATCH_STAGE: fine_tuning_jobs.from_scratch_job(stages[MAIN_STAGE], epochs),
-            **stages,
-        }
+        epochs = sum(job.recipe.epochs for job in stage_jobs.values())
+        scratch_job = stages.from_scratch_job(stage_jobs[MAIN_STAGE], epochs)
+        stage_jobs = {SCRATCH_STAGE: scratch_job, **stage_jobs}
+    main_job = stage_jobs[MAIN_STAGE]
+    initial_model = None
     if resume:
-        runs.check_data(path, stages[MAIN_STAGE].identity, stages[MAIN_STAGE].examples.origin)
+        runs.check_data(path, main_job)
     else:
-        _begin(
-            before, stages[MAIN_STAGE]
-        )  # what can't be done is refused before anything is written
-        start = room.name if isinstance(name_or_model, keras.Model) else str(name_or_model)
-        strategy = asked.strategy
-        if _begins_anew(before, stages[MAIN_STAGE]):
-            start, strategy = training.RANDOM, runs.FROM_SCRATCH
-        path = runs.new_directory(run_dir, f"{room.name}-{strategy}", asked.seed)
-        about = {
-            "started_from_sha256": weights.weights_sha256(before),
+        # What can't be done is refused before anything is written.
+        initial_model = _initial_model(pretrained, main_job)
+        init_from = spec.name if isinstance(name_or_model, keras.Model) else str(name_or_model)
+        strategy = options.strategy
+        if from_scratch:
+            init_from, strategy = RANDOM, FROM_SCRATCH
+        path = runs.new_directory(run_dir, f"{spec.name}-{strategy}", options.seed)
+        more = {
+            "init_from_sha256": weights_sha256(pretrained),
             "augment_with": augment_with or "",
         }
-        _describe(path, stages, start, strategy, about)
+        _write_run_infos(path, stage_jobs, init_from, strategy, more)
     try:
-        return _learn(before, stages, path)
+        return _run_stages(pretrained, initial_model, stage_jobs, path)
     except KeyboardInterrupt:
-        options = {
+        named_options = {
             "text": text,
             "target": target,
-            "kind": kind,
-            "labels": labels,
+            "problem-type": problem_type,
+            "class-names": class_names,
             "split": None if split == "train" else split,
-            "validation": validation,
-            "validation-split": validation_split,
+            "validation-data": validation_data,
+            "validation-data-split": validation_data_split,
         }
-        files = [given for given in (name_or_model, data, validation) if given is not None]
+        files = [item for item in (name_or_model, data, validation_data) if item is not None]
         raise KeyboardInterrupt(
-            training.resume_command(["fine-tune", str(name_or_model), str(data)], options, path)
-            if all(isinstance(given, (str, os.PathLike)) for given in files)
-            else f"stopped; go on with the same model, data and run_dir={str(path)!r}, resume=True"
+            resume_command(["fine-tune", str(name_or_model), str(data)], named_options, path)
+            if all(isinstance(item, (str, os.PathLike)) for item in files)
+            else f"stopped; resume it with the same model, data and run_dir={str(path)!r}, "
+            "resume=True"
         ) from None
 
 
 def _check_options(
-    last: TrainingJob,
-    before: keras.Model,
+    job: TrainingJob,
+    from_scratch: bool,
     generator: str | None,
     compare: bool,
     overrides: dict[str, Any],
 ) -> None:
-    """Refuses what would be asked for in vain."""
-    if generator is None and "generated" in overrides:
-        raise InvalidInputError("generated is of what augment_with draws; name a generator")
-    if generator is not None and overrides.get("generated", 1) == 0:
-        raise InvalidInputError("generated=0 draws no image; leave out augment_with")
-    if compare and last.validation is None:
-        raise InvalidInputError("compare wants examples to measure on, and none validates")
-    if compare and _begins_anew(before, last):
-        raise InvalidInputError("a table of other columns begins anew: there is none to compare")
+    """Refuse options that would do nothing."""
+    if generator is None and "generated_ratio" in overrides:
+        raise InvalidInputError("generated_ratio is of what augment_with makes; name a generator")
+    if generator is not None and overrides.get("generated_ratio", 1) == 0:
+        raise InvalidInputError("generated_ratio=0 makes no image; leave out augment_with")
+    if compare and job.validation is None:
+        raise InvalidInputError("compare needs examples to evaluate on, and none validates")
+    if compare and from_scratch:
+        raise InvalidInputError(
+            "a table of other columns is trained from scratch: there is nothing to compare"
+        )
 
 
-def _goes_on_as(before: keras.Model) -> ModelSpec:
-    """The identity that the model has from now on; that of a pretraining is its room's own."""
-    identity = spec_of(before)
-    entry = identity.entry
-    return ModelSpec.of(entry) if identity.task == entry.pretraining else identity
+def _spec_to_fine_tune(pretrained: keras.Model) -> ModelSpec:
+    """The specification that fine-tuning starts from; of a pretraining, that of the zoo's model."""
+    spec = spec_of(pretrained)
+    return ModelSpec.of(spec.package) if spec.is_pretraining else spec
 
 
-def _augmented(stages: dict[str, TrainingJob], generator: str) -> dict[str, TrainingJob]:
-    """The same lessons, with drawn images among the examples to train on."""
-    last = stages[MAIN_STAGE]
-    generated_images.check_generator(generator, last.identity)
-    share = last.recipe.generated or 1.0
-    examples = generated_images.add_generated(
-        last.examples, last.identity, generator, share, last.seed
-    )
+def _augmented(stage_jobs: dict[str, TrainingJob], generator: str) -> dict[str, TrainingJob]:
+    """The same jobs, with generated images among the examples to train on."""
+    main_job = stage_jobs[MAIN_STAGE]
+    model = load_generator(generator, main_job.spec)
+    ratio = main_job.recipe.generated_ratio or 1.0
+    examples = add_generated(main_job.examples, main_job.spec, model, ratio, main_job.seed)
     return {
-        name: replace(lesson, examples=examples, recipe=lesson.recipe.override(generated=share))
-        for name, lesson in stages.items()
+        stage: replace(job, examples=examples, recipe=job.recipe.override(generated_ratio=ratio))
+        for stage, job in stage_jobs.items()
     }
 
 
-def _describe(
-    path: Path, stages: dict[str, TrainingJob], start: str, strategy: str, about: dict[str, str]
+def _write_run_infos(
+    path: Path,
+    stage_jobs: dict[str, TrainingJob],
+    init_from: str,
+    strategy: str,
+    more: dict[str, str],
 ) -> None:
-    """Writes what each run is, and the examples that they are measured on; the run's own last."""
-    last = stages[MAIN_STAGE]
-    if last.validation is not None:
-        example_files.save_examples(last.validation, path / runs.VALIDATION)
-    for folder, lesson in stages.items():
-        if folder != MAIN_STAGE:
-            runs.new_directory(path / folder, lesson.room.name, lesson.seed)
-        if folder == SCRATCH_STAGE:
-            runs.write_run_info(path / folder, lesson)
+    """Write what each run is, and the validation examples; that of the main stage last."""
+    main_job = stage_jobs[MAIN_STAGE]
+    if main_job.validation is not None:
+        example_files.save_examples(main_job.validation, path / run_files.VALIDATION)
+    for stage, job in stage_jobs.items():
+        if stage != MAIN_STAGE:
+            runs.new_directory(path / stage, job.spec.name, job.seed)
+        if stage == SCRATCH_STAGE:
+            runs.write_run_info(path / stage, job)
         else:
-            way = strategy if folder == MAIN_STAGE else folder
-            runs.write_run_info(path / folder, lesson, start, strategy=way, **about)
+            stage_strategy = strategy if stage == MAIN_STAGE else stage
+            runs.write_run_info(path / stage, job, init_from, strategy=stage_strategy, **more)
 
 
-def _begin(before: keras.Model, lesson: TrainingJob) -> keras.Model:
-    """The model that a stage starts from, and which of its layers learn."""
-    if _begins_anew(before, lesson):
-        return building.build_for_training(lesson)
-    keras.utils.set_random_seed(lesson.seed)
-    recipe = lesson.recipe
-    with precision.dtype_policy(precision.resolve_precision(recipe.precision)):
-        model = building.build(lesson.room, lesson.identity, **building.dynamic_image_size(recipe))
-    tasks.task_of(model).check_recipe(model, recipe)
-    head = [model.get_layer(name) for name in backbone.head_layers(model)]
+def _initial_model(pretrained: keras.Model, job: TrainingJob) -> keras.Model:
+    """The model that a stage starts from, and which of its layers are trained."""
+    if _has_other_inputs(pretrained, job):
+        return jobs.initial_model(job)
+    recipe = job.recipe
+    model = build_for_training(
+        job.spec, seed=job.seed, precision=recipe.precision, **jobs.build_options(recipe)
+    )
+    job.task.objective.check_recipe(model, recipe)
+    head = [model.get_layer(name) for name in head_layers(model)]
     if any(layer.non_trainable_weights for layer in head):
-        building.adapt(model, lesson)  # such as the mean and the variance of a quantity
-    transfer.transfer_weights(before, model)
-    if recipe.learns == "head":
+        jobs.adapt(model, job)  # such as the mean and the variance of a target
+    transfer_weights(pretrained, model, job.task.remap_weights(pretrained, model))
+    if recipe.trainable == "head":
         freezing.freeze(model)
-    elif recipe.learns == "adapters":
+    elif recipe.trainable == "adapters":
         adapters.enable(model, recipe.lora_rank, recipe.lora_alpha or None)
-    elif recipe.batch_norm == "frozen":
+    elif not recipe.train_batch_norm:
         freezing.unfreeze(model)
     return model
 
 
-def _begins_anew(before: keras.Model, lesson: TrainingJob) -> bool:
-    """Whether it is a table of other columns: no layer knows what it is given."""
-    return lesson.identity.inputs != spec_of(before).inputs
+def _has_other_inputs(pretrained: keras.Model, job: TrainingJob) -> bool:
+    """Return True if the table's columns differ from the model's inputs."""
+    return job.spec.inputs != spec_of(pretrained).inputs
 
 
-def _learn(before: keras.Model, stages: dict[str, TrainingJob], path: Path) -> runs.Run:
-    """Goes through the stages, as far as they were not ended in a sitting before."""
-    last, compared = stages[MAIN_STAGE], _compare(before, stages[MAIN_STAGE], path)
-    if SCRATCH_STAGE in stages:
-        scratch = stages[SCRATCH_STAGE]
-        monitoring.print_stage(FROM_RANDOM, scratch.recipe)
-        compared[FROM_RANDOM] = _stage(
-            building.build_for_training, scratch, path / SCRATCH_STAGE
-        ).metrics
-    if HEAD_STAGE in stages:
-        monitoring.print_stage(HEAD_ALONE, stages[HEAD_STAGE].recipe)
-        head = _stage(lambda lesson: _begin(before, lesson), stages[HEAD_STAGE], path / HEAD_STAGE)
-        before = head.model
-        if last.validation is not None:
-            compared[HEAD_ALONE] = head.metrics
-    if len(stages) > 1:
-        monitoring.print_stage("the fine-tuning itself", last.recipe)
-    return fit.fit(_begin(before, last), last, path, compared=compared)
+def _run_stages(
+    pretrained: keras.Model,
+    initial_model: keras.Model | None,
+    stage_jobs: dict[str, TrainingJob],
+    path: Path,
+) -> runs.Run:
+    """Run the stages that were not complete in a sitting before.
+
+    Args:
+        pretrained: The pretrained model.
+        initial_model: That of the main stage, if it is the only one and was built before.
+        stage_jobs: By stage.
+        path: The run directory.
+    """
+    job = stage_jobs[MAIN_STAGE]
+    comparisons = _linear_probe(pretrained, initial_model, job, path)
+    if SCRATCH_STAGE in stage_jobs:
+        scratch_job = stage_jobs[SCRATCH_STAGE]
+        monitoring.print_stage(TRAINED_FROM_SCRATCH, scratch_job.recipe)
+        run = _run_stage(jobs.initial_model, scratch_job, path / SCRATCH_STAGE)
+        comparisons[TRAINED_FROM_SCRATCH] = run.metrics
+    if HEAD_STAGE in stage_jobs:
+        head_job = stage_jobs[HEAD_STAGE]
+        monitoring.print_stage(HEAD_ALONE, head_job.recipe)
+        run = _run_stage(
+            lambda head_job: _initial_model(pretrained, head_job), head_job, path / HEAD_STAGE
+        )
+        pretrained, initial_model = run.model, None
+        if job.validation is not None:
+            comparisons[HEAD_ALONE] = run.metrics
+    if len(stage_jobs) > 1:
+        monitoring.print_stage("main stage", job.recipe)
+    if initial_model is None or SCRATCH_STAGE in stage_jobs:
+        # Built last: a build sets the seed of everything that the training draws.
+        initial_model = _initial_model(pretrained, job)
+    return fit(initial_model, job, path, comparisons=comparisons)
 
 
-def _stage(
-    begin: Callable[[TrainingJob], keras.Model], lesson: TrainingJob, path: Path
+def _run_stage(
+    build: Callable[[TrainingJob], keras.Model], job: TrainingJob, path: Path
 ) -> runs.Run:
     if run_files.is_complete(path):
         return runs.load_run(path)
-    return fit.fit(begin(lesson), lesson, path)
+    return fit(build(job), job, path)
 
 
-def _compare(before: keras.Model, lesson: TrainingJob, path: Path) -> dict[str, dict[str, float]]:
-    """What a linear probe has on the validation cut, where the model knows its inputs.
+def _linear_probe(
+    pretrained: keras.Model, model: keras.Model | None, job: TrainingJob, path: Path
+) -> dict[str, dict[str, float]]:
+    """The metrics of a linear probe, where the model knows the inputs.
 
-    TensorBoard shows it, and what is known without a look at the inputs, beside the run.
+    TensorBoard shows them beside the run, and those of the baseline.
     """
-    if lesson.validation is None:
+    if job.validation is None:
         return {}
-    baseline = tasks.task_of(lesson.identity).baseline(lesson.examples, lesson.validation)
-    monitoring.write_hparams(path / "compared" / "baseline", lesson, baseline, runs.BASELINE)
-    if _begins_anew(before, lesson):
+    objective = job.task.objective
+    baseline = objective.baseline(job.examples, job.validation)
+    baseline_name = f"{objective.baseline_name} baseline"
+    monitoring.write_hparams(path / "comparisons" / "baseline", job, baseline, baseline_name)
+    if _has_other_inputs(pretrained, job):
         return {}
-    scores = linear_probe.linear_probe(_begin(before, lesson), lesson.examples, lesson.validation)
-    monitoring.write_hparams(path / "compared" / "probe", lesson, scores, PROBE)
-    return {PROBE: scores}
+    model = _initial_model(pretrained, job) if model is None else model
+    metrics = linear_probe(model, job.examples, job.validation)
+    monitoring.write_hparams(path / "comparisons" / "linear_probe", job, metrics, PROBE)
+    return {PROBE: metrics}
 
 
-def _interrupted(
-    run_dir: str | os.PathLike[str] | None, overrides: dict[str, Any], before: keras.Model
+def _interrupted_run(
+    run_dir: str | os.PathLike[str] | None, overrides: dict[str, Any], pretrained: keras.Model
 ) -> tuple[Path, FineTuningOptions, str | None, bool]:
-    """The fine-tuning to go on with: its directory, what was asked, `augment_with`, `compare`."""
-    path, about = training.load_interrupted_run(run_dir, spec_of(before).entry.name, [*overrides])
-    if not about.get("strategy"):
+    """The fine-tuning to resume: its directory and options, `augment_with`, `compare`."""
+    path, run_info = load_interrupted_run(run_dir, spec_of(pretrained).name, [*overrides])
+    if not run_info.get("strategy"):
         raise RunError(f"the run in {path} is no fine-tuning: keras-fm train ... --resume")
-    if about["started_from_sha256"] != weights.weights_sha256(before):
-        raise RunError(f"the run in {path} started from {about['start']!r} with other weights")
-    folders = [folder for folder in (HEAD_STAGE, MAIN_STAGE) if run_files.is_run(path / folder)]
-    recipes = {folder: load_recipe(path / folder / "recipe.toml") for folder in folders}
-    asked = FineTuningOptions(about["strategy"], recipes, about["seed"], None)
-    return path, asked, about["augment_with"] or None, run_files.is_run(path / SCRATCH_STAGE)
+    if run_info["init_from_sha256"] != weights_sha256(pretrained):
+        raise RunError(
+            f"the run in {path} was initialized from {run_info['init_from']!r} with other weights"
+        )
+    recipe_class = jobs.recipe_class_of(run_info["task"])
+    recipes = {
+        stage: load_recipe(path / stage / run_files.RECIPE, recipe_class)
+        for stage in (HEAD_STAGE, MAIN_STAGE)
+        if run_files.is_run(path / stage)
+    }
+    options = FineTuningOptions(run_info["strategy"], run_info["seed"], {}, recipes)
+    has_scratch = run_files.is_run(path / SCRATCH_STAGE)
+    return path, options, run_info["augment_with"] or None, has_scratch

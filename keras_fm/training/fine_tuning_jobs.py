@@ -1,200 +1,270 @@
-"""What a fine-tuning is about: a user's data, what of it validates, and by which recipes."""
+"""The jobs of a fine-tuning: a user's data, what of it validates, and a recipe for each stage."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from keras_fm import registry, tasks
 from keras_fm.data import splitting
 from keras_fm.data.user_data import DataNotes, UserData
 from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
 from keras_fm.models.spec import ModelSpec
+from keras_fm.options import check_float
 from keras_fm.registry.recipe import Recipe, load_recipe
-from keras_fm.training.jobs import TrainingJob, check_seed
+from keras_fm.training.jobs import TrainingJob, check_overrides, check_seed
 
-STRATEGIES = ("gradual", "head", "full", "lora")
-DEFAULT_STRATEGY = "gradual"
-HEAD_STAGE, MAIN_STAGE = (
-    "head",
-    "",
-)  # the folders of the stages in the run's; the last one's is the run's own
-_OF_HEAD = f"{HEAD_STAGE}."  # in front of a field of the recipe
+DEFAULT_STRATEGY = "head_then_full"
+STRATEGIES = (DEFAULT_STRATEGY, "head", "full", "lora")
+# The folders of the stages in that of the run; the main stage's is the run's own.
+MAIN_STAGE, HEAD_STAGE, SCRATCH_STAGE = "", "head", "scratch"
+HEAD_PREFIX = f"{HEAD_STAGE}."  # in front of a recipe field of the first stage
 RECIPES = Path(__file__).parents[1] / "recipes"
 
-# Of the last stage alone, where no stage is named.
-_LAST_ALONE = {"adversarial", "learning_rate", "learns", "lora_rank", "lora_alpha"}
-_SHARE = 5  # a fifth validates
-_STEPS = 16  # at least so many an epoch, unless a batch would be smaller than
-_SMALLEST = 8
+# Of the main stage alone, where no stage is named.
+_MAIN_STAGE_FIELDS = {
+    "adversarial_epsilon", "learning_rate", "trainable", "lora_rank", "lora_alpha"
+}  # fmt: skip
+_VALIDATION_PART = 5  # a fifth validates
+_MIN_STEPS = 16  # in an epoch, unless a batch would be smaller than
+_MIN_BATCH_SIZE = 8
 
 
 @dataclass(frozen=True)
 class FineTuningOptions:
     """What `fine_tune` is asked for, beside the data.
 
-    stages: the recipes by their runs' folders. chosen: the fields that the user gave; None: the
-    recipes were fitted to the data before.
+    Attributes:
+        strategy: One of `STRATEGIES`.
+        seed: Of everything that is drawn.
+        overrides: The recipe fields that the user gave.
+        recipes: Those of an interrupted fine-tuning by stage, which stay as they are.
     """
 
     strategy: str
-    stages: dict[str, Recipe]
     seed: int
-    chosen: Mapping[str, Any] | None
+    overrides: Mapping[str, Any]
+    recipes: Mapping[str, Recipe] | None = None
 
 
 def resolve_options(
-    identity: ModelSpec, strategy: str, seed: int, overrides: dict[str, Any]
+    spec: ModelSpec, strategy: str, seed: int, overrides: Mapping[str, Any]
 ) -> FineTuningOptions:
-    """Finds the recipes of a strategy for a model, with the user's changes.
+    """Check the options before any data is loaded.
 
     Raises:
-        UnknownNameError: no such strategy or field. InvalidInputError: no model for labels of one's
-            own.
+        UnknownNameError: There is no such strategy or recipe field.
+        InvalidInputError: The model can't be fine-tuned.
     """
     seed = check_seed(seed)
-    folder = tasks.task_of(identity).recipes
-    if folder is None:
+    if spec.task.recipe_group is None:
         raise InvalidInputError(
-            f"{identity.entry.name} is no classifier and no regression ({identity.task}); it can't "
-            "be fine-tuned: train it on your data"
+            f"{spec.name} is no classifier and no regression ({spec.task_name}); it can't be "
+            "fine-tuned: train it on your data"
         )
     if strategy not in STRATEGIES:
         raise UnknownNameError(f"no strategy {strategy!r}. {suggest(strategy, STRATEGIES)}")
-    room, _ = registry.find(identity.entry.name)
-    recipes = {MAIN_STAGE: _recipe(room, folder, strategy)}
-    if strategy == DEFAULT_STRATEGY:
-        recipes = {HEAD_STAGE: _recipe(room, folder, HEAD_STAGE), **recipes}
-    heads = {n.removeprefix(_OF_HEAD): v for n, v in overrides.items() if n.startswith(_OF_HEAD)}
-    given = {name: value for name, value in overrides.items() if not name.startswith(_OF_HEAD)}
-    if heads and HEAD_STAGE not in recipes:
-        raise UnknownNameError(
-            f"{', '.join(_OF_HEAD + name for name in heads)}: strategy {strategy!r} has one stage"
-        )
-    shared = {name: value for name, value in given.items() if name not in _LAST_ALONE}
-    changes = {HEAD_STAGE: {**shared, **heads}, MAIN_STAGE: given}
-    stages = {name: recipe.override(**changes[name]) for name, recipe in recipes.items()}
-    return FineTuningOptions(strategy, stages, seed, overrides)
-
-
-def _recipe(room: registry.ModelPackage, folder: str, strategy: str) -> Recipe:
-    """The room's own recipe of a strategy, where it has one, or that of the task's folder."""
-    file = f"{strategy}.toml"
-    own = room.path / file
-    return load_recipe(own if own.exists() else RECIPES / folder / file)
+    head_fields = [name for name in overrides if name.startswith(HEAD_PREFIX)]
+    if head_fields and strategy != DEFAULT_STRATEGY:
+        raise UnknownNameError(f"{', '.join(head_fields)}: strategy {strategy!r} has one stage")
+    check_overrides(spec.task, [name.removeprefix(HEAD_PREFIX) for name in overrides])
+    options = FineTuningOptions(strategy, seed, overrides)
+    known = type(spec.task).recipe_class.__struct_fields__
+    in_any_task = {
+        name: value for name, value in overrides.items() if name.removeprefix(HEAD_PREFIX) in known
+    }
+    _stage_recipes(spec, replace(options, overrides=in_any_task))  # their values are checked
+    return options
 
 
 def validation_source(
-    source: UserData, validation: Any, split: str | None, overrides: Mapping[str, Any]
+    user_data: UserData,
+    validation_data: Any,
+    validation_data_split: str | None,
+    validation_split: float | None,
+    overrides: Mapping[str, Any],
 ) -> UserData | None:
-    """The user's own examples to validate on, if there are any.
+    """Return the user's own validation data, if there are any.
 
     Args:
-        split: of a TFDS data set. overrides: the fields of the recipe that the user gave.
+        user_data: The training data.
+        validation_data: Other data of the same kind.
+        validation_data_split: Of a TFDS data set.
+        validation_split: The fraction of the training data that validates.
+        overrides: The recipe fields that the user gave.
 
     Raises:
-        InvalidInputError: they don't go together.
+        InvalidInputError: They don't go together.
     """
-    if validation is None:
-        if split is not None:
-            raise InvalidInputError("validation_split is of a TFDS data set in validation=")
+    if validation_split is not None:
+        if isinstance(validation_split, str):
+            raise InvalidInputError(
+                "validation_split is a fraction of the data, such as 0.2; that of a TFDS data set "
+                f"is validation_data_split; received {validation_split!r}"
+            )
+        check_float("validation_split", validation_split, 0.0, 1.0)
+        if validation_data is not None or "validation_examples" in overrides:
+            raise InvalidInputError(
+                "validation_split, validation_data and validation_examples each say what "
+                "validates: give one of them"
+            )
+    if validation_data is None:
+        if validation_data_split is not None:
+            raise InvalidInputError(
+                "validation_data_split is of a TFDS data set in validation_data="
+            )
         return None
     if "validation_examples" in overrides:
-        raise InvalidInputError("validation= has all that validates; leave out validation_examples")
-    held_out = replace(source, data=validation, split=split or "")
-    if isinstance(validation, str) and held_out.path is None and split is None:
         raise InvalidInputError(
-            f"say which split of {validation!r} validates: validation_split=, or --validation-split"
+            "validation_data= has all that validates; leave out validation_examples"
         )
-    return held_out
+    source = replace(user_data, data=validation_data, split=validation_data_split or "")
+    is_tfds_name = isinstance(validation_data, str) and source.path is None
+    if is_tfds_name and validation_data_split is None:
+        raise InvalidInputError(
+            f"say which split of {validation_data!r} validates: validation_data_split=, or "
+            "--validation-data-split"
+        )
+    return source
 
 
 def fine_tuning_jobs(
-    room: registry.ModelPackage,
-    identity: ModelSpec,
-    source: UserData,
-    held_out: UserData | None,
-    asked: FineTuningOptions,
+    pretrained: ModelSpec,
+    user_data: UserData,
+    validation: UserData | None,
+    options: FineTuningOptions,
+    validation_split: float | None = None,
 ) -> dict[str, TrainingJob]:
-    """Loads and checks what is learned: a lesson for each stage, on the same examples.
+    """Load and check what a model is fine-tuned on.
 
-    A table of other columns than the model knows is learned by the model's own recipe alone.
+    A table of other columns than the model knows is trained from scratch, by the model's own recipe.
 
     Args:
-        identity: of the model that goes on. held_out: the user's own examples to validate on;
-            None: a fifth of the data, or as many as the recipe says.
+        pretrained: The specification of the pretrained model.
+        user_data: To train on.
+        validation: To validate on; None for a part of the data.
+        options: What `resolve_options` returned.
+        validation_split: The fraction of the data that validates; None for a fifth, or for as many
+            as the recipe says.
+
+    Returns:
+        A job for each stage, on the same examples.
 
     Raises:
-        DataError: the data does not do.
-        InvalidInputError: a strategy for other columns, or class weights for a quantity.
+        DataError: The data can't be read, or nothing can be learned from it.
+        InvalidInputError: The strategy needs the columns that the model knows.
+        UnknownNameError: A recipe of this task has no such field.
     """
-    own, whole, told = tasks.task_of(identity).learn_from(source, asked.seed, going_on=True)
-    task, notes, recipes = tasks.task_of(own), DataNotes(told), asked.stages
-    task.check(whole)
-    if asked.chosen is not None:
-        if own.inputs != identity.inputs:
-            _check_anew(asked, whole.origin)
-            notes.warn(f"{room.name} learned from other columns: it begins anew, by its own recipe")
-            recipes = {MAIN_STAGE: room.recipe.override(**asked.chosen)}
-        share = len(whole) // _SHARE if held_out is None else 0
+    spec, all_examples, notes = pretrained.task.data.load_user_data(
+        user_data, options.seed, keep_columns=True
+    )
+    task, notes = spec.task, DataNotes(notes)
+    task.data.check(all_examples)
+    if options.recipes is not None:
+        recipes = dict(options.recipes)
+    else:
+        if spec.inputs != pretrained.inputs:
+            _check_from_scratch(options.strategy, all_examples.description)
+            notes.warn(
+                f"{spec.name} was trained on other columns: it is trained from scratch, by its own "
+                "recipe"
+            )
+            recipes = {MAIN_STAGE: task.default_recipe().override(**options.overrides)}
+        else:
+            recipes = _stage_recipes(spec, options)
+        count = 0
+        if validation is None and validation_split is not None:
+            count = round(len(all_examples) * validation_split)
+        elif validation is None:
+            count = len(all_examples) // _VALIDATION_PART
         recipes = {
-            name: _fit(recipe, len(whole), share, _chosen_for(name, asked.chosen))
-            for name, recipe in recipes.items()
+            stage: _adapt(recipe, len(all_examples), count, _overridden(stage, options.overrides))
+            for stage, recipe in recipes.items()
         }
-    if held_out is None:
-        examples, asked_for = splitting.train_validation_split(
-            whole,
+    if validation is None:
+        examples, held_out = splitting.train_validation_split(
+            all_examples,
             recipes[MAIN_STAGE].validation_examples,
-            asked.seed,
-            quantity=not own.labels,
+            options.seed,
+            regression=not spec.labels,
             notes=notes,
         )
     else:
-        examples, asked_for = whole, task.read(held_out)
-        task.check(asked_for)
-        splitting.warn_leakage(examples, asked_for, notes)
-    for recipe in recipes.values():
-        task.class_weight(examples, recipe)  # a quantity has none
-    if asked_for is None:
-        notes.warn(f"no example of {whole.origin} validates: nothing tells when to stop")
+        examples, held_out = all_examples, task.data.load_eval_data(validation)
+        task.data.check(held_out)
+        splitting.warn_leakage(examples, held_out, notes)
+    if held_out is None:
+        notes.warn(
+            f"no example of {all_examples.description} validates: nothing tells when to stop"
+        )
     return {
-        name: TrainingJob(room, own, examples, asked_for, recipe, asked.seed, tuple(notes))
-        for name, recipe in recipes.items()
+        stage: TrainingJob(spec, examples, held_out, recipe, options.seed, tuple(notes))
+        for stage, recipe in recipes.items()
     }
 
 
-def _check_anew(asked: FineTuningOptions, origin: str) -> None:
-    if asked.strategy != DEFAULT_STRATEGY:
-        raise InvalidInputError(
-            f"strategy {asked.strategy!r} goes on with what a model knows, and {origin} has other "
-            "columns than this one: leave it out to begin anew"
-        )
+def from_scratch_job(job: TrainingJob, epochs: int) -> TrainingJob:
+    """Return the same for random weights: by the model's own recipe, in so many epochs.
 
-
-def _chosen_for(stage: str, chosen: Mapping[str, Any]) -> set[str]:
-    """The fields that the user gave for a stage."""
-    own = {name.removeprefix(_OF_HEAD) for name in chosen if name.startswith(_OF_HEAD)}
-    return {*chosen, *(own if stage == HEAD_STAGE else ())}
-
-
-def _fit(recipe: Recipe, count: int, held_out: int, chosen: Collection[str]) -> Recipe:
-    """The recipe for so many examples; what the user chose stays."""
-    batch_size = min(recipe.batch_size, max(_SMALLEST, count // _STEPS))
-    fitted = {"validation_examples": held_out, "batch_size": batch_size}
-    return recipe.override(**{n: v for n, v in fitted.items() if n not in chosen})
-
-
-def from_scratch_job(lesson: TrainingJob, epochs: int) -> TrainingJob:
-    """The same for a model with random weights: by its room's recipe, in so many epochs.
-
-    It ends with the best weights on the way, as a fine-tuning does, and is not stopped before.
+    It ends with the best weights, as a fine-tuning does, and is not stopped before.
     """
-    recipe, task = lesson.room.recipe, tasks.task_of(lesson.identity)
-    fitted = {
-        **task.fit_to(len(lesson.examples), recipe),
-        "validation_examples": lesson.recipe.validation_examples,
-        "class_weights": lesson.recipe.class_weights,
+    recipe = job.task.default_recipe()
+    fields = {
+        **job.task.data.adapt_recipe(len(job.examples), recipe),
+        "validation_examples": job.recipe.validation_examples,
         "epochs": epochs,
         "patience": epochs,
     }
-    return replace(lesson, recipe=recipe.override(**fitted))
+    if hasattr(job.recipe, "class_weight"):
+        fields["class_weight"] = job.recipe.class_weight
+    return replace(job, recipe=recipe.override(**fields))
+
+
+def _stage_recipes(spec: ModelSpec, options: FineTuningOptions) -> dict[str, Recipe]:
+    """The recipes of the stages of a strategy, with the user's changes."""
+    stages = {MAIN_STAGE: options.strategy}
+    if options.strategy == DEFAULT_STRATEGY:
+        stages = {HEAD_STAGE: HEAD_STAGE, **stages}
+    overrides = options.overrides
+    main = {name: value for name, value in overrides.items() if not name.startswith(HEAD_PREFIX)}
+    shared = {name: value for name, value in main.items() if name not in _MAIN_STAGE_FIELDS}
+    head = {
+        name.removeprefix(HEAD_PREFIX): value
+        for name, value in overrides.items()
+        if name.startswith(HEAD_PREFIX)
+    }
+    changes = {HEAD_STAGE: {**shared, **head}, MAIN_STAGE: main}
+    return {
+        stage: _strategy_recipe(spec, strategy).override(**changes[stage])
+        for stage, strategy in stages.items()
+    }
+
+
+def _strategy_recipe(spec: ModelSpec, strategy: str) -> Recipe:
+    """The recipe of a strategy that the model's package has, or that of the task's group."""
+    file = f"{strategy}.toml"
+    own_file = spec.package.path / file
+    group_file = RECIPES / str(spec.task.recipe_group) / file
+    return load_recipe(own_file if own_file.exists() else group_file, spec.task.recipe_class)
+
+
+def _check_from_scratch(strategy: str, description: str) -> None:
+    if strategy != DEFAULT_STRATEGY:
+        raise InvalidInputError(
+            f"strategy {strategy!r} is for the columns that the model knows, and {description} has "
+            "others: leave it out to train from scratch"
+        )
+
+
+def _overridden(stage: str, overrides: Mapping[str, Any]) -> set[str]:
+    """The recipe fields that the user gave for a stage."""
+    head = {n.removeprefix(HEAD_PREFIX) for n in overrides if n.startswith(HEAD_PREFIX)}
+    return {*overrides, *(head if stage == HEAD_STAGE else ())}
+
+
+def _adapt(
+    recipe: Recipe, num_examples: int, num_validation: int, overridden: Collection[str]
+) -> Recipe:
+    """The recipe for so many examples; what the user gave stays."""
+    batch_size = min(recipe.batch_size, max(_MIN_BATCH_SIZE, num_examples // _MIN_STEPS))
+    fields = {"validation_examples": num_validation, "batch_size": batch_size}
+    return recipe.override(**{n: v for n, v in fields.items() if n not in overridden})

@@ -6,12 +6,15 @@ from typing import Any
 
 import keras
 
-from keras_fm import adapters, tasks
+from keras_fm import adapters
 from keras_fm.data.batches import SetEpoch
-from keras_fm.data.examples import Examples
-from keras_fm.models import building, run_files, weights
+from keras_fm.evaluation.evaluation import evaluate_model
+from keras_fm.models import run_files
+from keras_fm.models.building import as_float32
+from keras_fm.models.weights import save_weights
 from keras_fm.registry.recipe import Recipe
-from keras_fm.training import cached_features, monitoring, runs
+from keras_fm.training import monitoring, runs
+from keras_fm.training.cached_features import can_cache_features, head_on_cached_features
 from keras_fm.training.checkpoints import EpochCheckpoint
 from keras_fm.training.early_stopping import EarlyStopping
 from keras_fm.training.jobs import TrainingJob
@@ -19,84 +22,93 @@ from keras_fm.training.jobs import TrainingJob
 
 def fit(
     model: keras.Model,
-    lesson: TrainingJob,
+    job: TrainingJob,
     path: Path,
     *,
-    compared: Mapping[str, dict[str, float]] | None = None,
+    comparisons: Mapping[str, dict[str, float]] | None = None,
 ) -> runs.Run:
-    """Trains `model` into the run directory `path`, and measures and saves it.
+    """Train a model into the run directory `path`; resume from its checkpoint if there is one.
 
     Args:
-        compared: what other ways have on the same validation cut, for the report.
+        model: The initial model.
+        job: The training.
+        path: Whose `run.json` is written.
+        comparisons: The metrics of other methods on the same validation examples, for the report.
     """
-    task, recipe, validation = tasks.task_of(model), lesson.recipe, lesson.validation
-    plain = task.batches(lesson.examples, recipe, lesson.seed)
-    adapters.keep_apart(model)
-    if cached_features.can_cache_features(recipe):
-        learns, batches, held_out = cached_features.head_on_cached_features(
-            task, model, lesson, plain
-        )
+    task, recipe = job.task, job.recipe
+    batches = task.data.batches(job.examples, recipe, job.seed)
+    adapters.keep_separate(model)
+    if can_cache_features(recipe):
+        trained_part, train_batches, validation = head_on_cached_features(model, job, batches)
     else:
-        held_out = None if validation is None else task.held_out(validation)
-        learns, batches = model, plain
-    learner = task.learner(learns, recipe, steps=len(batches) * recipe.epochs)
-    checkpoints = EpochCheckpoint(path / "checkpoints")
-    stopping = _stopping(learner, recipe, held_out, checkpoints.folder)
-    first, last = checkpoints.restore(learner), recipe.epochs
-    if not all(each.go_on(runs.read_history(path / "history.csv")[:first]) for each in stopping):
-        last = first
-    learner.fit(
-        batches.stream(),
-        initial_epoch=first,
-        epochs=last,
-        validation_data=held_out,
-        class_weight=task.class_weight(lesson.examples, recipe),
+        trained_part, train_batches, validation = model, batches, None
+        if job.validation is not None:
+            validation = task.data.validation_dataset(job.validation)
+    steps = len(train_batches) * recipe.epochs
+    trainer = task.objective.compiled_model(trained_part, recipe, steps)
+    checkpoint = EpochCheckpoint(path / "checkpoints")
+    early_stopping = _early_stopping(trainer, recipe, validation, checkpoint.folder)
+    initial_epoch = checkpoint.restore(trainer)
+    history = runs.read_history(path / run_files.HISTORY)[:initial_epoch]
+    is_over = not all(callback.restore(history) for callback in early_stopping)
+    trainer.fit(
+        train_batches.as_dataset(),
+        initial_epoch=initial_epoch,
+        epochs=initial_epoch if is_over else recipe.epochs,
+        validation_data=validation,
+        class_weight=task.objective.class_weight(job.examples, recipe),
         callbacks=[
-            SetEpoch(batches),
-            *monitoring.callbacks(path, plain, task, model),
-            *stopping,
-            checkpoints,
+            SetEpoch(train_batches),
+            *monitoring.callbacks(path, batches, task, model),
+            *early_stopping,
+            checkpoint,
         ],
         shuffle=False,  # the batches were shuffled, by seed and epoch
         verbose=monitoring.verbosity(),
     )
-    trained = _plain(model, recipe, path)
-    weights.save_weights(trained, path / "model.weights.h5")  # measuring may take minutes, or fail
-    baseline = {} if validation is None else task.baseline(lesson.examples, validation)
-    metrics = _close(trained, validation, path)
-    about = run_files.read_run(path)
-    way = about.get("strategy") or f"from {about['start']}"
-    monitoring.write_hparams(path, lesson, metrics, way=way)
+    trained = _final_model(model, recipe, path)
+    save_weights(trained, path / run_files.WEIGHTS)  # evaluation may take minutes, or fail
+    metrics, baseline = _evaluate_and_log(trained, job, path)
     run = runs.write_result(
-        path, trained, metrics=metrics, baseline=baseline, compared=dict(compared or {})
+        path, trained, metrics=metrics, baseline=baseline, comparisons=dict(comparisons or {})
     )
-    checkpoints.clear()
+    checkpoint.clear()
     return run
 
 
-def _stopping(
-    learner: keras.Model, recipe: Recipe, held_out: Any, folder: Path
+def _early_stopping(
+    trainer: keras.Model, recipe: Recipe, validation: Any, folder: Path
 ) -> list[EarlyStopping]:
-    """What ends a training early, where the recipe wants it and there is what to measure."""
-    if not recipe.patience or held_out is None:
+    """Early stopping, where the recipe asks for it and there is validation data."""
+    if not recipe.patience or validation is None:
         return []
-    before = learner.evaluate(held_out, verbose=0, return_dict=True)
-    return [EarlyStopping(folder, recipe.patience, before["loss"])]
+    initial = trainer.evaluate(validation, verbose=0, return_dict=True)
+    return [EarlyStopping(folder, recipe.patience, initial["loss"])]
 
 
-def _plain(model: keras.Model, recipe: Recipe, path: Path) -> keras.Model:
-    """The trained model in float32; adapters, which it has in its kernels, in a file beside it."""
-    if recipe.learns != "adapters":
-        return building.as_float32(model)
+def _final_model(model: keras.Model, recipe: Recipe, path: Path) -> keras.Model:
+    """The trained model in float32; adapters, which are merged into it, in a file beside it."""
+    if recipe.trainable != "adapters":
+        return as_float32(model)
     adapters.save(model, path / f"adapters{adapters.SUFFIX}")
     return adapters.merge(model)
 
 
-def _close(model: keras.Model, validation: Examples | None, path: Path) -> dict[str, float]:
-    """Measures the finished model on the validation cut, and draws what it answers."""
-    if validation is None:
-        return {}
-    task = tasks.task_of(model)
-    monitoring.write_images(path, task.draw_answers(model, validation))
-    monitoring.write_embeddings(path, task.embeddings(model, validation))
-    return task.measure(model, validation)
+def _evaluate_and_log(
+    model: keras.Model, job: TrainingJob, path: Path
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Metrics and baseline on the validation examples; TensorBoard shows them, and images."""
+    metrics: dict[str, float] = {}
+    baseline: dict[str, float] = {}
+    task, validation = job.task, job.validation
+    if validation is not None:
+        outputs = task.objective.outputs(model, validation)
+        baseline = task.objective.baseline(job.examples, validation)
+        if outputs is not None:
+            monitoring.write_images(path, task.summaries.result_images(outputs, validation))
+        monitoring.write_projector(path, task.summaries.projector_points(model, validation))
+        metrics = evaluate_model(model, validation, outputs=outputs)
+    run_info = run_files.read_run(path)
+    method = run_info.get("strategy") or f"from {run_info['init_from']}"
+    monitoring.write_hparams(path, job, metrics, method)
+    return metrics, baseline

@@ -1,157 +1,229 @@
-"""What one training is about: which model learns what, by which recipe. All of it is checked."""
+"""Training jobs: which model is trained on what, by which recipe. All of it is checked."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from keras_fm import registry, tasks
-from keras_fm.data import datasets, examples, splitting
-from keras_fm.data.examples import Examples
+from keras_fm.data import datasets, splitting
+from keras_fm.data.examples import Examples, split_validation
 from keras_fm.data.user_data import DataNotes, UserData
 from keras_fm.errors import DataError, InvalidInputError
-from keras_fm.models import spec
+from keras_fm.models.building import adapt_function, build_for_training
 from keras_fm.models.spec import ModelSpec
-from keras_fm.registry.recipe import Recipe
+from keras_fm.options import check_int
+from keras_fm.registry import ModelPackage
+from keras_fm.registry.recipe import Recipe, check_fields
+from keras_fm.registry.tasks import TASKS, task_module
+from keras_fm.tasks.base import Task
 
 Data = Any  # what `train` takes; `_load` says what that is
+MAX_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """A model's identity, the examples it learns from and is validated on, its recipe and seed.
+    """One training.
 
-    notes: on what of the data was left out. more: what the room's `adapt` sees in place of the
-    examples, with those.
+    Attributes:
+        spec: Of the model.
+        examples: To train on.
+        validation: To validate on; None for no validation.
+        recipe: Of the spec's task.
+        seed: Of the weights, the order of examples, and their augmentation.
+        notes: On the data, a sentence each.
+        adapt_examples: What `adapt` of `model.py` sees in place of the examples, where that is more.
     """
 
-    room: registry.ModelPackage
-    identity: ModelSpec
+    spec: ModelSpec
     examples: Examples
     validation: Examples | None
-    recipe: Recipe
+    recipe: Any
     seed: int
     notes: tuple[str, ...] = ()
-    more: Examples | None = None
+    adapt_examples: Examples | None = None
 
     @property
-    def adapting(self) -> Examples:
-        """What the room's `adapt` sees."""
-        return self.examples if self.more is None else self.more
-
-    def __post_init__(self) -> None:
-        check_seed(self.seed)
+    def task(self) -> Task:
+        """The task of the model."""
+        return self.spec.task
 
 
 def check_seed(seed: int) -> int:
-    """The seed as Python's own number; an `InvalidInputError` where Keras would not take it."""
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
-        raise InvalidInputError(f"seed is a whole number from 0 to {2**32 - 1}; received {seed!r}")
-    return int(seed)
+    """Return a seed that Keras takes, or raise an `InvalidInputError`."""
+    return check_int("seed", seed, 0, MAX_SEED)
+
+
+def initial_model(job: TrainingJob) -> Any:
+    """Return the model that a training starts from: random weights, adapted to the data."""
+    model = build_for_training(
+        job.spec, seed=job.seed, precision=job.recipe.precision, **build_options(job.recipe)
+    )
+    job.task.objective.check_recipe(model, job.recipe)
+    adapt(model, job)
+    return model
+
+
+def adapt(model: Any, job: TrainingJob) -> None:
+    """Let `adapt` of the model's package, where there is one, see the examples."""
+    function = adapt_function(job.spec)
+    if function is not None:
+        examples = job.examples if job.adapt_examples is None else job.adapt_examples
+        function(model, job.task.data.encode(examples))
+
+
+def build_options(recipe: Recipe) -> dict[str, None]:
+    """Return the argument of `build` for images of any size, where they grow during training."""
+    return {"image_size": None} if getattr(recipe, "image_sizes", []) else {}
 
 
 def training_job(
-    room: registry.ModelPackage,
-    recipe: Recipe,
-    seed: int,
+    package: ModelPackage,
+    *,
     data: Data,
     target: str | None,
-    kind: str | None,
-    *,
-    chosen: Collection[str] | None,
+    problem_type: str | None,
+    seed: int,
+    overrides: Mapping[str, Any],
+    recipe: Recipe | None = None,
 ) -> TrainingJob:
-    """Loads and checks what the room's model learns; the arguments are those of `train`.
+    """Load and check what a model of the zoo is trained on; arguments are those of `train`.
 
     Args:
-        chosen: fields of the recipe that stay as they are where others are fitted to other data
-            than it was made for; None: all of them stay.
+        package: The model's package.
+        data: See `train`.
+        target: See `train`.
+        problem_type: See `train`.
+        seed: See `train`.
+        overrides: The recipe fields that the user gave; others are adapted to other data than the
+            recipe was made for.
+        recipe: That of an interrupted training, which stays as it is; None for the package's.
+
+    Raises:
+        UnknownNameError: The recipe has no such field.
+        SchemaError: A value does not fit its field.
+        DataError: The data can't be had, or nothing can be learned from it.
     """
-    identity, whole, notes = _load(room, recipe, data, target, kind, seed)
-    lesson = TrainingJob(room, identity, whole, None, recipe, seed, tuple(notes))
-    made_for_it = data is None or isinstance(data, Examples)
-    users = not made_for_it and not is_recipe_data(data)
-    lesson = _cut(lesson, None if made_for_it else chosen, evenly=users)
-    if data is not None or "adapting" not in room.entry.splits:
-        return lesson
-    more = datasets.load(recipe.dataset, room.entry.split("adapting"))
+    default_spec = ModelSpec.of(package)
+    default_task: Task = default_spec.task
+    check_overrides(default_task, overrides)
+    resolved = recipe or _override_known(default_task.default_recipe(), overrides)
+    is_user_data = not is_recipe_data(data) and not isinstance(data, Examples)
+    spec, examples, notes = _load(default_spec, resolved.dataset, data, target, problem_type, seed)
+    if recipe is None:
+        resolved = spec.task.default_recipe().override(**overrides)
+    job = TrainingJob(spec, examples, None, resolved, seed, tuple(notes))
+    adapted = recipe is None and data is not None and not isinstance(data, Examples)
+    job = _split(job, overrides.keys() if adapted else None, shuffled=is_user_data)
+    if data is not None or "adapt" not in package.entry.splits:
+        return job
+    split = package.entry.split("adapt")
+    adapt_examples = job.task.data.load_dataset(job.recipe.dataset, split)
     # What validates stands at its end too: a training sees nothing of that.
-    more, _ = examples.split_validation(more, lesson.recipe.validation_examples)
-    return replace(lesson, more=more)
+    adapt_examples, _ = split_validation(adapt_examples, job.recipe.validation_examples)
+    return replace(job, adapt_examples=adapt_examples)
 
 
 def pretraining_job(
-    room: registry.ModelPackage,
-    recipe: Recipe,
-    seed: int,
-    data: Data,
+    package: ModelPackage,
     *,
-    chosen: Collection[str] | None,
+    data: Data,
+    seed: int,
+    overrides: Mapping[str, Any],
+    recipe: Recipe | None = None,
 ) -> TrainingJob:
-    """The same of the task that a training of the room's begins with, on the room's own data."""
-    sample = data is not None and is_recipe_data(data)
-    split = datasets.SAMPLE if sample else room.entry.split("pretraining")
-    whole = datasets.load(recipe.dataset, split)
-    identity = ModelSpec.of_pretraining(room.entry)
-    lesson = TrainingJob(room, identity, whole, None, recipe, seed)
-    fields = None if chosen is None else [name.rpartition(".")[2] for name in chosen]
-    return _cut(lesson, fields if sample else None)
+    """Return the job of the pretraining of a model of the zoo, on the model's own data."""
+    spec = ModelSpec.of_pretraining(package)
+    resolved = recipe or spec.task.default_recipe().override(**overrides)
+    is_sample = data is not None and is_recipe_data(data)
+    split = datasets.SAMPLE if is_sample else package.entry.split("pretraining")
+    examples = spec.task.data.load_dataset(resolved.dataset, split)
+    job = TrainingJob(spec, examples, None, resolved, seed)
+    return _split(job, overrides.keys() if is_sample and recipe is None else None)
 
 
 def is_recipe_data(data: Data) -> bool:
-    """Whether it means the recipe's own data set, or the sample of it."""
+    """Return whether it means the recipe's data set, or the sample of it."""
     return data is None or (isinstance(data, str) and data == datasets.SAMPLE)
 
 
-def _cut(
-    lesson: TrainingJob, chosen: Collection[str] | None, *, evenly: bool = False
-) -> TrainingJob:
-    """Fits the recipe to the examples and cuts off those that validate.
+def recipe_class_of(task_name: str) -> type[Recipe]:
+    """Return the class of a task's recipes."""
+    return task_module(task_name, "task").TASK.recipe_class
 
-    They are the last ones; `evenly`: of a table, whose rows have no order, as many of each class,
-    or of each range of quantities, as there are.
+
+def check_overrides(task: Task, names: Collection[str]) -> None:
+    """Check the names of recipe fields before any data is loaded.
+
+    A user's table may turn a regression into a classification, so the fields of all tasks of the
+    group are known until then.
+
+    Raises:
+        UnknownNameError: No such recipe has this field.
     """
-    task, whole, recipe = tasks.task_of(lesson.identity), lesson.examples, lesson.recipe
-    if chosen is not None:
-        fitted = task.fit_to(len(whole), recipe)
-        if "parts" in chosen:
-            fitted.pop("epochs", None)  # they are of the size that the user chose
-        recipe = recipe.override(**{name: fitted[name] for name in fitted if name not in chosen})
-    task.check(whole)
-    count, notes = recipe.validation_examples, DataNotes(lesson.notes)
-    if evenly and isinstance(whole.inputs, dict):
-        quantity = not lesson.identity.labels
-        parts = splitting.train_validation_split(
-            whole, count, lesson.seed, quantity=quantity, notes=notes
+    recipe_classes = [type(task).recipe_class]
+    if task.recipe_group == "tables":
+        group = (name for name in TASKS if name.startswith("tabular-"))
+        recipe_classes = [recipe_class_of(name) for name in group]
+    check_fields(names, recipe_classes)
+
+
+def _override_known(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
+    known = type(recipe).__struct_fields__
+    return recipe.override(**{name: value for name, value in overrides.items() if name in known})
+
+
+def _split(
+    job: TrainingJob, overridden: Collection[str] | None, *, shuffled: bool = False
+) -> TrainingJob:
+    """Adapt the recipe to the examples, and split those off that validate.
+
+    Args:
+        job: Whose `examples` are all there are.
+        overridden: The recipe fields that the user gave; None leaves the recipe as it is.
+        shuffled: Whether the examples are drawn, stratified, duplicates on one side; else the last
+            ones validate.
+    """
+    data, recipe = job.task.data, job.recipe
+    if overridden is not None:
+        fields = data.adapt_recipe(len(job.examples), recipe)
+        if "epochs_per_pass" in overridden:
+            fields.pop("epochs", None)  # they are of the size that the user chose
+        recipe = recipe.override(**{n: v for n, v in fields.items() if n not in overridden})
+    data.check(job.examples)
+    count, notes = recipe.validation_examples, DataNotes(job.notes)
+    if shuffled and not data.is_sequence:
+        examples, validation = splitting.train_validation_split(
+            job.examples, count, job.seed, regression=not job.spec.labels, notes=notes
         )
     else:
-        parts = examples.split_validation(whole, count)
-    return replace(
-        lesson, examples=parts[0], validation=parts[1], recipe=recipe, notes=tuple(notes)
-    )
+        examples, validation = split_validation(job.examples, count)
+    return replace(job, examples=examples, validation=validation, recipe=recipe, notes=tuple(notes))
 
 
 def _load(
-    room: registry.ModelPackage,
-    recipe: Recipe,
+    spec: ModelSpec,
+    dataset: str,
     data: Data,
     target: str | None,
-    kind: str | None,
+    problem_type: str | None,
     seed: int,
 ) -> tuple[ModelSpec, Examples, list[str]]:
-    own = spec.default_spec(room)
-    made = is_recipe_data(data) or isinstance(data, Examples)
-    if made and (target is not None or kind is not None):
-        raise InvalidInputError("target and kind are for a CSV file or a table: name it as data")
+    task: Task = spec.task
+    is_made_for_it = is_recipe_data(data) or isinstance(data, Examples)
+    if is_made_for_it and (target is not None or problem_type is not None):
+        raise InvalidInputError(
+            "target and problem_type are for a CSV file or a table: name it as data"
+        )
     if isinstance(data, Examples):
-        return own, data, []
-    if made:
-        whole = datasets.load(recipe.dataset, data or room.entry.split("train"))
-        return own, tasks.task_of(own).arrange(whole), []
-    # So has a tf.data.Dataset, though it may not know its own.
+        return spec, data, []
+    if is_made_for_it:
+        examples = task.data.load_dataset(dataset, data or spec.entry.split("train"))
+        return spec, examples, []
+    # A tf.data.Dataset has a length too, though it may not know its own.
     if isinstance(data, (str, os.PathLike)) or hasattr(data, "__len__"):
-        return tasks.task_of(own).learn_from(UserData(data, target=target, kind=kind), seed)
+        user_data = UserData(data, target=target, problem_type=problem_type)
+        return task.data.load_user_data(user_data, seed)
     raise DataError(
         f"data is None (the recipe's data set), {datasets.SAMPLE!r}, Examples or what `fine_tune` "
         f"takes; received {data!r}"

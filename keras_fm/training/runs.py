@@ -1,20 +1,7 @@
-"""A run directory: everything that one training was and became.
-
-recipe.toml       the resolved recipe
-run.json          model, labels, data, seed, environment; written first
-pretraining/      the run directory of what it learned first, where it did; head/ likewise, of a
-                  fine-tuning, and scratch/ of the training from random weights beside it
-validation.npz    the examples that a fine-tuning is measured on: `verify` measures it again
-logs/             TensorBoard event files
-history.csv       loss and metrics of each epoch
-checkpoints/      what an interrupted training goes on from; gone when it ends
-model.weights.h5  the weights
-result.json       metrics and minutes; written last, so a run that has it is complete
-"""
+"""Runs: the directory that a training leaves behind. `models.run_files` says what is in it."""
 
 import csv
 import datetime
-import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -27,27 +14,36 @@ import keras
 
 from keras_fm.backend import gpus
 from keras_fm.errors import RunError
-from keras_fm.models import loading, precision
-from keras_fm.models.run_files import is_complete as is_complete
-from keras_fm.models.run_files import is_run as is_run
-from keras_fm.models.run_files import read_run as read_run
-from keras_fm.models.run_files import write_json
+from keras_fm.models import loading
+from keras_fm.models.precision import resolve_precision
+from keras_fm.models.run_files import (
+    HISTORY,
+    RECIPE,
+    RESULT,
+    RUN_INFO,
+    read_result,
+    read_run,
+    write_json,
+)
 from keras_fm.models.spec import ModelSpec
+from keras_fm.tasks.base import task_of
 from keras_fm.training.jobs import TrainingJob
 
-BASELINE = "without a look at the inputs"
-VALIDATION = "validation.npz"
-FROM_SCRATCH = (
-    "anew"  # what a fine-tuning did with a table of other columns, in place of a strategy
-)
+RANDOM = "random"  # weights
+FROM_SCRATCH = "from_scratch"  # the strategy where a table has other columns than the model knows
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished training. `path` is its directory; `metrics` are of the validation cut.
+    """A finished training.
 
-    baseline: what an answer has on it that never looks at the inputs.
-    compared: what other ways have on it, by what they are.
+    Attributes:
+        path: Its directory.
+        model: The trained model, in float32.
+        metrics: On the validation examples.
+        baseline: The metrics of the best constant prediction on them.
+        minutes: Of all sittings.
+        comparisons: The metrics of other methods on them, by name.
     """
 
     path: Path
@@ -55,55 +51,62 @@ class Run:
     metrics: dict[str, float]
     baseline: dict[str, float]
     minutes: float
-    compared: dict[str, dict[str, float]] = field(default_factory=dict)
+    comparisons: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def history(self) -> dict[str, list[float]]:
-        """Each figure's values, one an epoch."""
-        rows = read_history(self.path / "history.csv")
+        """The values of each metric, one an epoch."""
+        rows = read_history(self.path / HISTORY)
         return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
 
     def report(self) -> str:
-        """The run in some lines of text."""
-        about = read_run(self.path)
-        strategy = about.get("strategy")
-        way = {None: "trained", FROM_SCRATCH: "trained anew"}.get(
+        """Return the run in some lines of text."""
+        run_info = read_run(self.path)
+        strategy = run_info.get("strategy")
+        method = {None: "trained", FROM_SCRATCH: "trained from scratch"}.get(
             strategy, f"fine-tuned ({strategy})"
         )
+        init_from = run_info["init_from"]
         lines = [
-            f"{about['model']}, {way} on {about['data']}, seed {about['seed']}",
-            *about["notes"],
-            "" if about["start"] == "random" else f"started from {about['start']}",
-            *self._figures(way),
-            f"{self.minutes:.1f} minutes, {about['environment']['precision']}, "
-            f"{about['environment']['hardware']}",
+            f"{run_info['model']}, {method} on {run_info['data']}, seed {run_info['seed']}",
+            *run_info["notes"],
+            "" if init_from == RANDOM else f"initialized from {init_from}",
+            *self._metric_lines(method),
+            f"{self.minutes:.1f} minutes, {run_info['environment']['precision']}, "
+            f"{run_info['environment']['hardware']}",
             str(self.path),
         ]
         return "\n".join(filter(None, lines))
 
-    def _figures(self, way: str) -> list[str]:
+    def _metric_lines(self, method: str) -> list[str]:
         """The metrics, and under each other those of what it is compared with."""
-        if not self.compared:
-            without = f"{BASELINE}: {_in_words(self.baseline)}"
-            return [_in_words(self.metrics), without if self.baseline else ""]
-        others = {**self.compared, BASELINE: self.baseline}
+        baseline_name = f"{task_of(self.model).objective.baseline_name} baseline"
+        if not self.comparisons:
+            line = f"{baseline_name}: {_format(self.baseline)}" if self.baseline else ""
+            return [_format(self.metrics), line]
+        others = {**self.comparisons, baseline_name: self.baseline}
         names = [name for name in self.metrics if all(name in each for each in others.values())]
-        rows = [(way, self.metrics), *others.items()]
+        rows = [(method, self.metrics), *others.items()]
         width = max(len(title) for title, _ in rows)
-        head = " " * width + "".join(f"  {name:>{max(8, len(name))}}" for name in names)
+        header = " " * width + "".join(f"  {name:>{max(8, len(name))}}" for name in names)
         lines = [
             f"{title:{width}}"
-            + "".join(f"  {figures[name]:{max(8, len(name))}.4f}" for name in names)
-            for title, figures in rows
+            + "".join(f"  {metrics[name]:{max(8, len(name))}.4f}" for name in names)
+            for title, metrics in rows
         ]
-        return [head, *lines]
+        return [header, *lines]
 
 
 def new_directory(run_dir: str | os.PathLike[str] | None, name: str, seed: int) -> Path:
-    """Creates the directory of a new run; one that exists is never written into.
+    """Create the directory of a new run; one that exists is never written into.
 
     Args:
         run_dir: None for `runs/<name>-<time>-seed<seed>` in the current folder.
+        name: The beginning of that name.
+        seed: The end of it.
+
+    Raises:
+        RunError: It exists, or can't be made.
     """
     now = datetime.datetime.now()
     path = Path(run_dir or Path("runs") / f"{name}-{now:%Y%m%d-%H%M%S}-seed{seed}")
@@ -111,7 +114,7 @@ def new_directory(run_dir: str | os.PathLike[str] | None, name: str, seed: int) 
         path.mkdir(parents=True)
     except FileExistsError:
         raise RunError(
-            f"{path} exists; name another run directory, or go on with the run in it: resume=True "
+            f"{path} exists; name another run directory, or resume the run in it: resume=True "
             "(--resume on the command line)"
         ) from None
     except OSError as error:
@@ -119,19 +122,26 @@ def new_directory(run_dir: str | os.PathLike[str] | None, name: str, seed: int) 
     return path
 
 
-def write_run_info(path: Path, lesson: TrainingJob, start: str = "random", **more: str) -> None:
-    """Writes what the run is, before it starts; `start` as `train` takes it."""
-    (path / "recipe.toml").write_text(lesson.recipe.to_toml(), "utf-8")
-    about = {
-        **lesson.identity.write(),
-        "data": lesson.examples.origin,
-        "notes": list(lesson.notes),
-        "start": start,
-        "seed": lesson.seed,
+def write_run_info(path: Path, job: TrainingJob, init_from: str = RANDOM, **more: str) -> None:
+    """Write what a run is, before it starts.
+
+    Args:
+        path: Its directory.
+        job: The training.
+        init_from: As `train` takes it.
+        **more: Other fields of `run.json`.
+    """
+    (path / RECIPE).write_text(job.recipe.to_toml(), "utf-8")
+    run_info = {
+        **job.spec.to_dict(),
+        "data": job.examples.description,
+        "notes": list(job.notes),
+        "init_from": init_from,
+        "seed": job.seed,
         **more,
-        "environment": environment(precision.resolve_precision(lesson.recipe.precision)),
+        "environment": environment(resolve_precision(job.recipe.precision)),
     }
-    write_json(path / "run.json", about)
+    write_json(path / RUN_INFO, run_info)
 
 
 def write_result(
@@ -140,44 +150,49 @@ def write_result(
     *,
     metrics: dict[str, float],
     baseline: dict[str, float],
-    compared: dict[str, dict[str, float]],
+    comparisons: dict[str, dict[str, float]],
 ) -> Run:
-    """Writes the result, last of all; its minutes are all sittings' and those of runs inside it."""
-    rows = [row for file in path.glob("**/history.csv") for row in read_history(file)]
+    """Write the result, last of all; its minutes are those of all sittings and runs inside it."""
+    rows = [row for file in path.glob(f"**/{HISTORY}") for row in read_history(file)]
     minutes = sum(row["seconds"] for row in rows) / 60
     result: dict[str, Any] = {"metrics": metrics, "baseline": baseline, "minutes": minutes}
-    if compared:
-        result["compared"] = compared
-    write_json(path / "result.json", result)
+    if comparisons:
+        result["comparisons"] = comparisons
+    write_json(path / RESULT, result)
     return Run(path, model, **result)
 
 
-def check_data(path: Path, identity: ModelSpec, origin: str) -> None:
-    """Refuses to go on with a run on other data than it began with."""
-    begun = read_run(path)
-    if origin != begun["data"]:
-        raise RunError(f"the run in {path} began on {begun['data']}; it can't go on with {origin}")
-    if identity != ModelSpec.read(identity.entry, begun):
+def check_data(path: Path, job: TrainingJob) -> None:
+    """Check that an interrupted run resumes with the data that it began with.
+
+    Raises:
+        RunError: It does not.
+    """
+    run_info, description = read_run(path), job.examples.description
+    if description != run_info["data"]:
         raise RunError(
-            f"the run in {path} began with other columns or classes than {origin} has now; "
-            "it can't go on with them: start anew"
+            f"the run in {path} began on {run_info['data']}; it can't resume with {description}"
+        )
+    if job.spec != ModelSpec.from_dict(job.spec.package, run_info):
+        raise RunError(
+            f"the run in {path} began with other columns or classes than {description} has now; "
+            "it can't resume with them: start a new run"
         )
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:
-    """Loads a finished run with its model.
+    """Load a finished run with its model.
 
     Raises:
         RunError: `path` is no run directory, or its training did not end.
     """
     path = Path(path)
     model = loading.load_run(path)
-    result = json.loads((path / "result.json").read_text("utf-8"))
-    return Run(path, model, **result)
+    return Run(path, model, **read_result(path))
 
 
 def environment(precision: str) -> dict[str, str]:
-    """What the training ran on: versions, backend, precision, hardware."""
+    """Return what a training runs on: versions, backend, precision, hardware."""
     return {
         "python": platform.python_version(),
         "keras": keras.__version__,
@@ -188,7 +203,7 @@ def environment(precision: str) -> dict[str, str]:
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
-    """One dict an epoch, from the file that `write_history` wrote; none where there is no file."""
+    """Return a dict an epoch from the file of `write_history`; none where there is no file."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as stream:
@@ -197,7 +212,7 @@ def read_history(path: Path) -> list[dict[str, float]]:
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
-    """Writes one row an epoch as CSV, the file whole or not at all."""
+    """Write a row an epoch as CSV, the file whole or not at all."""
     draft = path.with_name(f".{path.name}.draft")
     with draft.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, rows[0])
@@ -206,7 +221,7 @@ def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     draft.replace(path)
 
 
-def _in_words(metrics: dict[str, float]) -> str:
+def _format(metrics: dict[str, float]) -> str:
     return "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
 
 
@@ -221,8 +236,8 @@ def _backend_version() -> str:
 
 
 def _processors() -> str:
-    usable = hasattr(os, "sched_getaffinity")
-    count = len(os.sched_getaffinity(0)) if usable else os.cpu_count()
+    is_linux = hasattr(os, "sched_getaffinity")
+    count = len(os.sched_getaffinity(0)) if is_linux else os.cpu_count()
     return f"{_processor()}, {count} cores"
 
 

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -7,15 +8,26 @@ import helpers
 import pytest
 
 from keras_fm import cli, registry
-from keras_fm.registry import packages
 
-VERBS = ["list", "info", "predict", "train", "fine-tune", "evaluate", "verify", "export", "demo"]
+COMMANDS = [
+    "list",
+    "info",
+    "predict",
+    "train",
+    "fine-tune",
+    "evaluate",
+    "verify",
+    "explain",
+    "export",
+    "serve-check",
+    "demo",
+]
 SMALL = ["--data", "sample", "--set", "validation_examples=56", "--set", "epochs=1"]
 
 
 @pytest.fixture
-def picture(tmp_path):
-    path = tmp_path / "picture.png"
+def image_file(tmp_path):
+    path = tmp_path / "image.png"
     path.write_bytes(helpers.encode(helpers.image(40, 50)))
     return str(path)
 
@@ -26,8 +38,8 @@ def run(capsys, *arguments):
     return code, shown.out, shown.err
 
 
-def refused(capsys, *arguments):
-    """The one line on stderr of a command that ends with 2."""
+def error_of(capsys, *arguments):
+    """Return the one line on stderr of a command that exits with 2."""
     code, _, err = run(capsys, *arguments)
     assert code == 2
     assert err.startswith("keras-fm: ")
@@ -35,30 +47,32 @@ def refused(capsys, *arguments):
     return err
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_has_an_example(verb, capsys):
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_every_command_has_an_example(command, capsys):
     with pytest.raises(SystemExit) as caught:
-        cli.main([verb, "--help"])
+        cli.main([command, "--help"])
     assert caught.value.code == 0
-    assert f"example: keras-fm {verb}" in capsys.readouterr().out
+    assert f"example: keras-fm {command}" in capsys.readouterr().out
 
 
-def test_help_shows_every_verb(capsys):
+def test_the_help_lists_every_command(capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main(["--help"])
     shown = capsys.readouterr().out
     assert caught.value.code == 0
-    assert [verb for verb in VERBS if f"    {verb} " not in shown] == []
+    assert [
+        name for name in COMMANDS if not re.search(rf"^    {name}\b", shown, re.MULTILINE)
+    ] == []
 
 
-def test_list_shows_a_row_a_model(capsys):
+def test_list_shows_a_row_for_each_model(capsys):
     code, out, _ = run(capsys, "list")
     names = [line.split()[0] for line in out.splitlines()]
     assert code == 0
     assert names == ["model", *registry.list_models()]
 
 
-def test_list_can_be_narrowed(capsys, tiny_net):
+def test_list_filters_models(capsys, tiny_net):
     helpers.write_record(tiny_net)
     _, out, _ = run(capsys, "list", "tiny*", "--pretrained", "--task", "image-classification")
     header, row = out.splitlines()
@@ -79,26 +93,26 @@ def test_info_shows_the_entry(capsys, tiny_net):
     helpers.write_record(tiny_net)
     code, out, _ = run(capsys, "info", "tiny_net.first")
     assert code == 0
-    for part in ("tiny_net: A tiny network", "input image", "airplane", "accuracy 10.00%"):
-        assert part in out
+    for text in ("tiny_net: A tiny network", "input image", "airplane", "accuracy 10.00%"):
+        assert text in out
     _, out, _ = run(capsys, "info", "tiny_net", "--json")
-    assert json.loads(out)["weights"]["first"]["parameters"] == 100
+    assert json.loads(out)["weights"]["first"]["num_parameters"] == 100
 
 
-def test_predict_shows_labels(capsys, small_run, picture):
-    code, out, _ = run(capsys, "predict", small_run.path, picture, picture, "--top", "2")
+def test_predict_shows_labels(capsys, small_run, image_file):
+    code, out, _ = run(capsys, "predict", small_run.path, image_file, image_file, "--top", "2")
     assert code == 0
     first, second = out.splitlines()
     assert first == second
-    assert first.startswith(f"{picture}: ")
+    assert first.startswith(f"{image_file}: ")
     assert first.count("%") == 2
 
 
-def test_predict_answers_json(capsys, small_run, picture):
-    _, out, _ = run(capsys, "predict", small_run.path, picture, "--json")
-    (answer,) = json.loads(out)
-    assert answer["input"] == picture
-    assert answer["label"] in answer["probabilities"]
+def test_predict_prints_json(capsys, small_run, image_file):
+    _, out, _ = run(capsys, "predict", small_run.path, image_file, "--json")
+    (prediction,) = json.loads(out)
+    assert prediction["input"] == image_file
+    assert prediction["label"] in prediction["probabilities"]
 
 
 def test_train_writes_a_run(capsys, tmp_path):
@@ -111,13 +125,15 @@ def test_train_writes_a_run(capsys, tmp_path):
     assert f"keras-fm evaluate {path}" in out
 
 
-def test_evaluate_shows_figures(capsys, small_run):
-    code, out, _ = run(capsys, "evaluate", small_run.path, "--split", "sample", "--slices", "label")
+def test_evaluate_shows_metrics(capsys, small_run):
+    code, out, _ = run(
+        capsys, "evaluate", small_run.path, "--split", "sample", "--slice-by", "label"
+    )
     assert code == 0
     shown = dict(line.rsplit("  ", 1) for line in out.splitlines() if "bundled" not in line)
     shown = {name.strip(): float(value) for name, value in shown.items()}
-    assert shown["examples"] == 256
-    assert {"accuracy", "accuracy_mirror", "cross_entropy", "accuracy, ship"} <= set(shown)
+    assert shown["num_examples"] == 256
+    assert {"accuracy", "accuracy_tta", "cross_entropy", "recall, ship"} <= set(shown)
 
 
 def test_export_writes_a_version(capsys, small_run, tmp_path):
@@ -127,13 +143,13 @@ def test_export_writes_a_version(capsys, small_run, tmp_path):
     assert (tmp_path / "export" / "5" / "saved_model.pb").is_file()
 
 
-def test_verify_tells_drift_by_its_exit_code(capsys, tiny_net, no_tfds):
+def test_the_exit_code_of_verify_tells_drift(capsys, tiny_net, no_tfds):
     helpers.write_weights(tiny_net)
     code, out, _ = run(capsys, "verify", "tiny_net")
     assert (code, out.count("DRIFT")) == (0, 0)
     entry = tiny_net / "entry.toml"
     entry.write_text(entry.read_text().replace("\nflops = ", "\nflops = 1"))
-    packages.cache_clear()
+    registry.clear_cache()
     code, out, _ = run(capsys, "verify", "tiny_net")
     assert (code, out.count("DRIFT")) == (1, 1)
 
@@ -151,12 +167,12 @@ def test_fine_tune_writes_a_run(capsys, small_run, tmp_path):
         "--set", "epochs=1", "--run-dir", path,
     )  # fmt: skip
     assert code == 0
-    for part in ("fine-tuned (head)", "2 classes: cat 5, dog 5", "without a look at the inputs",
+    for part in ("fine-tuned (head)", "2 classes: cat 5, dog 5", "majority class baseline",
                  f"tensorboard --logdir {path}", f"keras-fm verify {path}"):  # fmt: skip
         assert part in out, part
-    warned = [line for line in err.splitlines() if line.startswith("keras-fm: ")]
-    assert len(warned) == 2, "a file that is no image, and copies with another label"
-    assert "1 of 11 images can't be read" in warned[0]
+    warnings = [line for line in err.splitlines() if line.startswith("keras-fm: ")]
+    assert len(warnings) == 2, "a file that is no image, and copies with another label"
+    assert "1 of 11 images can't be read" in warnings[0]
     code, out, _ = run(capsys, "verify", path)
     assert (code, out.count("DRIFT")) == (0, 0)
 
@@ -187,69 +203,71 @@ def test_fine_tune_writes_a_run(capsys, small_run, tmp_path):
         (["export", "gone", "exports"], "'gone'"),
     ],
 )
-def test_bad_input_is_one_line_and_nothing_is_written(
+def test_invalid_input_is_one_line_and_writes_nothing(
     capsys, tmp_path, monkeypatch, arguments, received
 ):
     monkeypatch.chdir(tmp_path)
-    assert received in refused(capsys, *arguments)
+    assert received in error_of(capsys, *arguments)
     assert not any(tmp_path.iterdir())
 
 
-def test_bad_files_are_one_line(capsys, small_run, picture, tmp_path):
+def test_invalid_files_are_one_line(capsys, small_run, image_file, tmp_path):
     text = tmp_path / "text.png"
     text.write_text("no image")
-    assert "text.png is not an image" in refused(capsys, "predict", small_run.path, picture, text)
-    assert "No such file" in refused(capsys, "predict", small_run.path, tmp_path / "gone.png")
-    assert "Is a directory" in refused(capsys, "predict", small_run.path, tmp_path)
+    assert "text.png is not an image" in error_of(
+        capsys, "predict", small_run.path, image_file, text
+    )
+    assert "No such file" in error_of(capsys, "predict", small_run.path, tmp_path / "gone.png")
+    assert "Is a directory" in error_of(capsys, "predict", small_run.path, tmp_path)
 
 
-def test_bad_questions_to_a_run_are_one_line(capsys, small_run, tmp_path):
-    assert "'lable'" in refused(capsys, "evaluate", small_run.path, "--slices", "lable")
+def test_invalid_options_of_a_run_are_one_line(capsys, small_run, tmp_path):
+    assert "'lable'" in error_of(capsys, "evaluate", small_run.path, "--slice-by", "lable")
     export = ["export", small_run.path, tmp_path / "export", "--version"]
-    assert "received 0" in refused(capsys, *export, 0)
+    assert "received 0" in error_of(capsys, *export, 0)
     (tmp_path / "export" / "1").mkdir(parents=True)
-    assert "1 exists" in refused(capsys, *export, 1)
+    assert "1 exists" in error_of(capsys, *export, 1)
 
 
-def test_a_run_directory_that_exists_is_one_line(capsys, small_run):
-    before = helpers.snapshot(small_run.path)
-    err = refused(capsys, "train", "cifar_cnn_basic", *SMALL, "--run-dir", small_run.path)
+def test_an_existing_run_directory_is_one_line(capsys, small_run):
+    content = helpers.snapshot(small_run.path)
+    err = error_of(capsys, "train", "cifar_cnn_basic", *SMALL, "--run-dir", small_run.path)
     assert f"{small_run.path} exists" in err
-    assert helpers.snapshot(small_run.path) == before
+    assert helpers.snapshot(small_run.path) == content
 
 
-@pytest.mark.parametrize("verb", ["train", "export"])
-def test_a_path_below_a_file_is_one_line(capsys, small_run, picture, verb):
+@pytest.mark.parametrize("command", ["train", "export"])
+def test_a_path_below_a_file_is_one_line(capsys, small_run, image_file, command):
     arguments = {
-        "train": ["cifar_cnn_basic", *SMALL, "--run-dir", f"{picture}/run"],
-        "export": [small_run.path, f"{picture}/export"],
+        "train": ["cifar_cnn_basic", *SMALL, "--run-dir", f"{image_file}/run"],
+        "export": [small_run.path, f"{image_file}/export"],
     }
-    assert picture in refused(capsys, verb, *arguments[verb])
+    assert image_file in error_of(capsys, command, *arguments[command])
 
 
 @pytest.mark.parametrize("arguments", [[], ["lst"], ["info"], ["train", "x", "--seed", "y"]])
-def test_a_wrong_command_line_is_2_too(arguments, capsys):
+def test_a_wrong_command_line_exits_with_2_too(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main(arguments)
     assert caught.value.code == 2
     assert "usage: keras-fm" in capsys.readouterr().err
 
 
-def test_ctrl_c_is_130(capsys, monkeypatch):
+def test_ctrl_c_exits_with_130(capsys, monkeypatch):
     def stop(*arguments, **options):
-        raise KeyboardInterrupt("stopped; go on with: ...")
+        raise KeyboardInterrupt("stopped; resume with: ...")
 
     monkeypatch.setattr(registry, "list_models", stop)
     code, _, err = run(capsys, "list")
-    assert (code, err) == (130, "\nkeras-fm: stopped; go on with: ...\n")
+    assert (code, err) == (130, "\nkeras-fm: stopped; resume with: ...\n")
 
 
-def test_a_reader_that_leaves_is_no_error():
+def test_a_closed_pipe_is_no_error():
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(
-        [sys.executable, "-m", "keras_fm.cli.app", "list"],
+    process = subprocess.run(
+        [sys.executable, "-m", "keras_fm", "list"],
         stdout=writing, stderr=subprocess.PIPE, cwd=helpers.ROOT, check=False,
     )  # fmt: skip
     os.close(writing)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (process.returncode, process.stderr) == (0, b"")

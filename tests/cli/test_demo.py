@@ -3,9 +3,13 @@ import pytest
 from keras_fm import demo, registry
 
 
-def test_the_demo_runs_to_its_end(tmp_path, capfd, no_tfds):
+def test_the_demo_runs(tmp_path, capfd, no_tfds, monkeypatch):
     if demo.MODEL not in registry.list_models(pretrained=True):
         pytest.skip(f"{demo.MODEL} has no weights yet")
+    fine_tune = demo.fine_tune
+    monkeypatch.setattr(
+        demo, "fine_tune", lambda *data, **options: fine_tune(*data, **options | {"epochs": 1})
+    )
     assert demo.demo(tmp_path) == 0
     shown = capfd.readouterr().out
     assert "agrees" in shown
@@ -14,6 +18,6 @@ def test_the_demo_runs_to_its_end(tmp_path, capfd, no_tfds):
     assert (folder / "export" / "1" / "saved_model.pb").is_file()
 
 
-def test_every_label_has_its_place():
+def test_every_label_has_a_class_of_the_demo():
     labels = [label for names in demo.PLACES.values() for label in names]
     assert sorted(labels) == sorted(registry.info("cifar_cnn_basic").labels)

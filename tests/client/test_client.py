@@ -97,35 +97,35 @@ def test_outputs_of_every_signature_equal_those_of_the_export(name, protocol, ex
 
 def test_masks_are_filled(tiny_reader, serve, tmp_path, capsys):
     room, _ = registry.find("tiny_filler")
-    model = building.build(room, ModelSpec.of_pretraining(room.entry))
+    model = building.build(ModelSpec.of_pretraining(room))
     server = serve({"filler": saved_model.export(model, tmp_path / "filler", warmup=False)})
     texts = ["a [MASK] film", "[MASK] and [MASK]"]
     expected = pipelines.pipeline(model)(texts)
     for url in (server.rest, server.grpc):
         client = keras_fm.Client(url, "filler")
         predictions = client(texts)
-        assert [len(prediction["gaps"]) for prediction in predictions] == [1, 2]
+        assert [len(prediction["masks"]) for prediction in predictions] == [1, 2]
         for prediction, expected_prediction in zip(predictions, expected, strict=True):
-            masks = zip(prediction["gaps"], expected_prediction["gaps"], strict=True)
+            masks = zip(prediction["masks"], expected_prediction["masks"], strict=True)
             for scores, expected_scores in masks:
                 assert scores == pytest.approx(expected_scores, abs=1e-6)
-        assert client("none is missing") == [{"gaps": []}]
+        assert client("none is missing") == [{"masks": []}]
     assert cli.main(["predict", "--url", server.rest, "filler", texts[0], "--top", "1"]) == 0
-    token, probability = max(expected[0]["gaps"][0].items(), key=lambda pair: pair[1])
+    token, probability = max(expected[0]["masks"][0].items(), key=lambda pair: pair[1])
     assert capsys.readouterr().out == f"{texts[0]}: {token} {probability:.1%}\n"
 
 
 def shoe_classifier():
     """Build a classifier of a table whose columns have names that no signature can have."""
     columns = (
-        Input(name="shoe size", dtype="float32", shape=[], meaning=""),
-        Input(name="made in", dtype="string", shape=[], meaning="", values=["Zürich", "Ulm"]),
+        Input(name="shoe size", dtype="float32", shape=[], description=""),
+        Input(
+            name="made in", dtype="string", shape=[], description="", categories=["Zürich", "Ulm"]
+        ),
     )
     room, _ = registry.find("linear_regression")
     labels = ("boot", "clog")
-    model = building.build(
-        room, ModelSpec(room.entry, "table-classification", labels, columns, None)
-    )
+    model = building.build(ModelSpec(room, "tabular-classification", labels, columns, None))
     rng = np.random.default_rng(0)
     for weights in model.get_layer("logits").weights:
         weights.assign(rng.normal(size=weights.shape))
@@ -144,12 +144,12 @@ def test_a_table_has_columns_of_any_name_and_classes(protocol, shoes, serve):
     url = getattr(serve({"shoes": version}), protocol)
     rows = [{"shoe size": 43.5, "made in": "Zürich"}, {"shoe size": None, "made in": "Rom"}]
     expected = pipelines.pipeline(model)(rows)
-    client = keras_fm.Client(url, "shoes", labels=["boot", "clog"])
+    client = keras_fm.Client(url, "shoes", class_names=["boot", "clog"])
     assert_close(client(rows), expected)
     assert_close(client([{"shoe_size": 43.5, "made_in": "Zürich", "shoe size": 1}]), expected[:1])
     with pytest.raises(InvalidInputError, match="no column 'made_in'; received shoe size"):
         client({"shoe size": 43.5})
-    with pytest.raises(InvalidInputError, match="'shoe_size': expected numbers"):
+    with pytest.raises(InvalidInputError, match="column 'shoe_size', row 0: expected a number"):
         client({"shoe size": "large", "made in": "Ulm"})
 
 
@@ -166,8 +166,8 @@ def test_unknown_labels_are_left_out(shoes, serve):
             probability = pytest.approx(expected_prediction["probabilities"][label], abs=1e-5)
             assert prediction["probabilities"] == {label: probability}
     for labels in (["clog", "boot"], ["boot", "clog", "mule"]):
-        with pytest.raises(InvalidInputError, match=r"answers '\w+' for label . of 2; received"):
-            keras_fm.Client(url, "shoes", labels=labels)(rows)
+        with pytest.raises(InvalidInputError, match=r"predicts '\w+' for class . of 2; received"):
+            keras_fm.Client(url, "shoes", class_names=labels)(rows)
 
 
 def test_arrays_are_sent_as_they_are(protocol, models, server):

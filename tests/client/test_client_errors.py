@@ -256,7 +256,9 @@ def test_a_model_of_another_task_has_predict_alone(serve, tmp_path):
         assert client.predict({"x": [[1, 2.5]]})["sum"].tolist() == [3.5]
         sums = client.predict({"x": np.array([[np.nan, 1], [np.inf, 1]], "float32")})["sum"]
         np.testing.assert_array_equal(sums, [np.nan, np.inf])
-        with pytest.raises(InvalidInputError, match="no task of the zoo, serving_default: ask it"):
+        with pytest.raises(
+            InvalidInputError, match="no task of the zoo, serving_default: call them"
+        ):
             client([[1, 2]])
 
 

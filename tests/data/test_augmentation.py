@@ -5,7 +5,7 @@ import pytest
 from keras_fm.data.augmentation import AugmentedImages, TabularBatches, cutout, random_translation
 from keras_fm.data.examples import Examples
 
-EVERYTHING = {"flip": "random", "translate": 3, "cutout": 8}
+EVERYTHING = {"flip": "random", "random_translation": 3, "cutout": 8}
 
 
 class Drawn:
@@ -160,13 +160,13 @@ def test_the_originals_stay_as_they_are():
     noise = helpers.noise(12)
     before = noise.inputs.copy()
     for flip in ("none", "random", "alternating"):
-        for fields in ({"cutout": 8}, {"cutout": 8, "translate": 2}, {}):
+        for fields in ({"cutout": 8}, {"cutout": 8, "random_translation": 2}, {}):
             epoch_of(batches(noise, flip=flip, **fields), 1)
     np.testing.assert_array_equal(noise.inputs, before)
 
 
 def test_images_are_scaled_to_the_side_of_the_epoch():
-    batches = augmented(epochs=2, sides=[16, 32], side_starts=[0.0, 0.5])
+    batches = augmented(epochs=2, image_sizes=[16, 32], image_size_starts=[0.0, 0.5])
     sides = []
     for epoch in range(2):
         batches.epoch = epoch
@@ -176,8 +176,8 @@ def test_images_are_scaled_to_the_side_of_the_epoch():
 
 
 def test_the_stream_is_the_batches_of_the_epoch():
-    batches = augmented(epochs=2, sides=[16, 32], side_starts=[0.0, 0.5], flip="random")
-    stream = batches.stream()
+    batches = augmented(epochs=2, image_sizes=[16, 32], image_size_starts=[0.0, 0.5], flip="random")
+    stream = batches.as_dataset()
     for epoch in range(2):
         batches.epoch = epoch
         streamed = list(stream.as_numpy_iterator())
@@ -193,7 +193,7 @@ def augmented(**fields):
 
 def test_cells_of_a_table_are_hidden():
     columns = {"size": np.ones(5000, "float32"), "kind": np.full(5000, 3, "int32")}
-    recipe = helpers.recipe(hide_cells=0.1, batch_size=5000)
+    recipe = helpers.recipe(cell_dropout=0.1, batch_size=5000)
     (batch, targets) = TabularBatches(columns, np.arange(5000), recipe=recipe, seed=0)[0]
     assert batch["size"].dtype == np.float32
     assert batch["kind"].dtype == np.int32

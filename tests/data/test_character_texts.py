@@ -10,7 +10,7 @@ from keras_fm.errors import DataError
 
 def windows(length=100, seed=0, **fields):
     numbers = np.arange(length + 1, dtype="int32")
-    recipe = helpers.recipe(**{"batch_size": 3, "window": 8, **fields})
+    recipe = helpers.recipe(**{"batch_size": 3, "sequence_length": 8, **fields})
     return SequenceWindows(numbers[:-1], numbers[1:], recipe=recipe, seed=seed)
 
 

@@ -33,7 +33,7 @@ def test_the_sample_is_balanced():
 
 def test_the_sample_is_a_split():
     assert datasets.load("cifar10", "sample") is datasets.sample("cifar10")
-    assert datasets.sample("cifar10").origin == "bundled sample of 256 cifar10 test examples"
+    assert datasets.sample("cifar10").description == "bundled sample of 256 cifar10 test examples"
 
 
 def test_an_unknown_sample_names_its_neighbour():
@@ -46,8 +46,8 @@ def test_validation_is_cut_from_the_end():
     train, validation = examples.split_validation(whole, 3)
     np.testing.assert_array_equal(train.inputs, whole.inputs[:7])
     np.testing.assert_array_equal(validation.targets, whole.targets[7:])
-    assert train.origin == "10 images of noise, first 7"
-    assert validation.origin == "10 images of noise, last 3"
+    assert train.description == "10 images of noise, first 7"
+    assert validation.description == "10 images of noise, last 3"
 
 
 def test_no_validation_leaves_everything():
@@ -63,9 +63,9 @@ def test_validation_leaves_some_to_train_on(count):
 
 def test_some_examples_can_be_taken():
     whole = helpers.noise(10)
-    some = whole.take(np.array([7, 2]), "two of them")
+    some = whole.subset(np.array([7, 2]), "two of them")
     np.testing.assert_array_equal(some.inputs, whole.inputs[[7, 2]])
-    assert (some.targets.tolist(), some.origin, len(some)) == ([1, 2], "two of them", 2)
+    assert (some.targets.tolist(), some.description, len(some)) == ([1, 2], "two of them", 2)
 
 
 def test_an_unknown_data_set_is_named():

@@ -26,7 +26,7 @@ LABELS = ["air", "land", "water"]
 
 def tune(model, path, *, given=None, labels=LABELS, **options):
     given = helpers.noise(24) if given is None else given
-    return fine_tuning.fine_tune(model, given, labels=labels, run_dir=path, **options)
+    return fine_tuning.fine_tune(model, given, class_names=labels, run_dir=path, **options)
 
 
 def broken(**parts):
@@ -71,15 +71,15 @@ def test_bad_data_is_named_and_leaves_nothing(small_run, tmp_path, given, error,
         ({"labels": ["a", "b", "c\nd"]}, InvalidInputError, "labels is a list"),
         ({"text": "body"}, InvalidInputError, "for a CSV file"),
         ({"augment_with": "fashion_cnn"}, InvalidInputError, "'fashion_cnn'"),
-        ({"generated": 2.0}, InvalidInputError, "name a generator"),
-        ({"augment_with": "gan", "generated": 0.0}, InvalidInputError, "draws no image"),
+        ({"generated_ratio": 2.0}, InvalidInputError, "name a generator"),
+        ({"augment_with": "gan", "generated_ratio": 0.0}, InvalidInputError, "draws no image"),
         ({"compare": True, "validation_examples": 0}, InvalidInputError, "none validates"),
         (
             {"validation": helpers.noise(6), "validation_examples": 3},
             InvalidInputError,
             "leave out",
         ),
-        ({"validation_split": "test"}, InvalidInputError, "of a TFDS data set in validation="),
+        ({"validation_split": "test"}, InvalidInputError, "of a TFDS data set in validation_data="),
         ({"validation": "imdb_reviews"}, InvalidInputError, "which split of 'imdb_reviews'"),
     ],
 )
@@ -108,7 +108,7 @@ def test_texts_of_a_csv_file(tiny_reader, tmp_path):
     assert spec_of(run.model).labels == ("bad", "good")
     assert verification.verify(run.path).holds
     scores = evaluation.evaluate(run.model, data=file, text="body", target="verdict")
-    assert scores["examples"] == 40
+    assert scores["num_examples"] == 40
     (answer,) = pipelines.pipeline(run.path)("a great film")
     assert set(answer["probabilities"]) == {"bad", "good"}
 
@@ -123,7 +123,7 @@ def test_a_table_of_the_same_columns_goes_on(tmp_path):
     )  # fmt: skip
     assert spec_of(run.model) == spec_of(keras_fm.get("linear_regression"))
     assert run.metrics["rmse_log"] < 0.4 * run.baseline["rmse_log"]
-    assert run.compared[fine_tuning.PROBE]["rmse_log"] < 0.4 * run.baseline["rmse_log"]
+    assert run.comparisons[fine_tuning.PROBE]["rmse_log"] < 0.4 * run.baseline["rmse_log"]
     assert verification.verify(run.path).holds
 
 
@@ -154,7 +154,7 @@ def test_a_table_of_other_columns_begins_anew(tmp_path, stop_at):
     assert "begins anew" in run.report()
     assert "linear_regression, trained anew on" in run.report()
     assert "started from" not in run.report()
-    assert fine_tuning.PROBE not in run.compared
+    assert fine_tuning.PROBE not in run.comparisons
     assert run.metrics["accuracy"] > 0.7
 
 
@@ -179,7 +179,7 @@ def test_what_a_table_of_other_columns_can_not_have_is_named(tmp_path, options, 
 def test_a_quantity_has_no_class_weights(tmp_path):
     with pytest.warns(DataWarning), pytest.raises(InvalidInputError, match="no classes to weigh"):
         keras_fm.fine_tune(
-            "linear_regression", sizes(), target="size", class_weights="balanced",
+            "linear_regression", sizes(), target="size", class_weight="balanced",
             run_dir=tmp_path / "run",
         )  # fmt: skip
     assert not any(tmp_path.iterdir())

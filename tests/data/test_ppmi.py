@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from keras_fm import registry, tasks
+from keras_fm import registry
 from keras_fm.data import datasets, ppmi
-from keras_fm.models import building
-from keras_fm.training import jobs
+from keras_fm.models.spec import ModelSpec
+from keras_fm.tasks.base import task_of
+from keras_fm.training import jobs, training
 
 COUNT = 22
 
@@ -48,27 +49,29 @@ def test_texts_of_single_words_have_no_vectors():
 
 def test_a_training_of_lstm_begins_with_them():
     room, _ = registry.find("lstm")
-    recipe = room.recipe.override(validation_examples=56)
+    recipe = ModelSpec.of(room).task.default_recipe().override(validation_examples=56)
     lesson = jobs.training_job(
         room, recipe, 0, "sample", None, None, chosen=["validation_examples"]
     )
     assert lesson.adapting is lesson.examples
-    words = building.build_for_training(lesson).get_layer("words").get_weights()[0]
-    known = np.unique(tasks.task_of(lesson.identity).encode(lesson.examples).inputs)
+    words = training.begin(lesson).get_layer("token_embedding").get_weights()[0]
+    known = np.unique(task_of(lesson.identity).data.encode(lesson.examples).inputs)
     assert np.flatnonzero(np.abs(words).max(axis=1)).size > 0.9 * len(known)
     assert words.std() > 0
 
 
 def test_the_language_model_of_mini_bert_begins_with_them_and_its_classifier_does_not():
     room, _ = registry.find("mini_bert")
-    recipe = room.pretraining_recipe
+    recipe = ModelSpec.of_pretraining(room).task.default_recipe()
     first = jobs.pretraining_job(room, recipe, 0, "sample", chosen=[])
-    second = jobs.training_job(room, room.recipe, 0, "sample", None, None, chosen=[])
+    second = jobs.training_job(
+        room, ModelSpec.of(room).task.default_recipe(), 0, "sample", None, None, chosen=[]
+    )
     counted, random = (
-        building.build_for_training(lesson).get_layer("words").get_weights()[0]
+        training.begin(lesson).get_layer("token_embedding").get_weights()[0]
         for lesson in (first, second)
     )
-    asked = tasks.task_of(first.identity).encode(first.examples).inputs["text_ids"]
+    asked = task_of(first.identity).data.encode(first.examples).inputs["text_ids"]
     unseen = np.delete(np.arange(len(counted)), np.unique(asked))
     assert (counted[unseen] == 0).all()
     assert counted[np.unique(asked)].std() == pytest.approx(0.045, rel=0.2)
@@ -78,7 +81,9 @@ def test_the_language_model_of_mini_bert_begins_with_them_and_its_classifier_doe
 @pytest.mark.full_data
 def test_lstm_adapts_to_the_unlabelled_reviews_too_and_not_to_those_that_validate():
     room, _ = registry.find("lstm")
-    lesson = jobs.training_job(room, room.recipe, 0, None, None, None, chosen=None)
+    lesson = jobs.training_job(
+        room, ModelSpec.of(room).task.default_recipe(), 0, None, None, None, chosen=None
+    )
     unlabelled, labelled = (
         datasets.load("imdb_reviews", name) for name in ("unsupervised", "train")
     )

@@ -29,7 +29,10 @@ def test_each_class_has_its_share():
     assert np.bincount(examples.targets).tolist() == [48, 24, 8]
     both = np.concatenate([examples.inputs, validation.inputs])
     assert {x.tobytes() for x in both} == {x.tobytes() for x in whole.inputs}
-    assert (examples.origin, validation.origin) == ("noise, 80 to train on", "noise, 20 held out")
+    assert (examples.description, validation.description) == (
+        "noise, 80 to train on",
+        "noise, 20 held out",
+    )
     assert notes == []
 
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from keras_fm import registry, tasks
+from keras_fm import registry
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
 from keras_fm.data.user_data import UserData
@@ -20,11 +20,11 @@ LABELS = ("cat", "dog", "owl")
 
 
 def task_of(name):
-    return tasks.task_of(spec.default_spec(registry.find(name)[0]))
+    return task_of(spec.default_spec(registry.find(name)[0]))
 
 
 def learn(name, given, seed=0, **options):
-    return task_of(name).learn_from(UserData(given, **options), seed)
+    return task_of(name).data.load_user_data(UserData(given, **options), seed)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_a_folder_of_images_fits_as_the_pipeline_makes_it(photos, model):
     shape = tuple(identity.inputs[0].sizes)
     assert (examples.inputs.shape, examples.inputs.dtype) == ((12, *shape), np.uint8)
     assert np.bincount(examples.targets).tolist() == [4, 4, 4]
-    assert "12 images of 3 classes" in examples.origin
+    assert "12 images of 3 classes" in examples.description
     assert notes == ["3 classes: cat 4, dog 4, owl 4"]
     expected = images.load_images([photos / "owl" / "0.jpg"], *shape)[0].round()
     found = [(image == expected).all() for image in examples.inputs]
@@ -100,7 +100,7 @@ def test_what_is_no_image_is_counted_and_left_out(photos):
         (lambda folder: [file.write_text("x") for file in folder.glob("*/*")], "no image can be"),
         (lambda folder: [(folder / a).rename(folder / b) for a, b in
                          [("cat", "train"), ("dog", "val"), ("owl", "test")]],
-         r"holds splits, not classes.*data='.*train', validation='.*val'"),
+         r"holds splits, not classes.*data='.*train', validation_data='.*val'"),
     ],
     ids=["gone", "one-class", "no-class", "no-image", "splits"],
 )  # fmt: skip
@@ -168,20 +168,20 @@ def test_the_same_classes_keep_the_models_order():
 def test_named_numbers():
     given = (noise(4, 32, 32, 3), [0, 1, 0, 1])
     with pytest.warns(DataWarning, match="1 of 3 classes have fewer than 2 examples.*'fox'"):
-        identity, _, notes = learn("cifar_cnn_basic", given, labels=["dog", "cat", "fox"])
+        identity, _, notes = learn("cifar_cnn_basic", given, class_names=["dog", "cat", "fox"])
     assert identity.labels == ("dog", "cat", "fox")
     assert "3 classes: dog 2, cat 2, fox 0" in notes
     with pytest.raises(DataError, match="from 0 to 1; received 0 to 2"):
-        learn("cifar_cnn_basic", (noise(3, 32, 32, 3), [0, 1, 2]), labels=["a", "b"])
+        learn("cifar_cnn_basic", (noise(3, 32, 32, 3), [0, 1, 2]), class_names=["a", "b"])
     with pytest.raises(DataError, match=r"1 of 3 examples have a class.*'cats'.*mean 'cat'"):
         learn("cifar_cnn_basic", (noise(3, 32, 32, 3), ["cat", "dog", "cats"]),
-              labels=["cat", "dog"])  # fmt: skip
+              class_names=["cat", "dog"])  # fmt: skip
 
 
 def test_imbalance_is_told():
     targets = ["cat"] * 7 + ["dog"] * 2
     _, _, notes = learn("cifar_cnn_basic", (noise(9, 32, 32, 3), targets))
-    assert any("7 of 'cat', 2 of 'dog'; class_weights='balanced'" in note for note in notes)
+    assert any("7 of 'cat', 2 of 'dog'; class_weight='balanced'" in note for note in notes)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_a_tfds_name_is_read():
     assert identity.labels == ("neg", "pos")
     assert set(examples.inputs) == set(datasets.sample("imdb_reviews").inputs)
     identity, examples, _ = learn("linear_regression", "diamonds", split="sample", target="price")
-    assert identity.task == "table-regression"
+    assert identity.task == "tabular-regression"
     assert "carat" in examples.inputs
 
 
@@ -300,12 +300,12 @@ def test_a_table_of_the_models_columns_keeps_them():
     frame = pd.DataFrame({**sample.inputs, "price": sample.targets, "shop": "mine"})
     task = task_of("linear_regression")
     source = UserData(frame, target="price")
-    identity, examples, _ = task.learn_from(source, 0, going_on=True)
+    identity, examples, _ = task.data.load_user_data(source, 0, going_on=True)
     assert identity == task.identity, "its columns, and the logarithm of the price"
     assert len(examples) == len(sample)
-    anew, _, _ = task.learn_from(source, 0)
+    anew, _, _ = task.data.load_user_data(source, 0)
     assert anew.inputs != identity.inputs
-    other, _, _ = task.learn_from(UserData(frame.drop(columns="carat"), target="price"), 0,
+    other, _, _ = task.data.load_user_data(UserData(frame.drop(columns="carat"), target="price"), 0,
                                   going_on=True)  # fmt: skip
     assert "carat" not in [column.name for column in other.inputs]
 
@@ -314,7 +314,7 @@ def test_columns_and_targets(tmp_path):
     random = np.random.default_rng(0)
     columns = {"size": random.normal(size=30), "kind": random.choice(["x", "y"], 30)}
     identity, examples, _ = learn("linear_regression", (columns, ["a", "b", "c"] * 10))
-    assert (identity.task, identity.labels) == ("table-classification", ("a", "b", "c"))
+    assert (identity.task, identity.labels) == ("tabular-classification", ("a", "b", "c"))
     assert identity.target.name == "target"
     assert set(examples.inputs) == {"size", "kind"}
     with pytest.raises(DataError, match="expected columns by name"):
@@ -329,19 +329,19 @@ def test_data_of_no_known_kind_is_named(given):
 
 
 def test_classes_that_a_model_does_not_know_are_counted(photos):
-    task = tasks.task_of(task_of("cifar_cnn_basic").identity.with_labels(["cat", "dog"]))
+    task = task_of(task_of("cifar_cnn_basic").identity.with_class_names(["cat", "dog"]))
     with pytest.raises(DataError, match=r"4 of 12 examples have a class.*'owl'.*Known: cat, dog"):
-        task.read(UserData(photos))
+        task.data.load_eval_data(UserData(photos))
     (photos / "owl").rename(photos / ".owl")
-    examples = task.read(UserData(photos))
+    examples = task.data.load_eval_data(UserData(photos))
     assert np.bincount(examples.targets).tolist() == [4, 4]
 
 
 def test_measuring_takes_numbers_of_classes_or_their_names():
-    task = tasks.task_of(task_of("cifar_cnn_basic").identity.with_labels(["b", "a"]))
+    task = task_of(task_of("cifar_cnn_basic").identity.with_class_names(["b", "a"]))
     pictures = noise(4, 32, 32, 3)
     for targets in (["b", "a", "a", "b"], [0, 1, 1, 0]):
-        examples = task.read(UserData((pictures, targets)))
+        examples = task.data.load_eval_data(UserData((pictures, targets)))
         assert examples.targets.tolist() == [0, 1, 1, 0]
-    examples = task.read(UserData(Examples(pictures, np.array([0, 1, 1, 0]), "x")))
-    assert examples.origin == "x"
+    examples = task.data.load_eval_data(UserData(Examples(pictures, np.array([0, 1, 1, 0]), "x")))
+    assert examples.description == "x"

@@ -6,15 +6,16 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from keras_fm import pipelines, registry, tasks
+from keras_fm import pipelines, registry
 from keras_fm.data import datasets, user_tables
 from keras_fm.data.user_data import UserData
 from keras_fm.errors import DataError, DataWarning, InvalidInputError, RunError
 from keras_fm.evaluation import evaluation
 from keras_fm.exporting import saved_model
 from keras_fm.models import run_files, spec
-from keras_fm.models.spec import spec_of
+from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.preprocessing import table_inputs
+from keras_fm.tasks.base import task_of
 from keras_fm.training import jobs, monitoring, runs, training
 
 NAN = float("nan")
@@ -50,7 +51,7 @@ def learn_own(file, path, model="linear_regression", **options):
 def test_a_model_learns_from_a_users_table(own, tmp_path, model):
     run = learn_own(own, tmp_path / "run", model)
     about = run_files.read_run(run.path)
-    assert about["task"] == "table-classification"
+    assert about["task"] == "tabular-classification"
     assert about["labels"] == ["bad", "good"]
     assert [given["name"] for given in about["inputs"]] == ["mean size", "a/b", "member"]
     assert about["inputs"][1]["values"] == ["x", "y", "z"]
@@ -79,7 +80,7 @@ def test_a_model_learns_from_a_users_table(own, tmp_path, model):
 
 def test_a_quantity_is_a_regression(own, tmp_path):
     run = learn_own(own, tmp_path / "run", target="mean size")
-    assert run_files.read_run(run.path)["task"] == "table-regression"
+    assert run_files.read_run(run.path)["task"] == "tabular-regression"
     assert run.metrics["rmse"] < 0.7 * run.baseline["rmse"]
     assert run.baseline["r2"] == pytest.approx(0, abs=0.1)
 
@@ -90,12 +91,12 @@ def test_the_kind_can_be_said(tmp_path):
     file.write_text("\n".join(["a,stars", *rows]))
     identity = spec.default_spec(registry.find("linear_regression")[0])
     found, examples, _ = user_tables.load_table(UserData(file, target="stars"), identity)
-    assert (found.task, found.labels) == ("table-classification", ("0", "1", "2", "3", "4"))
+    assert (found.task, found.labels) == ("tabular-classification", ("0", "1", "2", "3", "4"))
     assert sorted(set(examples.targets)) == [0, 1, 2, 3, 4]
     found, examples, _ = user_tables.load_table(
-        UserData(file, target="stars", kind="regression"), identity
+        UserData(file, target="stars", problem_type="regression"), identity
     )
-    assert (found.task, found.labels) == ("table-regression", ())
+    assert (found.task, found.labels) == ("tabular-regression", ())
     assert examples.targets.max() == 4.0
 
 
@@ -183,7 +184,7 @@ def test_classes_are_numbers_in_their_order_or_words(tmp_path, rows, labels):
     file.write_text("\n".join(["size,rating", *(f"{n},{row}" for n, row in enumerate(rows))]))
     identity = spec.default_spec(registry.find("linear_regression")[0])
     found, _, _ = user_tables.load_table(
-        UserData(file, target="rating", kind="classification"), identity
+        UserData(file, target="rating", problem_type="classification"), identity
     )
     assert found.labels == labels
 
@@ -304,11 +305,15 @@ def test_a_training_takes_what_a_fine_tuning_takes(tmp_path):
 def test_each_class_validates_by_its_share(tmp_path, seed):
     frame = pd.DataFrame({"m": range(100), "t": ["bad"] * 5 + ["good"] * 95})
     room = registry.find("linear_regression")[0]
-    lesson = jobs.training_job(room, room.recipe, seed, frame, "t", None, chosen=())
+    lesson = jobs.training_job(
+        room, ModelSpec.of(room).task.default_recipe(), seed, frame, "t", None, chosen=()
+    )
     assert np.bincount(lesson.validation.targets).tolist() == [1, 19]
     assert np.bincount(lesson.examples.targets).tolist() == [4, 76]
-    assert "80 to train on" in lesson.examples.origin
-    lesson = jobs.training_job(room, room.recipe, seed, frame, "m", "regression", chosen=())
+    assert "80 to train on" in lesson.examples.description
+    lesson = jobs.training_job(
+        room, ModelSpec.of(room).task.default_recipe(), seed, frame, "m", "regression", chosen=()
+    )
     assert len(lesson.validation) == 20
     assert np.histogram(lesson.validation.targets, bins=[0, 50, 100])[0].tolist() == [10, 10]
 
@@ -317,7 +322,7 @@ def test_the_recipes_own_data_is_cut_by_its_order():
     room = registry.find("linear_regression")[0]
     sample = datasets.sample("diamonds")
     for given in ("sample", sample):
-        recipe = room.recipe.override(validation_examples=56)
+        recipe = ModelSpec.of(room).task.default_recipe().override(validation_examples=56)
         lesson = jobs.training_job(
             room, recipe, 0, given, None, None, chosen=["validation_examples"]
         )
@@ -368,15 +373,15 @@ def test_a_frame_and_its_answers_are_a_pair():
 
 def test_the_area_under_the_curve_counts_pairs():
     identity, examples, _ = learn(pd.DataFrame({"a": range(8), "t": [*"nnnnyyyy"]}))
-    task = tasks.task_of(identity)
+    task = task_of(identity)
     order = np.argsort(examples.inputs["a"])
     chances = np.array([0.1, 0.4, 0.35, 0.8, 0.4, 0.7, 0.9, 0.95])
     logits = np.log(np.stack([1 - chances, chances], axis=1))
     rows = examples.take(order, "in order")
     # Of 16 pairs: 0.4 comes behind 0.8 and beside 0.4, 0.7 behind 0.8; the others are right.
-    assert task.score(logits, rows)["auc"] == pytest.approx((16 - 1 - 0.5 - 1) / 16)
-    assert "auc" not in task.score(logits[:4], rows.take(slice(4), "one class"))
-    assert task.baseline(rows, rows) == {"accuracy": 0.5, "auc": 0.5}
+    assert task.objective.score(logits, rows)["auc"] == pytest.approx((16 - 1 - 0.5 - 1) / 16)
+    assert "auc" not in task.objective.score(logits[:4], rows.subset(slice(4), "one class"))
+    assert task.objective.baseline(rows, rows) == {"accuracy": 0.5, "auc": 0.5}
 
 
 @pytest.mark.parametrize(("name", "least"), [("breast_cancer", 0.9), ("wine", 0.85)])

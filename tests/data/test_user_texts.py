@@ -3,17 +3,18 @@
 import pandas as pd
 import pytest
 
-from keras_fm import registry, tasks
+from keras_fm import registry
 from keras_fm.data.user_data import UserData
 from keras_fm.errors import DataError, DataWarning, InvalidInputError
 from keras_fm.models import spec
+from keras_fm.tasks.base import task_of
 
 WORDS = {"good": "a fine film", "bad": "a dull film"}
 
 
 def learn(given, **options):
-    task = tasks.task_of(spec.default_spec(registry.find("lstm")[0]))
-    return task.learn_from(UserData(given, **options), 0)
+    task = task_of(spec.default_spec(registry.find("lstm")[0]))
+    return task.data.load_user_data(UserData(given, **options), 0)
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_a_csv_file_of_texts(reviews, options):
     assert sorted(examples.inputs) == sorted(f"text, number {n}".encode() for n in range(12))
     for text, target in zip(examples.inputs, examples.targets, strict=True):
         assert int(text.split()[-1]) % 3 == target
-    assert "12 texts, column 'body'; classes, column 'stars'" in examples.origin
+    assert "12 texts, column 'body'; classes, column 'stars'" in examples.description
     assert notes == ["3 classes: 3 4, 4 4, 5 4"]
 
 
@@ -103,9 +104,9 @@ def test_strings(tmp_path):
 
 
 def test_classes_that_a_model_does_not_know_are_counted(reviews):
-    identity = spec.default_spec(registry.find("lstm")[0]).with_labels(["3", "4"])
+    identity = spec.default_spec(registry.find("lstm")[0]).with_class_names(["3", "4"])
     with pytest.raises(DataError, match="4 of 12 examples have a class"):
-        tasks.task_of(identity).read(UserData(reviews, target="stars"))
+        task_of(identity).data.load_eval_data(UserData(reviews, target="stars"))
 
 
 def test_texts_that_are_numbers_are_counted():

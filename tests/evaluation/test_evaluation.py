@@ -15,7 +15,7 @@ def sample():
 
 @pytest.fixture(scope="module")
 def scores(small_run):
-    return evaluation.evaluate(small_run.model, split="sample", slices="label")
+    return evaluation.evaluate(small_run.model, split="sample", slice_by="label")
 
 
 def test_accuracy_is_the_share_of_right_answers(scores, small_run, sample):
@@ -23,7 +23,7 @@ def test_accuracy_is_the_share_of_right_answers(scores, small_run, sample):
     mirrored = np.asarray(small_run.model(sample.inputs[:, :, ::-1]))
     assert scores["accuracy"] == (logits.argmax(-1) == sample.targets).mean()
     both = (logits + mirrored).argmax(-1)
-    assert scores["accuracy_mirror"] == (both == sample.targets).mean()
+    assert scores["accuracy_tta"] == (both == sample.targets).mean()
 
 
 def test_cross_entropy_is_in_nats(scores, small_run, sample):
@@ -34,7 +34,7 @@ def test_cross_entropy_is_in_nats(scores, small_run, sample):
 
 
 def test_the_scores_say_what_was_measured(scores):
-    assert scores["examples"] == 256
+    assert scores["num_examples"] == 256
     assert scores["data"] == "bundled sample of 256 cifar10 test examples"
 
 
@@ -46,7 +46,7 @@ def test_slices_are_the_accuracy_of_each_label(scores, sample):
 
 def test_a_label_that_is_absent_has_no_slice(small_run, sample):
     ships = sample.take(sample.targets == 8, "ships")
-    measured = evaluation.evaluate(small_run.path, data=ships, slices="label")
+    measured = evaluation.evaluate(small_run.path, data=ships, slice_by="label")
     assert measured["slices"] == {"ship": measured["accuracy"]}
     assert measured["data"] == "ships"
 
@@ -57,12 +57,12 @@ def test_without_slices_there_are_none(small_run):
 
 def test_unknown_slices_are_named(small_run):
     with pytest.raises(UnknownNameError, match=r"no slices by 'labels'\. Did you mean 'label'"):
-        evaluation.evaluate(small_run.model, slices="labels")
+        evaluation.evaluate(small_run.model, slice_by="labels")
 
 
 def test_no_examples_are_an_error(small_run):
     with pytest.raises(DataError, match=r"received uint8 \[0, 32, 32, 3\]"):
-        evaluation.evaluate(small_run.model, data=helpers.noise(3).take(slice(0), "none"))
+        evaluation.evaluate(small_run.model, data=helpers.noise(3).subset(slice(0), "none"))
 
 
 def test_labels_the_model_does_not_have_are_named(small_run):

@@ -16,13 +16,13 @@ def test_a_linear_model_finds_what_the_features_show(tiny_net):
     images = random.integers(0, 100, (60, 32, 32, 3)) + 100 * targets[:, None, None, None]
     whole = Examples(images.astype("uint8"), targets, "grey")
     scores = linear_probe.linear_probe(
-        model, whole.take(slice(40), "a"), whole.take(slice(40, None), "b")
+        model, whole.subset(slice(40), "a"), whole.subset(slice(40, None), "b")
     )
     assert scores["accuracy"] == 1
     assert scores["cross_entropy"] < 0.3
     mixed = Examples(whole.inputs, random.permutation(targets), "mixed")
     scores = linear_probe.linear_probe(
-        model, mixed.take(slice(40), "a"), mixed.take(slice(40, None), "b")
+        model, mixed.subset(slice(40), "a"), mixed.subset(slice(40, None), "b")
     )
     assert scores["accuracy"] < 0.8
     assert scores["cross_entropy"] < 1.2
@@ -31,8 +31,8 @@ def test_a_linear_model_finds_what_the_features_show(tiny_net):
 def test_a_quantity_is_probed_on_its_own_scale():
     sample = datasets.sample("diamonds")
     scores = linear_probe.linear_probe(
-        keras_fm.get("linear_regression"), sample.take(slice(200), "a"),
-        sample.take(slice(200, None), "b"),
+        keras_fm.get("linear_regression"), sample.subset(slice(200), "a"),
+        sample.subset(slice(200, None), "b"),
     )  # fmt: skip
     assert scores["rmse_log"] == pytest.approx(0.17, abs=0.05)
 

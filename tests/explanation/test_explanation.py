@@ -19,11 +19,11 @@ DIAMOND = {
 def reader(tiny_reader):
     """A tiny reader that finds "great" favourable, "bad" not, and knows no other word."""
     room, _ = registry.find("tiny_reader")
-    model = building.build(room, spec.default_spec(room))
+    model = building.build(spec.ModelSpec.of(room))
     known = (tiny_reader / "vocabulary.txt").read_text("utf-8").split("\n")
-    vectors = np.zeros(model.get_layer("words").embeddings.shape)
+    vectors = np.zeros(model.get_layer("token_embedding").embeddings.shape)
     vectors[2 + known.index("great")], vectors[2 + known.index("bad")] = 3, -2
-    model.get_layer("words").set_weights([vectors])
+    model.get_layer("token_embedding").set_weights([vectors])
     model.get_layer("mix").set_weights([np.eye(4), np.zeros(4)])
     model.get_layer("logits").set_weights([np.tile([-1.0, 1.0], (4, 1)), np.zeros(2)])
     return model
@@ -32,7 +32,7 @@ def reader(tiny_reader):
 @pytest.fixture
 def bert():
     room, _ = registry.find("mini_bert")
-    return building.build(room, spec.default_spec(room), depth=2)
+    return building.build(spec.ModelSpec.of(room), depth=2)
 
 
 def test_the_words_that_decide_are_found(reader):

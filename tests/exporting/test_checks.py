@@ -16,7 +16,7 @@ from keras_fm.data import datasets
 from keras_fm.errors import ExportError, InvalidInputError
 from keras_fm.exporting import checks, saved_model, warmup
 from keras_fm.exporting.session import Session
-from keras_fm.tasks.task import Signature
+from keras_fm.tasks.base import Signature
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,13 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from keras_fm import tasks
 from keras_fm.errors import InvalidInputError
 from keras_fm.exporting import inference_graph, saved_model
 from keras_fm.exporting.session import Session
 from keras_fm.layers import FusedBatchNormalization, PackedConv2D
 from keras_fm.models import loading
 from keras_fm.models.spec import attach_spec, spec_of
+from keras_fm.tasks.base import task_of
 
 RNG = np.random.default_rng(0)
 
@@ -117,12 +117,12 @@ def test_the_zoos_network_keeps_its_outputs_and_no_normalization(cifar):
 def test_bfloat16_is_behind_the_first_kernel_and_not_in_the_output(cifar):
     copy = inference_graph.inference_model(cifar, "bfloat16")
     dtypes = {layer.name: layer.compute_dtype for layer in copy.layers}
-    assert dtypes["normalise"] == dtypes["logits"] == "float32"
+    assert dtypes["normalization"] == dtypes["logits"] == "float32"
     assert dtypes["block1_conv1"] == dtypes["pool"] == "bfloat16"
     assert copy.get_layer("block1_conv1").kernel.dtype == "bfloat16"
     assert copy.output.dtype == "float32"
-    examples = tasks.task_of(cifar).load("sample")
-    accuracies = [tasks.task_of(cifar).measure(m, examples)["accuracy"] for m in (cifar, copy)]
+    examples = task_of(cifar).data.load("sample")
+    accuracies = [task_of(cifar).objective.evaluate(m, examples)["accuracy"] for m in (cifar, copy)]
     assert abs(accuracies[0] - accuracies[1]) <= 2 / len(examples)
 
 
@@ -149,7 +149,7 @@ def test_an_invalid_option_writes_nothing(cifar, tmp_path, options):
 @pytest.mark.parametrize("optimize_for", ["memory", "latency"])
 def test_outputs_are_float32_at_any_precision(tmp_path, optimize_for):
     model = loading.get("cifar_cnn_basic")
-    images = tasks.task_of(model).load("sample").inputs[:8]
+    images = task_of(model).data.load("sample").inputs[:8]
     version = saved_model.export(
         model, tmp_path, precision="bfloat16", optimize_for=optimize_for, warmup=False
     )
@@ -163,7 +163,7 @@ def test_outputs_are_float32_at_any_precision(tmp_path, optimize_for):
 
 def test_latency_makes_constants_of_the_weights(tmp_path):
     model = loading.get("cifar_cnn_basic")
-    images = tasks.task_of(model).load("sample").inputs[:8]
+    images = task_of(model).data.load("sample").inputs[:8]
     sizes, logits = [], []
     for optimize_for in ("memory", "latency"):
         version = saved_model.export(model, tmp_path, optimize_for=optimize_for, warmup=False)

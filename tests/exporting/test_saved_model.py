@@ -1,7 +1,7 @@
 import json
 import shutil
-import subprocess
-import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import helpers
 import keras
@@ -12,11 +12,11 @@ import tensorflow as tf
 from keras_fm import pipelines, registry
 from keras_fm.data import datasets
 from keras_fm.errors import InvalidInputError, KerasFmError, UnknownNameError
-from keras_fm.exporting import query_export, saved_model
+from keras_fm.exporting import parity, saved_model
 from keras_fm.models import loading
-from keras_fm.registry import packages
+from keras_fm.tasks.base import Signature
 
-ANSWERS = {
+OUTPUTS = {
     "logits": (tf.float32, [None, 10]),
     "probabilities": (tf.float32, [None, 10]),
     "label": (tf.string, [None]),
@@ -31,24 +31,24 @@ def version(small_run, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def served(version):
-    """It, loaded."""
+    """The loaded export."""
     return tf.saved_model.load(str(version))
 
 
-def ask(served, images):
-    answers = served.signatures["serving_default"](image=tf.constant(images))
-    return {name: tensor.numpy() for name, tensor in answers.items()}
+def call(served, images):
+    outputs = served.signatures["serving_default"](image=tf.constant(images))
+    return {name: tensor.numpy() for name, tensor in outputs.items()}
 
 
-def ask_bytes(served, files):
-    answers = served.signatures["serve_bytes"](image_bytes=tf.constant(files))
-    return {name: tensor.numpy() for name, tensor in answers.items()}
+def call_on_files(served, files):
+    outputs = served.signatures["serve_bytes"](image_bytes=tf.constant(files))
+    return {name: tensor.numpy() for name, tensor in outputs.items()}
 
 
 def interface(signature):
-    given = {name: (spec.dtype, spec.shape.as_list())
+    inputs = {name: (spec.dtype, spec.shape.as_list())
              for name, spec in signature.structured_input_signature[1].items()}  # fmt: skip
-    return given, {
+    return inputs, {
         name: (spec.dtype, spec.shape.as_list())
         for name, spec in signature.structured_outputs.items()
     }
@@ -57,74 +57,74 @@ def interface(signature):
 def test_signatures_have_names_dtypes_and_shapes(served):
     assert set(served.signatures) == {"serving_default", "serve_bytes", "features", "pixels"}
     image = {"image": (tf.uint8, [None, None, None, 3])}
-    assert interface(served.signatures["serving_default"]) == (image, ANSWERS)
+    assert interface(served.signatures["serving_default"]) == (image, OUTPUTS)
     files = {"image_bytes": (tf.string, [None])}
-    assert interface(served.signatures["serve_bytes"]) == (files, ANSWERS)
+    assert interface(served.signatures["serve_bytes"]) == (files, OUTPUTS)
     embedding = {"embedding": (tf.float32, [None, 64])}
     assert interface(served.signatures["features"]) == (image, embedding)
-    fitting = {"image": (tf.float32, [None, 32, 32, 3])}
-    assert interface(served.signatures["pixels"]) == (fitting, {**ANSWERS, **embedding})
+    pixels = {"image": (tf.float32, [None, 32, 32, 3])}
+    assert interface(served.signatures["pixels"]) == (pixels, {**OUTPUTS, **embedding})
 
 
-def test_it_answers_what_the_model_answers(served, small_run):
+def test_outputs_are_those_of_the_model(served, small_run):
     images = datasets.sample("cifar10").inputs
     expected = helpers.logits(small_run.model, images)
-    answers = ask(served, images)
-    np.testing.assert_allclose(answers["logits"], expected, atol=1e-5)
-    np.testing.assert_allclose(answers["probabilities"], helpers.softmax(expected), atol=1e-5)
+    outputs = call(served, images)
+    np.testing.assert_allclose(outputs["logits"], expected, atol=1e-5)
+    np.testing.assert_allclose(outputs["probabilities"], helpers.softmax(expected), atol=1e-5)
     labels = np.array(registry.info("cifar_cnn_basic").labels)
-    assert answers["label"].astype("U").tolist() == labels[expected.argmax(-1)].tolist()
+    assert outputs["label"].astype("U").tolist() == labels[expected.argmax(-1)].tolist()
 
 
 def test_features_are_the_layer_before_the_logits(served, small_run):
     images = datasets.sample("cifar10").inputs[:8]
     features = served.signatures["features"](image=tf.constant(images))["embedding"].numpy()
     kernel, bias = small_run.model.get_layer("logits").get_weights()
-    np.testing.assert_allclose(features @ kernel + bias, ask(served, images)["logits"], atol=1e-5)
+    np.testing.assert_allclose(features @ kernel + bias, call(served, images)["logits"], atol=1e-5)
 
 
-def test_pixels_of_the_models_size_are_answered_alike(served):
+def test_pixels_of_the_models_size_have_the_same_outputs(served):
     images = datasets.sample("cifar10").inputs[:8]
-    answers = served.signatures["pixels"](image=tf.constant(images, tf.float32))
+    outputs = served.signatures["pixels"](image=tf.constant(images, tf.float32))
     features = served.signatures["features"](image=tf.constant(images))
-    for name, values in {**ask(served, images), **features}.items():
-        np.testing.assert_array_equal(answers[name], values)
+    for name, values in {**call(served, images), **features}.items():
+        np.testing.assert_array_equal(outputs[name], values)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (33, 31), (200, 300)])
-def test_any_size_is_answered_like_the_pipeline(served, small_run, size):
+def test_images_of_any_size_have_the_outputs_of_the_pipeline(served, small_run, size):
     images = np.stack([helpers.image(*size, seed) for seed in range(2)])
     expected = pipelines.pipeline(small_run.model)(images)
-    answers = ask(served, images)
-    assert answers["label"].astype("U").tolist() == [answer["label"] for answer in expected]
+    outputs = call(served, images)
+    assert outputs["label"].astype("U").tolist() == [prediction["label"] for prediction in expected]
     np.testing.assert_allclose(
-        answers["probabilities"],
-        [list(answer["probabilities"].values()) for answer in expected],
+        outputs["probabilities"],
+        [list(prediction["probabilities"].values()) for prediction in expected],
         atol=1e-5,
     )
 
 
-def test_bytes_are_answered_like_arrays(served):
+def test_files_have_the_outputs_of_arrays(served):
     images = [helpers.image(40, 50), helpers.image(32, 32), helpers.image(7, 90)]
-    answers = ask_bytes(served, [helpers.encode(image) for image in images])
+    outputs = call_on_files(served, [helpers.encode(image) for image in images])
     for index, image in enumerate(images):
-        for name, values in ask(served, image[None]).items():
+        for name, values in call(served, image[None]).items():
             if name == "label":
-                assert answers[name][index] == values[0]
+                assert outputs[name][index] == values[0]
             else:
-                np.testing.assert_allclose(answers[name][index], values[0], atol=1e-6)
+                np.testing.assert_allclose(outputs[name][index], values[0], atol=1e-6)
 
 
-def test_jpeg_files_of_different_sizes_make_one_request(served, small_run):
+def test_jpeg_files_of_different_sizes_are_one_batch(served, small_run):
     files = [helpers.encode(helpers.image(50, 60 + n), "JPEG") for n in range(3)]
     expected = pipelines.pipeline(small_run.model)(files)
-    labels = ask_bytes(served, files)["label"].astype("U").tolist()
-    assert labels == [answer["label"] for answer in expected]
+    labels = call_on_files(served, files)["label"].astype("U").tolist()
+    assert labels == [prediction["label"] for prediction in expected]
 
 
 def test_bytes_that_are_no_image_are_an_error(served):
     with pytest.raises(tf.errors.InvalidArgumentError):
-        ask_bytes(served, [b"no image"])
+        call_on_files(served, [b"no image"])
 
 
 def test_labels_are_an_asset(version):
@@ -132,12 +132,12 @@ def test_labels_are_an_asset(version):
     assert names == registry.info("cifar_cnn_basic").labels
 
 
-def test_a_folder_that_was_moved_answers_the_same(version, served, tmp_path):
+def test_a_moved_folder_has_the_same_outputs(version, served, tmp_path):
     moved = tmp_path / "elsewhere" / "7"
     shutil.copytree(version, moved)
     images = helpers.noise(3).inputs
-    again = ask(tf.saved_model.load(str(moved)), images)
-    for name, values in ask(served, images).items():
+    again = call(tf.saved_model.load(str(moved)), images)
+    for name, values in call(served, images).items():
         np.testing.assert_array_equal(again[name], values)
 
 
@@ -147,32 +147,19 @@ def test_each_weight_is_stored_once(version, small_run):
     assert once <= stored < 1.3 * once
 
 
-def test_a_second_process_without_keras_agrees(version, small_run, tmp_path):
-    images = datasets.sample("cifar10").inputs[:50]
-    np.save(tmp_path / "images.npy", images)
-    command = [sys.executable, "-P", query_export.__file__, version]
-    command += [tmp_path / "images.npy", tmp_path / "answers.npz"]
-    subprocess.run([*map(str, command)], check=True, cwd=tmp_path, capture_output=True)
-    with np.load(tmp_path / "answers.npz", allow_pickle=False) as answers:
-        expected = helpers.logits(small_run.model, images)
-        np.testing.assert_allclose(answers["logits"], expected, atol=1e-5)
-        labels = registry.info("cifar_cnn_basic").labels
-        assert answers["label"].tolist() == [labels[i] for i in expected.argmax(-1)]
-
-
-def test_the_loader_of_tf_serving_takes_it(version, served):
+def test_the_loader_of_tf_serving_loads_it(version, served):
     """`tf.compat.v1.saved_model.load` reads the graph alone, as TF Serving's C++ loader does."""
     images = helpers.noise(3).inputs
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(version))
         signature = loaded.signature_def["serving_default"]
         outputs = {name: info.name for name, info in signature.outputs.items()}
-        answers = session.run(outputs, {signature.inputs["image"].name: images})
-    for name, values in ask(served, images).items():
+        outputs = session.run(outputs, {signature.inputs["image"].name: images})
+    for name, values in call(served, images).items():
         if name == "label":
-            assert answers[name].tolist() == values.tolist()
+            assert outputs[name].tolist() == values.tolist()
         else:
-            np.testing.assert_allclose(answers[name], values, atol=1e-6)
+            np.testing.assert_allclose(outputs[name], values, atol=1e-6)
 
 
 def test_only_stock_operations_are_used(version):
@@ -181,11 +168,34 @@ def test_only_stock_operations_are_used(version):
     assert not [name for name in operations if "PyFunc" in name or "Cudnn" in name]
 
 
-def test_the_difference_is_written_down(version):
-    about = json.loads((version / "keras_fm.json").read_text())
-    assert about["model"] == "cifar_cnn_basic"
-    assert 0 <= about["parity"]["largest_difference_of_logits"] <= 1e-5
-    assert about["parity"]["examples"] == 256
+def test_the_parity_of_each_signature_is_written_down(version, served):
+    info = json.loads((version / "keras_fm.json").read_text())
+    assert info["model"] == "cifar_cnn_basic"
+    assert set(info["parity"]) == set(served.signatures)
+    assert info["parity"]["serving_default"]["examples"] == 64
+    for name, signature in served.signatures.items():
+        differences = info["parity"][name]["max_difference"]
+        assert set(differences) == set(signature.structured_outputs)
+        assert all(0 <= difference <= 1e-5 for difference in differences.values())
+
+
+def test_parity_is_the_largest_difference_of_each_output():
+    def outputs(x):
+        return {
+            "number": x,
+            "count": tf.cast(x, tf.uint8),
+            "label": tf.as_string(tf.cast(x, "int32")),
+        }
+
+    def exported(x):
+        return outputs(tf.where(x == 3.0, x - 2.5, x))
+
+    spec = tf.TensorSpec((None,), tf.float32, name="x")
+    signature = Signature(outputs, [spec], {"x": np.float32([1, 2, 3])})
+    fake = SimpleNamespace(signatures={"serve": exported})
+    assert parity.export_parity({"serve": signature}, fake) == {
+        "serve": {"examples": 3, "max_difference": {"number": 2.5, "count": 3, "label": 1}}
+    }
 
 
 def test_another_user_can_read_it(version):
@@ -193,7 +203,7 @@ def test_another_user_can_read_it(version):
 
 
 def test_versions_are_counted(small_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(saved_model, "_write_saved_model", lambda *given: {})
+    monkeypatch.setattr(saved_model, "_write_saved_model", lambda *arguments: {})
     (tmp_path / "notes").mkdir()
     numbers = [saved_model.export(small_run.model, tmp_path).name for _ in range(2)]
     numbers.append(saved_model.export(small_run.model, tmp_path, version=10).name)
@@ -214,19 +224,18 @@ def test_an_old_version_is_never_overwritten(small_run, tmp_path):
 
 
 @pytest.mark.parametrize("version", [0, -1, 1.0, "1", True])
-def test_a_version_is_a_whole_number_from_1(small_run, tmp_path, version):
+def test_a_version_is_an_integer_from_1(small_run, tmp_path, version):
     with pytest.raises(InvalidInputError, match=f"received {version!r}"):
         saved_model.export(small_run.model, tmp_path / "export", version=version)
     assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
-def test_an_export_that_fails_leaves_nothing(small_run, tmp_path, monkeypatch, error):
+def test_a_failed_export_leaves_no_file(small_run, tmp_path, monkeypatch, error):
     archive = type(keras.export.ExportArchive())  # the backend's own class
-    write_out = archive.write_out
 
-    def fail(*arguments, **options):
-        write_out(*arguments, **options)
+    def fail(self, path, **options):
+        (Path(path) / "saved_model.pb").write_bytes(b"half of it")
         raise error
 
     monkeypatch.setattr(archive, "write_out", fail)
@@ -235,15 +244,15 @@ def test_an_export_that_fails_leaves_nothing(small_run, tmp_path, monkeypatch, e
     assert not any(tmp_path.iterdir())
 
 
-def test_no_reader_ever_sees_half_a_version(small_run, tmp_path, monkeypatch):
-    seen = []
+def test_a_version_appears_complete(small_run, tmp_path, monkeypatch):
+    listings = []
     monkeypatch.setattr(
         saved_model,
         "_write_saved_model",
-        lambda *given: seen.append([p.name for p in tmp_path.iterdir()]) or {},
+        lambda *arguments: listings.append([p.name for p in tmp_path.iterdir()]) or {},
     )
     saved_model.export(small_run.model, tmp_path)
-    ((draft,),) = seen
+    ((draft,),) = listings
     assert not draft.isdecimal()
     assert [path.name for path in tmp_path.iterdir() if path.name.isdecimal()] == ["1"]
 
@@ -264,10 +273,10 @@ def test_an_unknown_model_leaves_nothing(tmp_path):
 def test_a_model_without_a_bundled_sample_exports(tiny_net, tmp_path):
     entry = tiny_net / "entry.toml"
     entry.write_text(entry.read_text().replace('"cifar10"', '"their_data"'))
-    packages.cache_clear()
+    registry.clear_cache()
     model = loading.get("tiny_net", weights=None)
-    version = saved_model.export(model, tmp_path / "export")
+    version = saved_model.export(model, tmp_path / "export", warmup=False)
     images = helpers.noise(4).inputs
-    answers = ask(tf.saved_model.load(str(version)), images)
+    outputs = call(tf.saved_model.load(str(version)), images)
     expected = helpers.logits(model, images)
-    np.testing.assert_allclose(answers["logits"], expected, atol=1e-5)
+    np.testing.assert_allclose(outputs["logits"], expected, atol=1e-5)

@@ -27,7 +27,7 @@ TRAININGS = {
     "lstm": {"epochs": 3, "batch_size": 64},
     "gan": {"epochs": 4, "batch_size": 64},
     "mini_bert": {
-        "start": "pretraining",
+        "init_from": "pretraining",
         "epochs": 2,
         "batch_size": 64,
         "pretraining.epochs": 4,

@@ -29,7 +29,7 @@ class Machine:
         self.home = folder / "home"
         self.sha256 = hashlib.sha256(body).hexdigest()
         helpers.write_room(self.package)
-        helpers.write_record(self.package, bytes=len(body), sha256=self.sha256)
+        helpers.write_record(self.package, file_size=len(body), sha256=self.sha256)
 
     @property
     def file(self) -> Path:

@@ -1,4 +1,4 @@
-"""The quick layers compute what Keras' own compute."""
+"""What the layers compute; `test_layer_harness.py` compares the fast ones with Keras' own."""
 
 import keras
 import numpy as np
@@ -6,17 +6,19 @@ import pytest
 import tensorflow as tf
 
 from keras_fm.layers import (
+    EnsembleMean,
+    FastLayerNormalization,
     FusedBatchNormalization,
-    MaxOverText,
-    MeanOfMembers,
-    MeanOverText,
+    MaskedGlobalAveragePooling1D,
+    MaskedGlobalMaxPooling1D,
     PackedConv2D,
-    PiecewiseLinear,
-    QuickLayerNormalization,
-    ReverseTexts,
-    RotaryAttention,
+    PiecewiseLinearEncoding,
+    ReverseSequence,
+    RotaryMultiHeadAttention,
 )
-from keras_fm.layers.attention import _turn
+from keras_fm.layers.attention import _rotate
+from keras_fm.layers.initializers import Dirac, Rademacher
+from keras_fm.layers.normalization import scale_and_offset
 
 
 def maps(batch: int, side: int = 7, channels: int = 6) -> np.ndarray:
@@ -33,7 +35,7 @@ def twins(fused, plain, images):
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("scale", [True, False])
-def test_fused_normalisation_answers_what_keras_answers(training, scale):
+def test_fused_normalization_computes_what_keras_computes(training, scale):
     images = maps(64)
     options = {"momentum": 0.8, "epsilon": 1e-5, "scale": scale}
     fused, plain = twins(
@@ -46,7 +48,7 @@ def test_fused_normalisation_answers_what_keras_answers(training, scale):
         np.testing.assert_allclose(mine, other, rtol=1e-3)
 
 
-def test_fused_normalisation_moves_its_statistics_in_training_alone():
+def test_fused_normalization_updates_its_statistics_in_training_alone():
     images, layer = maps(8), FusedBatchNormalization()
     layer.build(images.shape)
     before = layer.get_weights()
@@ -67,13 +69,42 @@ def test_beta_gain_multiplies_the_offset():
     np.testing.assert_allclose(np.asarray(layer(images)), without + 4.0, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("options", "shape"),
+    [({}, (8, 7, 7, 6)), ({"axis": 1}, (8, 6, 7, 7)), ({}, (8, 6)), ({"axis": -2}, (4, 6, 5))],
+)
+def test_beta_gain_multiplies_the_offset_over_any_axis(options, shape):
+    inputs = np.random.default_rng(0).normal(1, 2, shape).astype("float32")
+    layer = FusedBatchNormalization(beta_gain=8.0, **options)
+    plain = keras.layers.BatchNormalization(**options)
+    offset = np.linspace(-1, 1, 6)
+    for norm, factor in ((layer, 1), (plain, 8)):
+        norm.build(shape)
+        norm.beta.assign(factor * offset)
+    for training in (False, True):
+        outputs, expected = (np.asarray(x(inputs, training=training)) for x in (layer, plain))
+        np.testing.assert_allclose(outputs, expected, atol=1e-4)
+    if "axis" not in options:
+        scale, offset = scale_and_offset(layer)
+        np.testing.assert_allclose(layer(inputs), scale * inputs + offset, atol=1e-4)
+
+
+def test_fused_normalization_leaves_masked_positions_out_of_its_statistics():
+    images, mask = maps(4), np.random.default_rng(1).random((4, 7, 7)) < 0.5
+    fused, plain = twins(FusedBatchNormalization(), keras.layers.BatchNormalization(), images)
+    outputs = [np.asarray(x(images, mask=mask, training=True)) for x in (fused, plain)]
+    np.testing.assert_allclose(*outputs, atol=1e-5)
+    np.testing.assert_allclose(fused.moving_mean, 0.01 * images[mask].mean(0), rtol=1e-4)
+
+
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="its gradient is TensorFlow's")
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, (5, 2)])
 @pytest.mark.parametrize("batch", [1, 8, 13])
-def test_packed_convolution_has_the_gradients_of_a_plain_one(batch):
+def test_packed_convolution_has_the_gradients_of_a_plain_one(batch, size):
     images = tf.constant(maps(batch))
     packed, plain = twins(
-        PackedConv2D(5, 3, pack=4),
-        keras.layers.Conv2D(5, 3, padding="same", use_bias=False),
+        PackedConv2D(5, size, pack=4),
+        keras.layers.Conv2D(5, size, padding="same", use_bias=False),
         images,
     )
     gradients = []
@@ -87,10 +118,10 @@ def test_packed_convolution_has_the_gradients_of_a_plain_one(batch):
 
 
 @pytest.mark.parametrize("shape", [(5, 16), (2, 3, 16)])
-def test_quick_layer_normalisation_learns_what_keras_learns(shape):
+def test_fast_layer_normalization_trains_as_keras_own(shape):
     inputs = tf.constant(np.random.default_rng(0).normal(2, 3, shape), tf.float32)
     ours, theirs = twins(
-        QuickLayerNormalization(), keras.layers.LayerNormalization(center=False), inputs
+        FastLayerNormalization(), keras.layers.LayerNormalization(center=False), inputs
     )
     scale = np.random.default_rng(1).normal(size=16)
     found = []
@@ -110,7 +141,7 @@ def test_quick_layer_normalisation_learns_what_keras_learns(shape):
     [
         FusedBatchNormalization(beta_gain=2.0, scale=False),
         PackedConv2D(5, 3, pack=4),
-        QuickLayerNormalization(),
+        FastLayerNormalization(),
     ],
 )
 def test_a_model_with_it_saves_and_loads(layer, tmp_path):
@@ -121,8 +152,8 @@ def test_a_model_with_it_saves_and_loads(layer, tmp_path):
     np.testing.assert_allclose(again.predict(maps(3)), model.predict(maps(3)), atol=1e-6)
 
 
-def test_numbers_become_how_far_they_come_through_the_bins():
-    layer = PiecewiseLinear(2)
+def test_numbers_are_encoded_by_their_bins():
+    layer = PiecewiseLinearEncoding(2)
     layer.build((None, 2))
     # Quantiles 0, 1 and 4; the second column is nearly one value.
     layer.adapt(np.array([[0, 7], [1, 7], [4, 7], [np.nan, 7]], "float32"))
@@ -131,23 +162,29 @@ def test_numbers_become_how_far_they_come_through_the_bins():
     assert encoded.shape == (5, 2, 3)
     first = [[0.5, 0, 0], [1, 0.5, 0], [0, 0, 0], [1, 1, 0], [0, 0, 1]]
     np.testing.assert_allclose(encoded[:, 0], first, atol=1e-6)
-    np.testing.assert_allclose(encoded[1:3, 1], [[0, 0, 0], [1, 1, 0]], atol=1e-6)
+    np.testing.assert_allclose(encoded[:3, 1], [[0, 0, 0], [0, 0, 0], [1, 1, 0]], atol=1e-6)
+
+
+def test_a_missing_number_is_in_no_bin():
+    layer = PiecewiseLinearEncoding(2)
+    layer.adapt(np.array([[-4], [-1], [4]], "float32"))
+    np.testing.assert_allclose(layer(np.array([[np.nan]], "float32")), [[[0, 0, 1]]])
 
 
 def cross_entropy(logits, labels):
     return keras.ops.categorical_crossentropy(labels, logits, from_logits=True)
 
 
-def square(answers, targets):
+def squared_error(answers, targets):
     return keras.ops.sum((answers - targets) ** 2, axis=-1)
 
 
-@pytest.mark.parametrize("loss", [square, cross_entropy])
+@pytest.mark.parametrize("loss", [squared_error, cross_entropy])
 def test_each_member_of_an_ensemble_learns_as_if_alone(loss):
     random = np.random.default_rng(0)
     answers = random.normal(size=(5, 4, 3)).astype("float32")  # 5 examples, 4 members
     targets = np.eye(3, dtype="float32")[random.integers(0, 3, 5)]
-    layer = MeanOfMembers(loss.__name__)
+    layer = EnsembleMean(loss.__name__)
     mean = layer(answers)
     np.testing.assert_allclose(mean, answers.mean(axis=1), atol=1e-6)
     alone = np.mean([np.mean(loss(answers[:, member], targets)) for member in range(4)])
@@ -156,10 +193,15 @@ def test_each_member_of_an_ensemble_learns_as_if_alone(loss):
     assert float(layer.losses[0]) > 0.1
 
 
+def test_the_loss_of_an_ensemble_is_known():
+    with pytest.raises(ValueError, match="one of squared_error, cross_entropy; received 'mse'"):
+        EnsembleMean("mse")
+
+
 def test_texts_are_reversed_and_their_padding_stays():
     numbers = np.array([[5, 6, 7, 0], [8, 0, 0, 0], [1, 2, 3, 4], [0, 0, 0, 0]], "int32")
     vectors = np.stack([numbers, -numbers], axis=-1).astype("float32")
-    first, second = np.moveaxis(np.asarray(ReverseTexts()([vectors, numbers])), -1, 0)
+    first, second = np.moveaxis(np.asarray(ReverseSequence()([vectors, numbers])), -1, 0)
     assert first.tolist() == [[7, 6, 5, 0], [8, 0, 0, 0], [4, 3, 2, 1], [0, 0, 0, 0]]
     assert (second == -first).all()
 
@@ -167,20 +209,38 @@ def test_texts_are_reversed_and_their_padding_stays():
 def test_padding_does_not_count_for_the_largest():
     numbers = np.array([[5, 6, 0], [8, 0, 0]])
     features = np.array([[[-0.9, 0.1], [-0.8, 0.2], [1, 1]], [[-1, 0.5], [1, 1], [1, 1]]])
-    strongest = np.asarray(MaxOverText()([features.astype("float32"), numbers]))
-    np.testing.assert_allclose(strongest, [[-0.8, 0.2], [-1, 0.5]])
+    for scale in (1, 100):
+        inputs = (scale * features).astype("float32")
+        largest = np.asarray(MaskedGlobalMaxPooling1D()([inputs, numbers]))
+        np.testing.assert_allclose(largest, scale * np.array([[-0.8, 0.2], [-1, 0.5]]))
+
+
+def test_the_maximum_of_padding_alone_is_below_its_features():
+    features = np.array([[[-0.5, 1.0], [0.5, -1.0]]], "float32")
+    largest = np.asarray(MaskedGlobalMaxPooling1D()([features, np.zeros((1, 2))]))
+    np.testing.assert_allclose(largest, [[-3.5, -3.0]])
+
+
+@pytest.mark.parametrize("kind", [MaskedGlobalMaxPooling1D, MaskedGlobalAveragePooling1D])
+def test_a_pooling_has_no_mask_and_a_reversal_keeps_it(kind):
+    token_ids = np.array([[5, 6, 0], [8, 0, 0]])
+    features = keras.layers.Embedding(9, 4, mask_zero=True)(token_ids)
+    backwards = ReverseSequence()([features, token_ids])
+    assert keras.src.backend.get_keras_mask(kind()([backwards, token_ids])) is None
+    mask = keras.src.backend.get_keras_mask(backwards)
+    np.testing.assert_array_equal(mask, token_ids != 0)
 
 
 def test_padding_does_not_count_for_the_mean_and_no_word_makes_zeros():
     numbers = np.array([[5, 6, 0], [8, 0, 0], [0, 0, 0]])
     features = np.arange(18, dtype="float32").reshape(3, 3, 2)
-    mean = np.asarray(MeanOverText()([features, numbers]))
+    mean = np.asarray(MaskedGlobalAveragePooling1D()([features, numbers]))
     np.testing.assert_allclose(mean, [[1, 2], [6, 7], [0, 0]])
 
 
 def test_attention_sees_distances_and_no_positions():
     keras.utils.set_random_seed(0)
-    attend = RotaryAttention(2, 8, use_bias=False)
+    attend = RotaryMultiHeadAttention(2, 8, use_bias=False)
     random = np.random.default_rng(0)
     text = random.standard_normal((1, 5, 16)).astype("float32")
     alone = np.asarray(attend(text, text))
@@ -194,13 +254,68 @@ def test_attention_sees_distances_and_no_positions():
     assert np.abs(turned - alone).max() > 0.01, "before and behind are not the same"
 
 
+@pytest.mark.parametrize("shapes", [[(2, 3, 4, 16)] * 2, [(2, 3, 16), (2, 3, 4, 16)]])
+def test_attention_over_more_than_one_axis_is_refused(shapes):
+    with pytest.raises(ValueError, match=r"must be \[batch, length, width\]; received .*4, 16"):
+        RotaryMultiHeadAttention(2, 8)(*(np.ones(shape, "float32") for shape in shapes))
+
+
+def test_attention_needs_pairs_of_features():
+    with pytest.raises(ValueError, match=r"key_dim must be even.* received 7"):
+        RotaryMultiHeadAttention(2, 7)
+
+
+def test_attention_may_be_causal():
+    attention = RotaryMultiHeadAttention(2, 8)
+    text = np.random.default_rng(0).standard_normal((1, 5, 16)).astype("float32")
+    outputs = np.asarray(attention(text, text, use_causal_mask=True))
+    prefix = text[:, :3]
+    np.testing.assert_allclose(outputs[:, :3], attention(prefix, prefix, use_causal_mask=True),
+                               atol=1e-5)  # fmt: skip
+
+
 def test_attention_turns_pairs_of_features_by_their_place():
     one, other = np.array([[3.0, 1.0]]), np.array([[2.0, -1.0]])
     features = np.concatenate([one, other], -1)[None, :, None].repeat(6, 1).astype("float32")
-    turned = np.asarray(_turn(features))[0, :, 0]
+    turned = np.asarray(_rotate(features))[0, :, 0]
     for place in range(6):
         for pair, rate in enumerate((1.0, 0.01)):
             start = complex(one[0, pair], other[0, pair])
             expected = start * np.exp(1j * place * rate)
             found = complex(turned[place, pair], turned[place, pair + 2])
             assert abs(found - expected) < 1e-5
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 4, 6), (2, 2, 5, 3), (3, 4, 4), (4, 3, 2, 2, 2)])
+def test_a_dirac_kernel_passes_its_channels_on(shape):
+    *size, channels, filters = shape
+    kernel, passed = np.asarray(Dirac(0)(shape)), min(channels, filters)
+    others = kernel * (1 - np.eye(channels, filters))
+    assert np.abs(others).max() <= 1 / np.sqrt(np.prod(size) * channels) + 1e-6
+    assert np.abs(others).max() > 0
+    inputs = np.random.default_rng(0).normal(size=(2, *[6] * len(size), channels)).astype("float32")
+    outputs = keras.ops.conv(inputs, kernel - others.astype("float32"), padding="same")
+    np.testing.assert_allclose(outputs[..., :passed], inputs[..., :passed], atol=1e-6)
+
+
+def test_random_signs_are_both_signs():
+    signs = np.asarray(Rademacher(0)((1000,)))
+    assert set(signs) == {-1, 1}
+    assert abs(signs.mean()) < 0.1
+
+
+@pytest.mark.parametrize("kind", [Dirac, Rademacher])
+def test_initializers_have_seeds_and_dtypes(kind):
+    first, same, other = (np.asarray(kind(seed)((3, 3, 4, 4))) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, same)
+    assert not np.array_equal(first, other)
+    assert keras.backend.standardize_dtype(kind(1)((3, 3, 4, 4), "bfloat16").dtype) == "bfloat16"
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
+def test_bins_know_large_numbers_in_a_narrow_precision(dtype):
+    layer = PiecewiseLinearEncoding(4, dtype=dtype)
+    layer.adapt(np.linspace(1e5, 1e5 + 8, 9)[:, None])
+    encoded = layer(np.array([[1e5 + 3]], "float32"))
+    assert keras.backend.standardize_dtype(encoded.dtype) == dtype.removeprefix("mixed_")
+    np.testing.assert_allclose(keras.ops.cast(encoded, "float32"), [[[1, 0.5, 0, 0, 0]]], atol=1e-3)

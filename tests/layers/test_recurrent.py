@@ -3,19 +3,19 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_fm.layers import QuickLSTM
+from keras_fm.layers import FastLSTM
 
 if keras.backend.backend() != "tensorflow":
-    pytest.skip("the quick step is TensorFlow's", allow_module_level=True)
+    pytest.skip("the test takes TensorFlow's gradients", allow_module_level=True)
 
 ROWS, STEPS, WIDTH, UNITS = 3, 7, 5, 6
 
 
 def pair(**options):
-    """The quick layer and Keras' own, with the same weights."""
+    """The fast layer and Keras' own, with the same weights."""
     keras.utils.set_random_seed(0)
     layers = [kind(UNITS, return_sequences=True, return_state=True, **options)
-              for kind in (QuickLSTM, keras.layers.LSTM)]  # fmt: skip
+              for kind in (FastLSTM, keras.layers.LSTM)]  # fmt: skip
     for layer in layers:
         layer.build((ROWS, STEPS, WIDTH))
     layers[1].set_weights(layers[0].get_weights())
@@ -48,29 +48,30 @@ def test_it_learns_what_keras_lstm_learns():
 
 
 def test_in_bfloat16_it_is_near():
-    quick, exact = pair()
-    mixed = QuickLSTM(UNITS, return_sequences=True, return_state=True, dtype="mixed_bfloat16")
+    fast, exact = pair()
+    mixed = FastLSTM(UNITS, return_sequences=True, return_state=True, dtype="mixed_bfloat16")
     mixed.build((ROWS, STEPS, WIDTH))
     mixed.set_weights(exact.get_weights())
     (answers, *_), gradients = learn(mixed)
     assert answers.dtype == tf.bfloat16
-    for one, other in zip(gradients, learn(quick)[1], strict=True):
+    for one, other in zip(gradients, learn(fast)[1], strict=True):
         error = np.abs(tf.cast(one, tf.float32) - other).max()
         assert 0 < error < 0.03 * np.abs(other).max()
 
 
 def test_asked_it_is_keras_own():
-    quick, theirs = pair(dropout=0.5, recurrent_dropout=0.5)
+    fast, theirs = pair(dropout=0.5, recurrent_dropout=0.5)
     inputs = random(ROWS, STEPS, WIDTH)
-    for one, other in zip(quick(inputs), theirs(inputs), strict=True):
+    for one, other in zip(fast(inputs), theirs(inputs), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_mask_is_keras_own():
-    quick, theirs = pair()
+@pytest.mark.parametrize("zero_output_for_mask", [False, True])
+def test_a_mask_is_keras_own(zero_output_for_mask):
+    fast, theirs = pair(zero_output_for_mask=zero_output_for_mask)
     inputs, mask = random(ROWS, STEPS, WIDTH), tf.sequence_mask([7, 2, 4], STEPS)
     for one, other in zip(
-        quick(inputs, mask=mask, training=True),
+        fast(inputs, mask=mask, training=True),
         theirs(inputs, mask=mask, training=True),
         strict=True,
     ):
@@ -92,7 +93,7 @@ def test_dropout_learns_less_and_scales_what_it_leaves(option):
 
 def test_recurrent_dropout_of_the_first_step_is_that_of_the_given_state():
     """With one step and no inputs, the mask is all that there is to see."""
-    layer = QuickLSTM(UNITS, recurrent_dropout=0.5, seed=1)
+    layer = FastLSTM(UNITS, recurrent_dropout=0.5, seed=1)
     layer.build((ROWS, 1, WIDTH))
     state = [tf.ones((ROWS, UNITS)), tf.zeros((ROWS, UNITS))]
     with tf.GradientTape() as tape:
@@ -105,9 +106,74 @@ def test_recurrent_dropout_of_the_first_step_is_that_of_the_given_state():
 
 def test_it_is_saved_and_loaded(tmp_path):
     inputs = keras.Input((None, WIDTH))
-    model = keras.Model(inputs, QuickLSTM(UNITS, recurrent_dropout=0.1)(inputs))
+    model = keras.Model(inputs, FastLSTM(UNITS, recurrent_dropout=0.1)(inputs))
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
     given = random(ROWS, STEPS, WIDTH)
     np.testing.assert_array_equal(model(given), again(given))
     assert again.layers[1].use_cudnn is False
+
+
+def test_the_mask_of_an_embedding_counts_in_training():
+    token_ids = np.array([[3, 1, 4, 1, 0, 0], [2, 0, 0, 0, 0, 0]])
+    embedding, layer = keras.layers.Embedding(9, WIDTH, mask_zero=True), FastLSTM(UNITS)
+    outputs = layer(embedding(token_ids), training=True)
+    for row, length in enumerate((4, 1)):
+        [unpadded] = layer(embedding(token_ids[row : row + 1, :length]), training=True)
+        np.testing.assert_allclose(outputs[row], unpadded, atol=1e-6)
+
+
+def test_a_stateful_layer_goes_on_from_its_state_in_training():
+    fast, theirs = pair(stateful=True)
+    for part in range(3):
+        inputs = random(ROWS, STEPS, WIDTH) + part
+        for one, other in zip(
+            fast(inputs, training=True), theirs(inputs, training=True), strict=True
+        ):
+            np.testing.assert_allclose(one, other, atol=1e-6)
+    fast.reset_state()
+    assert all(np.all(state.numpy() == 0) for state in fast.states)
+
+
+def test_bidirectional_wraps_it():
+    keras.utils.set_random_seed(0)
+    ours, theirs = (
+        keras.layers.Bidirectional(kind(UNITS, return_sequences=True))
+        for kind in (FastLSTM, keras.layers.LSTM)
+    )
+    inputs = random(ROWS, STEPS, WIDTH)
+    ours(inputs), theirs(inputs)
+    theirs.set_weights(ours.get_weights())
+    np.testing.assert_allclose(
+        ours(inputs, training=True), theirs(inputs, training=True), atol=1e-6
+    )
+
+
+def test_the_gradient_has_the_dropout_of_the_hidden_state_in_every_step():
+    """The loss is of the last output, so all gradients of earlier steps pass the mask."""
+    layer, _ = pair(recurrent_dropout=0.5, seed=1)
+    mask = np.asarray(layer.cell.get_recurrent_dropout_mask(tf.ones((ROWS, UNITS)))[0])
+    layer.cell.reset_recurrent_dropout_mask()
+    layer.cell.seed_generator.state.assign([1, 0])
+    inputs, state = random(ROWS, STEPS, WIDTH), [random(ROWS, UNITS), random(ROWS, UNITS)]
+    kernel, recurrent_kernel, bias = weights = [w.value for w in layer.trainable_variables]
+
+    def by_hand(inputs):
+        hidden, carry = state
+        for step in range(STEPS):
+            z = inputs[:, step] @ kernel + (hidden * mask) @ recurrent_kernel + bias
+            i, f, g, o = tf.split(z, 4, axis=-1)
+            carry = tf.sigmoid(f) * carry + tf.sigmoid(i) * tf.tanh(g)
+            hidden = tf.sigmoid(o) * tf.tanh(carry)
+        return hidden
+
+    results = []
+    for forward in (by_hand, lambda x: layer(x, initial_state=state, training=True)[1]):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            last = forward(inputs)
+            loss = tf.reduce_sum(tf.sin(last))
+        results.append([last, *tape.gradient(loss, [inputs, *weights])])
+    assert 0 < (mask == 0).sum() < mask.size
+    for expected, result in zip(*results, strict=True):
+        np.testing.assert_allclose(result, expected, atol=1e-5)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import keras_fm
-from keras_fm import tasks
 from keras_fm.errors import InvalidInputError, UnknownNameError
+from keras_fm.tasks.base import task_of
 
 
 @pytest.fixture
@@ -13,12 +13,12 @@ def model(tiny_net):
     return keras_fm.get("tiny_net", weights=None)
 
 
-def learned(model):
-    """Which layers a step changes, and whether it moves the statistics of the batches."""
+def train_step(model):
+    """Return the layers that a training step changes, and whether it changes moving statistics."""
     before = {layer.name: layer.get_weights() for layer in model.layers}
     examples = helpers.noise(8, classes=10)
     model.compile(keras.optimizers.SGD(0.1), keras.losses.CategoricalCrossentropy(from_logits=True))
-    model.train_on_batch(examples.inputs, tasks.task_of(model).targets(examples))
+    model.train_on_batch(examples.inputs, task_of(model).data.targets(examples))
     changed = {
         layer.name: [
             not np.array_equal(*pair)
@@ -30,48 +30,55 @@ def learned(model):
     return {name for name, arrays in changed.items() if any(arrays)}, statistics
 
 
-def test_a_frozen_body_stays_and_its_statistics_too(model):
+def test_a_frozen_backbone_keeps_weights_and_moving_statistics(model):
     keras_fm.freeze(model)
-    assert learned(model) == ({"logits"}, False)
+    assert train_step(model) == ({"logits"}, False)
 
 
 def test_the_last_frozen_layer_can_be_named(model):
-    keras_fm.freeze(model, until="conv")
-    assert learned(model) == ({"norm", "logits"}, True)
+    keras_fm.freeze(model, last_layer="conv")
+    assert train_step(model) == ({"norm", "logits"}, True)
 
 
-def test_an_unfrozen_body_learns_but_not_its_statistics(model):
+def test_an_unfrozen_backbone_is_trained_but_not_its_batch_norm(model):
     keras_fm.freeze(model)
     keras_fm.unfreeze(model)
-    assert learned(model) == ({"conv", "logits"}, False)
+    assert train_step(model) == ({"conv", "logits"}, False)
 
 
-def test_batch_normalisation_learns_where_asked(model):
+def test_batch_norm_is_trained_on_request(model):
     keras_fm.freeze(model)
     keras_fm.unfreeze(model, batch_norm=True)
-    assert learned(model) == ({"conv", "norm", "logits"}, True)
+    assert train_step(model) == ({"conv", "norm", "logits"}, True)
 
 
-def test_the_first_free_layer_can_be_named(model):
+def test_the_first_trainable_layer_can_be_named(model):
     keras_fm.freeze(model)
-    keras_fm.unfreeze(model, since="norm", batch_norm=True)
-    assert learned(model) == ({"norm", "logits"}, True)
+    keras_fm.unfreeze(model, first_layer="norm", batch_norm=True)
+    assert train_step(model) == ({"norm", "logits"}, True)
 
 
-def test_what_is_built_frozen_stays_frozen():
+def test_layers_that_are_built_frozen_stay_frozen():
     model = keras_fm.get("cifar_cnn", weights=None)
     keras_fm.freeze(model)
     keras_fm.unfreeze(model, batch_norm=True)
     assert [layer.name for layer in model.layers if not layer.trainable] == ["whiten"]
 
 
-def test_what_can_not_be_frozen_is_named(model):
-    for act in (keras_fm.freeze, keras_fm.unfreeze):
+@pytest.mark.parametrize("name", ["char_lstm", "char_lstm_reviews"])
+def test_the_lstm_layers_of_a_language_model_belong_to_its_backbone(name):
+    model = keras_fm.get(name, weights=None)
+    keras_fm.freeze(model)
+    assert [layer.name for layer in model.layers if layer.trainable_weights] == ["logits"]
+
+
+def test_errors_of_freezing_name_the_model_or_layer(model):
+    for function in (keras_fm.freeze, keras_fm.unfreeze):
         with pytest.raises(InvalidInputError, match="expected a model from keras_fm"):
-            act("tiny_net")
+            function("tiny_net")
         with pytest.raises(InvalidInputError, match="expected a model from keras_fm"):
-            act(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
+            function(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]))
     with pytest.raises(UnknownNameError, match=r"tiny_net has no layer 'covn'.*'conv'"):
-        keras_fm.freeze(model, until="covn")
+        keras_fm.freeze(model, last_layer="covn")
     with pytest.raises(UnknownNameError, match=r"tiny_net has no layer 'nrom'.*'norm'"):
-        keras_fm.unfreeze(model, since="nrom")
+        keras_fm.unfreeze(model, first_layer="nrom")

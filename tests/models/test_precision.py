@@ -8,19 +8,19 @@ from keras_fm.models import precision
 from keras_fm.training import runs
 
 
-@pytest.mark.parametrize("given", ["float32", "bfloat16"])
-def test_what_is_asked_for_is_taken(given, monkeypatch):
+@pytest.mark.parametrize("name", ["float32", "bfloat16"])
+def test_a_named_precision_is_used_on_any_machine(name, monkeypatch):
     for has in (True, False):
         monkeypatch.setattr(precision, "_cpu_has_bfloat16", lambda has=has: has)
         monkeypatch.setattr(precision, "_gpu_has_bfloat16", lambda has=has: has)
-        assert precision.resolve_precision(given) == given
+        assert precision.resolve_precision(name) == name
 
 
 @pytest.mark.parametrize(
     ("cpu", "gpu", "expected"),
     [(False, False, "float32"), (True, False, "bfloat16"), (False, True, "bfloat16")],
 )
-def test_auto_takes_what_the_machine_has(cpu, gpu, expected, monkeypatch):
+def test_auto_is_bfloat16_where_the_machine_has_it(cpu, gpu, expected, monkeypatch):
     monkeypatch.setattr(precision, "_cpu_has_bfloat16", lambda: cpu)
     monkeypatch.setattr(precision, "_gpu_has_bfloat16", lambda: gpu)
     assert precision.resolve_precision("auto") == expected
@@ -30,19 +30,19 @@ def test_auto_takes_what_the_machine_has(cpu, gpu, expected, monkeypatch):
     ("capabilities", "has"), [([], False), ([7.5], False), ([8.0], True), ([9.0, 7.0], False)]
 )
 def test_gpus_have_bfloat16_from_ampere_on(capabilities, has, monkeypatch):
-    found = [Gpu("NVIDIA", capability) for capability in capabilities]
-    monkeypatch.setattr(precision, "gpus", lambda: found)
+    gpus = [Gpu("NVIDIA", capability) for capability in capabilities]
+    monkeypatch.setattr(precision, "gpus", lambda: gpus)
     assert precision._gpu_has_bfloat16() is has
 
 
-def test_what_tensorflow_says_of_a_gpu(monkeypatch):
+def test_gpus_of_tensorflow(monkeypatch):
     details = {"device_name": "NVIDIA H200", "compute_capability": (9, 0)}
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
     monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda device: details)
     assert backend.gpus() == [Gpu("NVIDIA H200", 9.0)]
 
 
-def test_what_jax_says_of_a_gpu(monkeypatch):
+def test_gpus_of_jax(monkeypatch):
     class Device:
         platform, device_kind, compute_capability = "gpu", "NVIDIA H200", "9.0"
 
@@ -67,12 +67,12 @@ def test_the_hardware_of_a_run_is_its_gpu(monkeypatch):
         ("", False),
     ],
 )
-def test_the_cpus_flags_tell(cpuinfo, has, monkeypatch):
+def test_cpu_flags_tell_whether_there_is_bfloat16(cpuinfo, has, monkeypatch):
     monkeypatch.setattr(precision.Path, "read_text", lambda *arguments: cpuinfo)
     assert precision._cpu_has_bfloat16() is has
 
 
-def test_a_machine_that_says_nothing_takes_float32(monkeypatch):
+def test_a_machine_without_cpuinfo_uses_float32(monkeypatch):
     def missing(*arguments):
         raise FileNotFoundError
 
@@ -80,7 +80,7 @@ def test_a_machine_that_says_nothing_takes_float32(monkeypatch):
     assert precision._cpu_has_bfloat16() is False
 
 
-def test_the_policy_holds_inside_alone():
+def test_the_policy_applies_inside_the_context_alone():
     with precision.dtype_policy("bfloat16"):
         inside = keras.layers.Dense(1)
         with precision.dtype_policy("float32"):
@@ -89,8 +89,8 @@ def test_the_policy_holds_inside_alone():
     assert keras.layers.Dense(1).compute_dtype == "float32"
 
 
-def test_an_error_inside_brings_the_policy_back():
-    before = keras.config.dtype_policy().name
+def test_an_error_inside_restores_the_policy():
+    policy = keras.config.dtype_policy().name
     with pytest.raises(ZeroDivisionError), precision.dtype_policy("bfloat16"):
         _ = 1 / 0
-    assert keras.config.dtype_policy().name == before
+    assert keras.config.dtype_policy().name == policy

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import h5py
 import helpers
+import keras
 import numpy as np
 import pytest
 
-from keras_fm import registry, store
+from keras_fm import layers, registry, store
 from keras_fm.errors import InvalidInputError, UnknownNameError, WeightsError
 from keras_fm.models import backbone, loading, weights
 from keras_fm.models.spec import spec_of
-from keras_fm.registry import packages
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 from faulty_server import Fault, serving
@@ -54,24 +54,23 @@ def test_float32_weights_come_back_bit_for_bit(model, file):
 def test_float16_weights_come_back_rounded(model, tmp_path):
     path = tmp_path / "half.weights.h5"
     weights.save_weights(model, path, "float16")
-    for before, after in zip(model.weights, get(path).weights, strict=True):
-        exact = np.asarray(before)
+    for weight, loaded in zip(model.weights, get(path).weights, strict=True):
+        exact = np.asarray(weight)
         stored = exact.astype("f2").astype("f4") if exact.ndim >= 2 else exact
-        np.testing.assert_array_equal(np.asarray(after), stored)
+        np.testing.assert_array_equal(np.asarray(loaded), stored)
 
 
 def test_float16_halves_kernels_and_keeps_vectors(model, tmp_path):
     path = tmp_path / "half.weights.h5"
     weights.save_weights(model, path, "float16")
-    found = {}
+    dtypes = {}
     with h5py.File(path) as file:
-        file.visititems(lambda _, item: found.update({item.shape: item.dtype.name})
+        file.visititems(lambda _, item: dtypes.update({item.ndim: item.dtype.name})
                         if isinstance(item, h5py.Dataset) else None)  # fmt: skip
-    kinds = {len(shape): kind for shape, kind in found.items()}
-    assert kinds == {1: "float32", 2: "float16", 4: "float16"}
+    assert dtypes == {1: "float32", 2: "float16", 4: "float16"}
 
 
-def test_a_file_of_a_model_that_was_trained_loads(model, tmp_path):
+def test_a_file_with_optimizer_state_loads(model, tmp_path):
     helpers.train_one_step(model, "tiny_net")
     path = tmp_path / "trained.weights.h5"
     model.save_weights(path)
@@ -89,14 +88,14 @@ def test_a_path_may_be_a_string(model, file, monkeypatch):
 def test_default_and_tag_are_the_entrys_file(tiny_net):
     helpers.write_weights(tiny_net)
     expected = tiny_net / "weights" / "first.weights.h5"
-    room, _ = registry.find("tiny_net")
-    for given, tag in [("default", None), ("default", "first"), ("first", None)]:
-        source = store.resolve(room, given, tag)
+    package, _ = registry.find("tiny_net")
+    for weights_argument, tag in [("default", None), ("default", "first"), ("first", None)]:
+        source = store.resolve(package, weights_argument, tag)
         assert source == store.WeightsFile(expected, store.sha256_of(expected))
     assert helpers.same_weights(loading.get("tiny_net"), loading.get("tiny_net.first"))
 
 
-def test_an_unknown_tag_names_its_neighbour(tiny_net):
+def test_an_unknown_tag_suggests_another(tiny_net):
     helpers.write_record(tiny_net)
     with pytest.raises(UnknownNameError, match=r"'fist'\. Did you mean 'first'"):
         loading.get("tiny_net", weights="fist")
@@ -125,57 +124,57 @@ def test_a_weights_file_that_does_not_ship_is_named(tiny_net):
         loading.get("tiny_net")
 
 
-@pytest.mark.parametrize("kept", [0, 100, 0.5, 0.99])
-def test_a_cut_file_is_an_error(file, kept):
+@pytest.mark.parametrize("fraction", [0, 0.01, 0.5, 0.99])
+def test_a_truncated_file_is_an_error(file, fraction):
     raw = file.read_bytes()
-    file.write_bytes(raw[: int(kept * len(raw)) if kept < 1 else kept])
+    file.write_bytes(raw[: int(fraction * len(raw))])
     with pytest.raises(WeightsError, match=rf"tiny\.weights\.h5 .*{file.stat().st_size:,} bytes"):
         get(file)
 
 
-def test_a_file_that_is_none_is_an_error(tmp_path):
+def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(WeightsError, match=r"no weights file .*gone\.weights\.h5"):
         loading.get("cifar_cnn_basic", weights=tmp_path / "gone.weights.h5")
 
 
-def test_another_kind_of_file_is_an_error(tmp_path):
+def test_another_suffix_is_an_error(tmp_path):
     (tmp_path / "model.pkl").write_bytes(b"1")
     with pytest.raises(InvalidInputError, match=r"ends in \.weights\.h5; received .*model\.pkl"):
         loading.get("cifar_cnn_basic", weights=tmp_path / "model.pkl")
 
 
-@pytest.mark.parametrize("given", [3, True, b"default", ["default"]])
-def test_weights_are_words_or_paths(given):
-    with pytest.raises(InvalidInputError, match=f"received .*{type(given).__name__}"):
-        loading.get("cifar_cnn_basic", weights=given)
+@pytest.mark.parametrize("value", [3, True, b"default", ["default"]])
+def test_weights_are_a_string_or_a_path(value):
+    with pytest.raises(InvalidInputError, match=f"received .*{type(value).__name__}"):
+        loading.get("cifar_cnn_basic", weights=value)
 
 
-def test_another_models_file_is_an_error(file):
+def test_the_file_of_another_model_is_an_error(file):
     with pytest.raises(
         WeightsError, match=r"does not fit the model 'cifar_cnn_basic'.*only in the"
     ):
         loading.get("cifar_cnn_basic", weights=file)
 
 
-def test_the_file_of_other_arguments_is_an_error(file):
+def test_the_file_of_a_model_with_other_arguments_is_an_error(file):
     with pytest.raises(WeightsError, match=r"only in the file: .*\(4,\)"):
         get(file, width=5)
 
 
-def test_weights_that_were_withdrawn_say_why_where_they_fit_no_more(tiny_net, file):
+def test_the_error_of_withdrawn_weights_has_the_reason(tiny_net, file):
     entry = tiny_net / "entry.toml"
     entry.write_text(f'{entry.read_text()}\n[withdrawn]\n{store.sha256_of(file)} = "wider now"\n')
-    packages.cache_clear()
+    registry.clear_cache()
     with pytest.raises(WeightsError, match=r"does not fit .*released no more: wider now"):
         get(file, width=5)
 
 
-def test_a_file_that_does_not_fit_changes_nothing(file):
+def test_a_file_of_other_shapes_changes_nothing(file):
     wide = loading.get("tiny_net", weights=None, width=5)
-    before = helpers.all_weights(wide)
+    expected = helpers.all_weights(wide)
     with pytest.raises(WeightsError):
         weights.load_weights(wide, store.WeightsFile(file))
-    for old, new in zip(before, helpers.all_weights(wide), strict=True):
+    for old, new in zip(expected, helpers.all_weights(wide), strict=True):
         np.testing.assert_array_equal(old, new)
 
 
@@ -186,7 +185,7 @@ def test_a_url_without_a_hash_is_refused():
 
 
 @pytest.mark.parametrize("end", ["#sha256=12", "#md5=" + "0" * 32, "#sha256=" + "z" * 64])
-def test_a_url_with_half_a_hash_is_refused(end, home):
+def test_a_url_with_an_invalid_hash_is_refused(end, home):
     with pytest.raises(WeightsError, match="64 hex digits"):
         loading.get("cifar_cnn_basic", weights=f"http://127.0.0.1:9/a.weights.h5{end}")
     assert not home.exists()
@@ -196,10 +195,10 @@ def test_a_url_with_its_hash_loads(model, file, home):
     with serving(file.read_bytes()) as server:
         url = f"{server.url}/{file.name}#sha256={store.sha256_of(file).upper()}"
         assert helpers.same_weights(get(url), model)
-    assert helpers.same_weights(get(url), model)  # the second time it is there
+    assert helpers.same_weights(get(url), model)  # now from the cache
 
 
-def test_the_default_is_downloaded_where_it_does_not_ship(tiny_net, monkeypatch):
+def test_default_weights_that_do_not_ship_are_downloaded(tiny_net, monkeypatch):
     helpers.write_weights(tiny_net)
     path = tiny_net / "weights" / "first.weights.h5"
     expected = loading.get("tiny_net")
@@ -211,7 +210,7 @@ def test_the_default_is_downloaded_where_it_does_not_ship(tiny_net, monkeypatch)
     assert server.paths == [f"/{registry.info('tiny_net').weights['first'].sha256}.weights.h5"]
 
 
-def test_a_download_that_fails_is_no_random_model(tiny_net):
+def test_a_failed_download_is_an_error(tiny_net):
     with serving(b"", Fault("status", how=(404, None))) as server:
         helpers.write_record(tiny_net, urls=[f"{server.url}/a.weights.h5"])
         with pytest.raises(WeightsError, match=r"tiny_net\.first could not be downloaded.* 404"):
@@ -219,7 +218,7 @@ def test_a_download_that_fails_is_no_random_model(tiny_net):
 
 
 @pytest.mark.parametrize("storage", ["float32", "float16"])
-def test_a_write_that_fails_leaves_nothing(model, tmp_path, monkeypatch, storage):
+def test_a_failed_write_leaves_no_file(model, tmp_path, monkeypatch, storage):
     def fail(path):
         path.write_bytes(b"half")
         raise OSError("no space left")
@@ -232,7 +231,7 @@ def test_a_write_that_fails_leaves_nothing(model, tmp_path, monkeypatch, storage
     assert not any(folder.iterdir())
 
 
-def test_a_write_that_fails_keeps_the_old_file(model, file, monkeypatch):
+def test_a_failed_write_keeps_the_old_file(model, file, monkeypatch):
     before = file.read_bytes()
     monkeypatch.setattr(model, "save_weights", lambda path: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -245,39 +244,39 @@ def test_num_classes_replaces_the_head_alone(tiny_net, model, file, count):
     other = get(file, num_classes=count)
     assert other.output_shape == (None, count)
     assert spec_of(other).labels[0] == "class 0"
-    heads = [one.layers[-1].get_weights()[0] for one in (model, other)]
-    assert not np.array_equal(*heads)
+    kernel, new_kernel = (x.layers[-1].get_weights()[0] for x in (model, other))
+    assert not np.array_equal(kernel, new_kernel)
     for layer in model.layers[:-1]:
         pairs = zip(layer.get_weights(), other.get_layer(layer.name).get_weights(), strict=True)
         assert all(np.array_equal(a, b) for a, b in pairs)
 
 
-@pytest.mark.parametrize("given", [1, 0, -3, 2.5, "5", True])
-def test_num_classes_is_a_whole_number_from_2(given):
-    with pytest.raises(InvalidInputError, match=f"received {given!r}"):
-        loading.get("cifar_cnn_basic", weights=None, num_classes=given)
+@pytest.mark.parametrize("value", [1, 0, -3, 2.5, "5", True])
+def test_num_classes_is_an_integer_from_2(value):
+    with pytest.raises(InvalidInputError, match=f"received {value!r}"):
+        loading.get("cifar_cnn_basic", weights=None, num_classes=value)
 
 
-def test_num_classes_may_be_counted_with_numpy(tiny_net, file):
+def test_num_classes_may_be_a_numpy_integer(tiny_net, file):
     assert get(file, num_classes=np.array([0, 3]).max() + 1).output_shape == (None, 4)
 
 
 @pytest.mark.skipif("mini_bert.mlm" not in SHIPPED, reason="its weights don't ship")
-def test_a_new_head_of_mini_bert_is_on_the_body_of_its_pretraining():
-    first, tuned = loading.get("mini_bert.mlm"), loading.get("mini_bert")
+def test_a_new_head_of_mini_bert_is_on_the_backbone_of_its_pretraining():
+    pretrained, default = loading.get("mini_bert.mlm"), loading.get("mini_bert")
     for count in (2, 4):
-        fresh = loading.get("mini_bert", num_classes=count)
-        body = {layer.name for layer in fresh.layers if layer.weights} - backbone.head_layers(fresh)
-        assert body, "nothing is compared"
-        for name in body:
-            given, taken, other = (
-                model.get_layer(name).get_weights() for model in (first, fresh, tuned)
+        new = loading.get("mini_bert", num_classes=count)
+        names = {layer.name for layer in new.layers if layer.weights} - backbone.head_layers(new)
+        assert names, "nothing is compared"
+        for name in names:
+            expected, actual, other = (
+                model.get_layer(name).get_weights() for model in (pretrained, new, default)
             )
-            assert all(map(np.array_equal, given, taken)), name
-            assert not all(map(np.array_equal, other, taken)), name
+            assert all(map(np.array_equal, expected, actual)), name
+            assert not all(map(np.array_equal, other, actual)), name
 
 
-def test_an_unknown_argument_names_its_neighbour(tiny_net):
+def test_an_unknown_argument_suggests_another(tiny_net):
     with pytest.raises(UnknownNameError, match=r"no argument 'widht'\. Did you mean 'width'"):
         loading.get("tiny_net", weights=None, widht=3)
 
@@ -285,3 +284,61 @@ def test_an_unknown_argument_names_its_neighbour(tiny_net):
 def test_a_regression_has_no_classes():
     with pytest.raises(InvalidInputError, match="linear_regression is no classifier"):
         loading.get("linear_regression", num_classes=3)
+
+
+def with_renamed_layers():
+    """Build a model with layers whose classes were renamed, also inside a submodel."""
+    inputs = keras.Input((4, 8))
+    x = layers.RotaryMultiHeadAttention(2, 4)(inputs, inputs)
+    submodel = keras.Sequential([keras.Input((4, 8)), layers.FastLSTM(8, return_sequences=True)])
+    x = layers.FastLSTM(8)(submodel(layers.FastLSTM(8, return_sequences=True)(x)))
+    x = layers.FastLayerNormalization()(x)
+    outputs = keras.layers.Flatten()(layers.PiecewiseLinearEncoding(3)(x))
+    model = keras.Model(inputs, outputs)
+    random = np.random.default_rng(0)
+    model.set_weights([random.normal(size=weight.shape) for weight in model.weights])
+    return model
+
+
+def with_former_names(path):
+    """Give the groups in a file the former names; return which."""
+    former = {new: old for old, new in weights.ALIASES.items()}
+    renamed = set()
+    with h5py.File(path, "r+") as file:
+        names = []
+        file.visit(names.append)
+        for name in sorted(names, key=len, reverse=True):
+            parent, _, group = name.rpartition("/")
+            new = next((new for new in former if group.startswith(new)), None)
+            if new is not None and parent.endswith("layers"):
+                file.move(name, f"{parent}/{group.replace(new, former[new])}")
+                renamed.add(former[new])
+    return renamed
+
+
+def test_groups_with_the_former_names_of_layers_load(tmp_path):
+    path, model = tmp_path / "old.weights.h5", with_renamed_layers()
+    model.save_weights(path)
+    expected = [np.array(weight) for weight in model.weights]
+    assert with_former_names(path) == set(weights.ALIASES)
+    content = path.read_bytes()
+    model.set_weights([0 * weight for weight in expected])
+    weights.load_weights(model, store.WeightsFile(path))
+    for weight, values in zip(model.weights, expected, strict=True):
+        np.testing.assert_array_equal(weight, values)
+    assert path.read_bytes() == content
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_a_layer_of_another_package_may_have_a_former_name(tmp_path):
+    class QuickLSTM(keras.layers.LSTM):
+        """A layer of another package."""
+
+    path = tmp_path / "theirs.weights.h5"
+    model = keras.Sequential([keras.Input((3, 2)), QuickLSTM(4)])
+    model.save_weights(path)
+    expected = [np.array(weight) for weight in model.weights]
+    model.set_weights([0 * weight for weight in expected])
+    weights.load_weights(model, store.WeightsFile(path))
+    for weight, values in zip(model.weights, expected, strict=True):
+        np.testing.assert_array_equal(weight, values)

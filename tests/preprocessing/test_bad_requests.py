@@ -21,7 +21,7 @@ INVALID_ARGUMENT = 3
 SMALL = {  # a model of each task but tables, and of each way to read texts
     "image-classification": ("tiny_net", {}),
     "image-generation": ("gan", {}),
-    "masked-language-modelling": ("tiny_filler", {}),
+    "fill-mask": ("tiny_filler", {}),
     "text-classification": ("tiny_reader", {}),
     "text-generation": ("char_lstm", {"units": 12, "width": 6, "depth": 1}),
 }
@@ -105,10 +105,10 @@ def small(request, tmp_path):
     if name.startswith("tiny"):
         request.getfixturevalue(name if name == "tiny_net" else "tiny_reader")
     room, _ = registry.find(name)
-    identity = spec.default_spec(room)
-    if request.param == "masked-language-modelling":
-        identity = ModelSpec.of_pretraining(room.entry)
-    return saved_model.export(building.build(room, identity, **changes), tmp_path)
+    identity = spec.ModelSpec.of(room)
+    if request.param == "fill-mask":
+        identity = ModelSpec.of_pretraining(room)
+    return saved_model.export(building.build(identity, **changes), tmp_path)
 
 
 @pytest.mark.parametrize("small", SMALL, indirect=True)
@@ -129,7 +129,7 @@ def test_a_thousand_bad_requests(name, tmp_path):
     if name in registry.list_models():
         model = loading.get(name, weights="default" if room.entry.weights else None)
     else:
-        model = building.build(room, ModelSpec.of_pretraining(room.entry))
+        model = building.build(ModelSpec.of_pretraining(room))
     assert ask_all(saved_model.export(model, tmp_path), ALL) == []
 
 

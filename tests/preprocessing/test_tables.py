@@ -4,23 +4,24 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from keras_fm import pipelines, tasks
+from keras_fm import pipelines
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.evaluation import evaluation
 from keras_fm.exporting import saved_model
-from keras_fm.layers import FillMissing, tabular_blocks
+from keras_fm.layers import ImputeMissing, tabular_blocks
 from keras_fm.models import building, loading, spec
 from keras_fm.models.spec import ModelSpec
 from keras_fm.preprocessing import table_inputs, tables
 from keras_fm.registry.entry import Input, Target
+from keras_fm.tasks.base import task_of
 from keras_fm.training import training
 
 COLUMNS = [
-    Input(name="size", dtype="float32", shape=[], meaning="", missing=0.0),
-    Input(name="kind", dtype="string", shape=[], meaning="", values=["a", "ä", "c d"]),
-    Input(name="age", dtype="float32", shape=[], meaning=""),
+    Input(name="size", dtype="float32", shape=[], description="", missing_value=0.0),
+    Input(name="kind", dtype="string", shape=[], description="", categories=["a", "ä", "c d"]),
+    Input(name="age", dtype="float32", shape=[], description=""),
 ]
 NAN = float("nan")
 
@@ -102,9 +103,11 @@ def test_a_number_can_be_missing_in_words(word, tmp_path):
         np.testing.assert_array_equal(age, np.array([NAN, 7], "float32"))
 
 
-CODES = Input(name="code", dtype="string", shape=[], meaning="", values=["01", "02", "1", "A"])
-TRUTHS = Input(name="truth", dtype="string", shape=[], meaning="", values=["False", "True"])
-FLAG = Input(name="flag", dtype="float32", shape=[], meaning="")
+CODES = Input(
+    name="code", dtype="string", shape=[], description="", categories=["01", "02", "1", "A"]
+)
+TRUTHS = Input(name="truth", dtype="string", shape=[], description="", categories=["False", "True"])
+FLAG = Input(name="flag", dtype="float32", shape=[], description="")
 
 
 @pytest.mark.parametrize(
@@ -174,21 +177,21 @@ def test_a_file_that_is_not_there_is_named():
 
 
 def test_missing_numbers_become_the_mean_and_are_told():
-    filled = np.asarray(FillMissing()(np.array([[1.0, NAN], [NAN, 2.0]], "float32")))
+    filled = np.asarray(ImputeMissing()(np.array([[1.0, NAN], [NAN, 2.0]], "float32")))
     np.testing.assert_array_equal(filled, [[1, 0, 0, 1], [0, 2, 1, 0]])
 
 
 def test_standardising_knows_only_the_numbers_that_are_there(run):
     room = loading.registry.find("linear_regression")[0]
-    model = building.build(room, spec.default_spec(room))
+    model = building.build(spec.ModelSpec.of(room))
     columns = {
         given.name: np.zeros(4, given.dtype) if given.dtype == "int32" else np.ones(4, "float32")
         for given in model.inputs
     }
     columns["carat"] = np.array([1, 3, NAN, NAN], "float32")
     prices = np.exp([1.0, 2.0, 3.0, 4.0])
-    tabular_blocks.adapt_features(model, Examples(columns, prices, "four"))
-    assert np.asarray(model.get_layer("normalise").mean)[0, 0] == pytest.approx(2)
+    tables.standardise(model, Examples(columns, prices, "four"))
+    assert np.asarray(model.get_layer("normalization").mean)[0, 0] == pytest.approx(2)
     assert np.asarray(model.get_layer("scale").mean).item() == pytest.approx(2.5)
     # With weights of zero a linear model answers the mean.
     assert np.asarray(model(columns)) == pytest.approx(np.exp(2.5), rel=1e-5)
@@ -196,8 +199,8 @@ def test_standardising_knows_only_the_numbers_that_are_there(run):
 
 def test_a_regression_is_measured_on_the_log(run, sample):
     scores = evaluation.evaluate(run.model, split="sample")
-    task = tasks.task_of(run.model)
-    answers = np.asarray(run.model(task.encode(sample).inputs), "float64")
+    task = task_of(run.model)
+    answers = np.asarray(run.model(task.data.encode(sample).inputs), "float64")
     log_error = np.log(answers) - np.log(sample.targets.astype("float64"))
     assert scores["rmse_log"] == pytest.approx(np.sqrt((log_error**2).mean()), rel=1e-6)
     error = answers - sample.targets
@@ -205,7 +208,7 @@ def test_a_regression_is_measured_on_the_log(run, sample):
     assert scores["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-6)
     explained = 1 - (error**2).mean() / sample.targets.astype("float64").var()
     assert scores["r2"] == pytest.approx(explained, rel=1e-6)
-    assert scores["examples"] == 256
+    assert scores["num_examples"] == 256
 
 
 def test_the_history_has_the_same_metric(run):
@@ -213,7 +216,7 @@ def test_the_history_has_the_same_metric(run):
 
 
 def test_a_regression_can_be_measured_by_a_column(run, sample):
-    slices = evaluation.evaluate(run.model, split="sample", slices="cut")["slices"]
+    slices = evaluation.evaluate(run.model, split="sample", slice_by="cut")["slices"]
     assert set(slices) == set(sample.inputs["cut"])
     ideal = sample.take(sample.inputs["cut"] == "Ideal", "ideal ones")
     alone = evaluation.evaluate(run.model, data=ideal)
@@ -223,7 +226,7 @@ def test_a_regression_can_be_measured_by_a_column(run, sample):
 def test_answers_are_quantities(run, sample):
     ask = pipelines.pipeline(run.model)
     rows = [{name: column[i].item() for name, column in sample.inputs.items()} for i in range(5)]
-    expected = np.asarray(run.model(tasks.task_of(run.model).encode(sample).inputs))[:5]
+    expected = np.asarray(run.model(task_of(run.model).data.encode(sample).inputs))[:5]
     answered = [answer["value"] for answer in ask(rows)]
     np.testing.assert_allclose(answered, expected, rtol=1e-5)
     assert ask(rows[0]) == ask(rows[:1])
@@ -272,7 +275,7 @@ def test_a_table_that_does_not_fit_is_named(run, sample, change, complaint):
 def two_classes():
     """An identity for a table with two labels, in place of the diamonds' prices."""
     entry = loading.registry.info("linear_regression")
-    return ModelSpec(entry, "table-classification", ("no", "yes"), tuple(COLUMNS), None)
+    return ModelSpec(entry, "tabular-classification", ("no", "yes"), tuple(COLUMNS), None)
 
 
 def classifier():
@@ -296,7 +299,7 @@ def some_rows(count=8):
 def test_a_table_can_have_classes(tmp_path):
     model = classifier()
     examples = Examples(some_rows(), np.arange(8) % 2, "eight rows")
-    scores = evaluation.evaluate(model, data=examples, slices="label")
+    scores = evaluation.evaluate(model, data=examples, slice_by="label")
     assert set(scores["slices"]) == {"no", "yes"}
     answers = pipelines.pipeline(model)(some_rows())
     right = [answer["label"] == ("no", "yes")[i % 2] for i, answer in enumerate(answers)]
@@ -329,8 +332,8 @@ def test_a_picture_shows_answers_upwards_and_truth_rightwards():
 
 @pytest.mark.full_data
 def test_diamonds_are_split_by_their_order():
-    task = tasks.task_of(spec.default_spec(loading.registry.find("linear_regression")[0]))
-    train, test = task.load("train"), task.load("test")
+    task = task_of(spec.default_spec(loading.registry.find("linear_regression")[0]))
+    train, test = task.data.load("train"), task.data.load("test")
     whole = datasets.load("diamonds", "train")
     assert (len(train), len(test), len(whole)) == (48_546, 5_394, 53_940)
     np.testing.assert_array_equal(test.targets, whole.targets[len(train) :])
@@ -346,7 +349,7 @@ def test_diamonds_are_split_by_their_order():
     ],
 )
 def test_names_become_plain_and_stay_different(names):
-    columns = [Input(name=name, dtype="float32", shape=[], meaning="") for name in names]
+    columns = [Input(name=name, dtype="float32", shape=[], description="") for name in names]
     plain = tables.sanitized_names(columns)
     assert tuple(plain) == names
     assert len({name.lower() for name in plain.values()}) == len(names), "TensorFlow lowers them"
@@ -357,16 +360,18 @@ def test_names_become_plain_and_stay_different(names):
 
 def model_of(name, columns, target=None):
     room = loading.registry.find(name)[0]
-    task, labels = ("table-regression", ()) if target else ("table-classification", ("no", "yes"))
-    return building.build(room, ModelSpec(room.entry, task, labels, tuple(columns), target))
+    task, labels = (
+        ("tabular-regression", ()) if target else ("tabular-classification", ("no", "yes"))
+    )
+    return building.build(ModelSpec(room.entry, task, labels, tuple(columns), target))
 
 
 def columns_of(names, first):
     """Columns of numbers and of strings by turns; `first` is the kind of the first."""
     kinds = ["string", "float32"] if first == "string" else ["float32", "string"]
     return [
-        Input(name=name, dtype=kinds[place % 2], shape=[], meaning="",
-              values=["u", "v"] if kinds[place % 2] == "string" else [])
+        Input(name=name, dtype=kinds[place % 2], shape=[], description="",
+              categories=["u", "v"] if kinds[place % 2] == "string" else [])
         for place, name in enumerate(names)
     ]  # fmt: skip
 
@@ -375,10 +380,11 @@ def columns_of(names, first):
 @pytest.mark.parametrize("log", [None, False, True])
 @pytest.mark.parametrize("model", ["linear_regression", "mlp"])
 def test_a_column_can_be_called_as_a_layer(model, log, first):
-    target = None if log is None else Target(name="price", meaning="", log=log)
+    target = None if log is None else Target(name="price", description="", log=log)
     names = ["a", "b"]
     layers = {layer.name for layer in model_of(model, columns_of(names, first), target).layers}
-    names = [*names, *sorted(layers - {*names}), "a_is", "embed_a", "logits_column", "exponential"]
+    names = [*names, *sorted(layers - {*names}), "a_one_hot", "a_embedding", "logits_column"]
+    names = [*names, "exponential"]
     columns = columns_of(dict.fromkeys(names), first)
     built = model_of(model, columns, target)
     assert layers - {*names[:2]} <= {layer.name for layer in built.layers}
@@ -387,8 +393,8 @@ def test_a_column_can_be_called_as_a_layer(model, log, first):
     rows = {
         column.name: ["u", "v"] if column.dtype == "string" else [1.0, 2.0] for column in columns
     }
-    task, targets = tasks.task_of(built), np.array([1, 0] if log is None else [10.0, 1000.0])
-    examples = task.encode(Examples(table_inputs.read_rows(rows, columns), targets, "two"))
+    task, targets = task_of(built), np.array([1, 0] if log is None else [10.0, 1000.0])
+    examples = task.data.encode(Examples(table_inputs.read_rows(rows, columns), targets, "two"))
     tabular_blocks.adapt_features(built, examples)
     if log is not None:
         expected = np.exp(np.log(targets).mean()) if log else targets.mean()

@@ -14,7 +14,7 @@ def words(tmp_path):
     return tokenizers.WordTokenizer(file)
 
 
-def numbers(words, *texts, longest=100):
+def numbers(words, *texts, max_length=100):
     raw = [text.encode() if isinstance(text, str) else text for text in texts]
     return words(tf.constant(raw, tf.string), longest).to_list()
 
@@ -54,20 +54,20 @@ def test_a_text_without_words_is_one_unknown(words):
 
 def test_of_a_long_text_the_middle_is_left_out(words):
     text = "the " * 3 + "film " * 10 + ". " * 3
-    assert numbers(words, text, "film", longest=5) == [[2, 2, 2, 5, 5], [3]]
-    assert numbers(words, text, longest=16) == [[2] * 3 + [3] * 10 + [5] * 3]
+    assert numbers(words, text, "film", max_length=5) == [[2, 2, 2, 5, 5], [3]]
+    assert numbers(words, text, max_length=16) == [[2] * 3 + [3] * 10 + [5] * 3]
 
 
 def test_a_batch_can_be_empty_or_large(words):
     assert numbers(words) == []
-    (found,) = numbers(words, "the " * 250_000, longest=400)
+    (found,) = numbers(words, "the " * 250_000, max_length=400)
     assert found == [2] * 400
 
 
 def test_a_row_does_not_depend_on_the_others(words):
     texts = ["the film", "", "é " * 500, "film . 日"]
-    alone = [numbers(words, text, longest=50)[0] for text in texts]
-    assert numbers(words, *texts, longest=50) == alone
+    alone = [numbers(words, text, max_length=50)[0] for text in texts]
+    assert numbers(words, *texts, max_length=50) == alone
 
 
 def test_the_same_in_a_graph(words):

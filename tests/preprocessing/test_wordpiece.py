@@ -34,7 +34,7 @@ def raw(texts):
     return [t if isinstance(t, bytes) else t.encode("utf-8", "surrogatepass") for t in texts]
 
 
-def in_graph(file, texts, longest=512, **options):
+def in_graph(file, texts, max_length=512, **options):
     cut = tf.function(tokenizing.WordPieceTokenizer(file))
     return cut(tf.constant(raw(texts), tf.string), longest, **options).to_list()
 
@@ -82,8 +82,8 @@ def test_of_a_long_text_beginning_and_end_stay(tiny):
     file, _ = tiny
     text = "a " * 4 + "film " * 9 + "! " * 3
     expected = [2, 5, 5, 5, 5, 13, 13, 13, 3]
-    assert WordPiece(file)(text, longest=9) == expected
-    assert in_graph(file, [text, "a"], longest=9) == [expected, [2, 5, 3]]
+    assert WordPiece(file)(text, max_length=9) == expected
+    assert in_graph(file, [text, "a"], max_length=9) == [expected, [2, 5, 3]]
 
 
 def test_a_gap_is_a_piece_where_it_is_asked_for(tiny):

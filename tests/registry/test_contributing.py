@@ -1,40 +1,62 @@
-"""CONTRIBUTING.md's page on adding a model, followed word for word."""
+"""CONTRIBUTING.md, followed word for word: a new model, and a new task with a model of it."""
 
+import ast
 import re
+import sys
 import textwrap
-from pathlib import Path
 
+import helpers
+import numpy as np
 import pytest
+from serving_server import ServingServer
 
 import keras_fm
+import keras_fm.tasks
 import keras_fm.zoo
 from keras_fm import cli
-from keras_fm.registry import packages
+from keras_fm.errors import InvalidInputError, UnknownNameError
+from keras_fm.registry.tasks import TASKS
+from keras_fm.training import runs
 
-PAGE = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text("utf-8")
-
-
-@pytest.fixture
-def zoo_with_tiny_net(tmp_path, monkeypatch):
-    room = tmp_path / "zoo" / "tiny_net"
-    room.mkdir(parents=True)
-    (room / "__init__.py").write_text('"""Added by CONTRIBUTING.md."""\n', "utf-8")
-    files = re.findall(r"^ *```\w+ file=(\S+)\n(.*?)^ *```$", PAGE, re.DOTALL | re.MULTILINE)
-    for name, text in files:
-        (room / name).write_text(textwrap.dedent(text), "utf-8")
-    monkeypatch.setattr(keras_fm.zoo, "__path__", [*keras_fm.zoo.__path__, str(room.parent)])
-    packages.cache_clear()
-    yield {name for name, _ in files}
-    packages.cache_clear()
+PAGE = (helpers.ROOT / "CONTRIBUTING.md").read_text("utf-8")
 
 
-def test_the_page_gives_every_file_of_a_room(zoo_with_tiny_net):
-    assert zoo_with_tiny_net == {"model.py", "entry.toml", "recipe.toml", "README.md"}
+def code_blocks(attribute):
+    """Return the code blocks of the page that name a file, by the name."""
+    pattern = rf"^ *```\w+ {attribute}=(\S+)\n(.*?)^ *```$"
+    blocks = re.findall(pattern, PAGE, re.DOTALL | re.MULTILINE)
+    return {name: textwrap.dedent(text) for name, text in blocks}
 
 
-def test_the_model_is_listed_trained_measured_and_exported(
-    zoo_with_tiny_net, tmp_path, monkeypatch, capsys
-):
+@pytest.fixture(scope="module")
+def added(tmp_path_factory):
+    """The files of the page, where Python looks for those of the zoo and of the tasks."""
+    root = tmp_path_factory.mktemp("contributed")
+    for name, text in code_blocks("file").items():
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        (file.parent / "__init__.py").write_text('"""Added by CONTRIBUTING.md."""\n', "utf-8")
+        file.write_text(text, "utf-8")
+    lines = ast.literal_eval(f"{{{code_blocks('line')['keras_fm/registry/tasks.py']}}}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras_fm.zoo, "__path__", [*keras_fm.zoo.__path__, str(root / "zoo")])
+        tasks_path = [*keras_fm.tasks.__path__, str(root / "keras_fm" / "tasks")]
+        patch.setattr(keras_fm.tasks, "__path__", tasks_path)
+        for task, package in lines.items():
+            patch.setitem(TASKS, task, package)
+        keras_fm.registry.clear_cache()
+        yield set(code_blocks("file"))
+    keras_fm.registry.clear_cache()
+    for name in [name for name in sys.modules if re.search("tiny_(net|forecaster)|series", name)]:
+        del sys.modules[name]
+
+
+def test_the_page_has_every_file_of_a_model(added):
+    files = {"model.py", "entry.toml", "recipe.toml", "README.md"}
+    assert {f"zoo/tiny_net/{file}" for file in files} <= added
+
+
+def test_a_model_is_listed_trained_evaluated_and_exported(added, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert "tiny_net" in keras_fm.list_models()
     train = "train tiny_net --data sample --set validation_examples=56 --run-dir runs/tiny"
@@ -43,3 +65,40 @@ def test_the_model_is_listed_trained_measured_and_exported(
     assert cli.main(["export", "runs/tiny", "exports/tiny"]) == 0
     assert (tmp_path / "exports/tiny/1/saved_model.pb").is_file()
     assert "accuracy" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def forecaster(added, tmp_path_factory):
+    return keras_fm.train("tiny_forecaster", run_dir=tmp_path_factory.mktemp("runs") / "forecaster")
+
+
+def test_a_model_of_a_new_task_learns(forecaster):
+    assert forecaster.metrics["rmse"] < forecaster.baseline["rmse"] / 2
+    loaded = runs.load_run(forecaster.path)
+    assert loaded.metrics == forecaster.metrics
+    assert keras_fm.evaluate(loaded.model)["rmse"] < forecaster.baseline["rmse"] / 2
+
+
+def test_recipe_fields_of_a_new_task_are_those_of_no_other(forecaster, tmp_path):
+    assert "noise = 0.001" in (forecaster.path / "recipe.toml").read_text("utf-8")
+    with pytest.raises(UnknownNameError, match="noise"):
+        keras_fm.train("mlp", data="sample", noise=0.1, run_dir=tmp_path / "run")
+    with pytest.raises(UnknownNameError, match="label_smoothing"):
+        keras_fm.train("tiny_forecaster", label_smoothing=0.1, run_dir=tmp_path / "run")
+
+
+@pytest.mark.parametrize("protocol", ["rest", "grpc"])
+def test_pipeline_and_server_of_a_new_task_agree(forecaster, tmp_path, protocol):
+    histories = np.linspace([0.2] * 8, [0.9] * 8, 3)
+    pipeline = keras_fm.pipeline(forecaster.model)
+    version = keras_fm.export(forecaster.model, tmp_path / "export")
+    server = ServingServer({"forecaster": [version]})
+    try:
+        client = keras_fm.Client(getattr(server, protocol), "forecaster")
+        for served, expected in zip(client(histories), pipeline(histories), strict=True):
+            assert served["forecast"] == pytest.approx(expected["forecast"], abs=1e-6)
+        for predict in (client, pipeline):
+            with pytest.raises(InvalidInputError, match=r"8 values; received .* \(3,\)"):
+                predict([1, 2, 3])
+    finally:
+        server.close()

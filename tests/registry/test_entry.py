@@ -9,28 +9,28 @@ from keras_fm.registry.entry import load_entry, to_dict
 
 
 @pytest.fixture
-def room(tiny_net):
+def package(tiny_net):
     helpers.write_record(tiny_net)
     return tiny_net
 
 
-def changed(room, old, new):
+def changed(package, old, new):
     """The entry's path, after `old` became `new` in it."""
-    path = room / "entry.toml"
+    path = package / "entry.toml"
     text = path.read_text()
     assert text.count(old) >= 1
     path.write_text(text.replace(old, new, 1))
     return path
 
 
-def test_an_entry_knows_its_weights(room):
-    entry = load_entry(room / "entry.toml")
+def test_an_entry_has_default_weights(package):
+    entry = load_entry(package / "entry.toml")
     assert entry.pretrained
     assert entry.weights_of() is entry.weights_of("first")
     assert entry.weights_of().seeds.seeds == [0]
 
 
-def test_an_entry_without_weights_says_what_to_do():
+def test_an_entry_without_weights_says_how_to_get_a_model():
     entry = registry.info("cifar_cnn_basic")
     bare = type(entry)(**{name: getattr(entry, name) for name in entry.__struct_fields__[:7]})
     assert not bare.pretrained
@@ -45,8 +45,8 @@ def test_an_entry_without_weights_says_what_to_do():
     [
         ('task = "image-', 'task = "picture-', "field 'task'.*'picture-classification'"),
         ('dataset = "cifar10"', "dataset = 10", "field 'dataset'.*received 10"),
-        ('dataset = "cifar10"', 'dataset = ""\nstart = "a"\npretraining = "table-regression"',
-         "'pretraining' and 'start': .*one of them; received 'table-regression' and 'a'"),
+        ('dataset = "cifar10"', 'dataset = ""\ninit_from = "a"\npretraining = "tabular-regression"',
+         "'pretraining' and 'init_from': .*one of them; received 'tabular-regression' and 'a'"),
         ("shape = [32, 32, 3]", "shape = [32, 0, 3]", r"'inputs\[0\]\.shape\[1\]'.*received 0"),
         ("summary", "sumary", "unknown field 'sumary'. Did you mean 'summary'"),
         ('title = "A tiny network"', "", "required field `title`"),
@@ -54,8 +54,8 @@ def test_an_entry_without_weights_says_what_to_do():
          r"\[weights\.first\].*'metrics\.accuracy'.*at most 1.*received 10.1"),
         ("accuracy = 0.1", "accuracy = -1.0",
          r"\[weights\.first\].*'metrics\[\.\.\.\]'.*received"),
-        ("accuracy = 0.1", "acuracy = 0.1", r"\[weights\.first\].*'sample'.*\['acuracy'"),
-        ("accuracy = [0.1]", "", r"\[weights\.first\].*'seeds\.metrics'.*\['accuracy_mirror'\]"),
+        ("accuracy = 0.1", "acuracy = 0.1", r"\[weights\.first\].*'sample_metrics'.*\['acuracy'"),
+        ("accuracy = [0.1]", "", r"\[weights\.first\].*'seeds\.metrics'.*\['accuracy_tta'\]"),
         ('sha256 = "', 'sha256 = "x', r"\[weights\.first\].*field 'sha256'.*received 'x"),
         ('file = "weights/', 'file = "../', r"\[weights\.first\].*field 'file'.*received '\.\./"),
         ('file = "weights/', 'file = "/tmp/', r"\[weights\.first\].*field 'file'.*received '/tmp/"),
@@ -67,18 +67,18 @@ def test_an_entry_without_weights_says_what_to_do():
         ('name = "tiny_net"', 'name = "Tiny-Net"', "field 'name'.*received 'Tiny-Net'"),
     ],
 )  # fmt: skip
-def test_an_error_names_file_field_and_value(room, old, new, complaint):
-    path = changed(room, old, new)
+def test_an_error_names_file_field_and_value(package, old, new, complaint):
+    path = changed(package, old, new)
     with pytest.raises(SchemaError, match=rf"entry\.toml.*{complaint}"):
         load_entry(path)
 
 
-def test_weights_of_the_pretraining_alone_are_a_start_and_no_answer(room):
-    changed(room, 'default_weights = "first"', 'pretraining = "masked-language-modelling"')
-    path = changed(room, 'file = "weights', 'task = "masked-language-modelling"\nfile = "weights')
+def test_weights_of_the_pretraining_alone_are_no_default(package):
+    changed(package, 'default_weights = "first"', 'pretraining = "fill-mask"')
+    path = changed(package, 'file = "weights', 'task = "fill-mask"\nfile = "weights')
     entry = load_entry(path)
     assert not entry.pretrained
-    with pytest.raises(UnknownNameError, match=r"train tiny_net --start tiny_net\.first"):
+    with pytest.raises(UnknownNameError, match=r"train tiny_net --init-from tiny_net\.first"):
         entry.weights_of()
     path.write_text('default_weights = "first"\n' + path.read_text())
     with pytest.raises(SchemaError, match=r"expected one of \[\].*; received 'first'"):
@@ -93,15 +93,15 @@ def test_a_classifier_has_two_labels_or_more(tiny_net):
         load_entry(path)
 
 
-def test_an_entry_becomes_json(room):
-    entry = load_entry(room / "entry.toml")
+def test_an_entry_becomes_json(package):
+    entry = load_entry(package / "entry.toml")
     again = json.loads(json.dumps(to_dict(entry)))
     assert again["name"] == "tiny_net"
-    assert again["weights"]["first"]["maker"]["minutes"] == 1.0
+    assert again["weights"]["first"]["training_environment"]["minutes"] == 1.0
 
 
-ANCHOR = """
-[[anchors]]
+BASELINE = """
+[[baselines]]
 method = "guessing"
 metric = "accuracy"
 value = 0.1
@@ -109,23 +109,23 @@ source = "python tools/baselines.py tiny_net"
 """
 
 
-def test_an_entry_names_what_other_methods_reach(tiny_net):
+def test_an_entry_has_baselines(tiny_net):
     path = tiny_net / "entry.toml"
-    path.write_text(path.read_text() + ANCHOR)
-    (anchor,) = load_entry(path).anchors
-    assert (anchor.method, anchor.metric, anchor.value) == ("guessing", "accuracy", 0.1)
+    path.write_text(path.read_text() + BASELINE)
+    (baseline,) = load_entry(path).baselines
+    assert (baseline.method, baseline.metric, baseline.value) == ("guessing", "accuracy", 0.1)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ('"accuracy"', '"acuracy"', "field 'anchors': no metric 'acuracy'. Did you.*'accuracy'"),
-        ("0.1", "1.1", r"field 'anchors\.accuracy': expected at most 1\.0, received 1\.1"),
-        ('source = "', 'url = "', r"'anchors\[0\]': object contains unknown field `url`"),
+        ('"accuracy"', '"acuracy"', "field 'baselines': no metric 'acuracy'. Did you.*'accuracy'"),
+        ("0.1", "1.1", r"field 'baselines\.accuracy': expected at most 1\.0, received 1\.1"),
+        ('source = "', 'url = "', r"'baselines\[0\]': object contains unknown field `url`"),
     ],
 )
-def test_an_anchor_that_does_not_fit_is_named(tiny_net, old, new, complaint):
+def test_an_error_in_a_baseline_is_named(tiny_net, old, new, complaint):
     path = tiny_net / "entry.toml"
-    path.write_text(path.read_text() + ANCHOR.replace(old, new))
+    path.write_text(path.read_text() + BASELINE.replace(old, new))
     with pytest.raises(SchemaError, match=complaint):
         load_entry(path)

@@ -1,3 +1,4 @@
+import re
 import tomllib
 
 import helpers
@@ -5,6 +6,7 @@ import pytest
 
 from keras_fm.errors import InvalidInputError, SchemaError, UnknownNameError
 from keras_fm.registry import recipe
+from keras_fm.tasks.image_classification.recipe import ImageClassificationRecipe
 
 TEXT = """# A reason.
 dataset = "cifar10"
@@ -22,8 +24,12 @@ def path(tmp_path):
     return path
 
 
+def load(path):
+    return recipe.load_recipe(path, ImageClassificationRecipe)
+
+
 def test_a_field_left_out_does_nothing(path):
-    loaded = recipe.load_recipe(path)
+    loaded = load(path)
     assert (loaded.epochs, loaded.optimizer) == (3, "adam")
     assert (loaded.weight_decay, loaded.flip, loaded.schedule) == (0, "none", "constant")
 
@@ -47,18 +53,18 @@ def test_a_field_left_out_does_nothing(path):
 def test_an_error_names_file_field_and_value(path, old, new, complaint):
     path.write_text(TEXT.replace(old, new))
     with pytest.raises(SchemaError, match=rf"recipe\.toml: .*{complaint}"):
-        recipe.load_recipe(path)
+        load(path)
 
 
 def test_overrides_make_another_recipe(path):
-    loaded = recipe.load_recipe(path)
+    loaded = load(path)
     other = loaded.override(epochs=1, flip="random")
     assert (other.epochs, other.flip, other.batch_size) == (1, "random", 8)
     assert loaded.epochs == 3
     assert loaded.override() == loaded
 
 
-def test_an_unknown_override_names_its_neighbour():
+def test_an_unknown_override_suggests_a_field():
     with pytest.raises(UnknownNameError, match=r"no field 'epoch'. Did you mean 'epochs'"):
         helpers.recipe().override(epoch=2)
 
@@ -73,11 +79,11 @@ def test_a_recipe_comes_back_from_its_toml(tmp_path):
     before = helpers.recipe(learning_rate=1e-7, flip="alternating", nesterov=True, momentum=0.85)
     path = tmp_path / "recipe.toml"
     path.write_text(before.to_toml())
-    assert recipe.load_recipe(path) == before
+    assert load(path) == before
     assert list(tomllib.loads(before.to_toml())) == list(before.to_dict())
 
 
-def test_comments_and_order_keep_the_fingerprint(path):
+def test_comments_and_order_do_not_change_the_fingerprint(path):
     before = recipe.fingerprint(path)
     lines = [line.partition("#")[0] for line in reversed(TEXT.splitlines())]
     path.write_text("# Another.\n" + "\n".join(lines))
@@ -117,21 +123,41 @@ def test_a_setting_without_name_or_value_is_refused(text):
         recipe.parse_setting(text)
 
 
-def test_the_side_of_the_images_grows_with_the_epochs():
-    recipe = helpers.recipe(epochs=20, sides=[24, 28, 32], side_starts=[0.0, 0.25, 0.65])
-    assert [recipe.side(epoch) for epoch in (0, 4, 5, 12, 13, 19)] == [24, 24, 28, 28, 32, 32]
-    assert helpers.recipe().side(0) is None
+def test_the_image_size_grows_with_the_epochs():
+    recipe = helpers.recipe(
+        epochs=20, image_sizes=[24, 28, 32], image_size_starts=[0.0, 0.25, 0.65]
+    )
+    sizes = [recipe.image_size(epoch) for epoch in (0, 4, 5, 12, 13, 19)]
+    assert sizes == [24, 24, 28, 28, 32, 32]
+    assert helpers.recipe().image_size(0) is None
 
 
-@pytest.mark.parametrize("starts", [[], [0.1, 0.5], [0.0, 0.6, 0.5], [0.0]])
-def test_sides_without_their_starts_are_an_error(starts):
-    with pytest.raises(SchemaError, match=r"'side_starts'.*received"):
-        helpers.recipe().override(
-            sides=[24, 32] if len(starts) != 3 else [1, 2, 3], side_starts=starts
-        )
+@pytest.mark.parametrize(
+    ("sizes", "starts"),
+    [([24, 32], []), ([24, 32], [0.1, 0.5]), ([1, 2, 3], [0.0, 0.6, 0.5]), ([24, 32], [0.0])],
+)
+def test_image_sizes_without_their_starts_are_an_error(sizes, starts):
+    with pytest.raises(
+        SchemaError, match=rf"'image_size_starts'.*received {re.escape(str(starts))}"
+    ):
+        helpers.recipe().override(image_sizes=sizes, image_size_starts=starts)
 
 
-def test_a_constant_rate_has_no_cycles():
-    with pytest.raises(SchemaError, match=r"'cycles'.*received 2"):
-        helpers.recipe().override(cycles=2)
-    assert helpers.recipe().override(cycles=2, schedule="triangle").cycles == 2
+def test_a_constant_schedule_has_no_cycles():
+    with pytest.raises(SchemaError, match=r"'num_cycles'.*received 2"):
+        helpers.recipe().override(num_cycles=2)
+    assert helpers.recipe().override(num_cycles=2, schedule="linear").num_cycles == 2
+
+
+@pytest.mark.parametrize(("trainable", "rank"), [("adapters", 0), ("all", 4), ("head", 4)])
+def test_adapters_and_their_rank_come_together(trainable, rank):
+    with pytest.raises(SchemaError, match=rf"'lora_rank'.*received {rank} and .*'{trainable}'"):
+        helpers.recipe().override(trainable=trainable, lora_rank=rank)
+    assert helpers.recipe().override(trainable="adapters", lora_rank=4).lora_rank == 4
+
+
+def test_each_task_has_fields_of_its_own():
+    with pytest.raises(UnknownNameError, match="no field 'flip'"):
+        helpers.recipe("tabular-regression").override(flip="random")
+    with pytest.raises(UnknownNameError, match="no field 'cell_dropout'"):
+        helpers.recipe().override(cell_dropout=0.1)

@@ -3,7 +3,7 @@ import pytest
 
 from keras_fm import registry
 from keras_fm.errors import KerasFmError, SchemaError, UnknownNameError
-from keras_fm.registry import packages
+from keras_fm.models.spec import ModelSpec
 
 
 def test_all_models_are_listed_in_order():
@@ -28,7 +28,7 @@ def test_task_chooses_models():
     assert set(chosen) < set(registry.list_models())
 
 
-def test_an_unknown_task_names_its_neighbour():
+def test_an_unknown_task_suggests_another():
     with pytest.raises(UnknownNameError, match=r"'image-classificaton'.*'image-classification'"):
         registry.list_models(task="image-classificaton")
 
@@ -43,9 +43,10 @@ def test_pretrained_splits_the_models_in_two(tiny_net):
 
 
 @pytest.mark.parametrize("name", registry.list_models())
-def test_every_entry_is_valid(name):
+def test_every_entry_and_recipe_is_valid(name):
+    package, _ = registry.find(name)
     assert registry.info(name).name == name
-    assert registry.find(name)[0].recipe.epochs > 0
+    assert ModelSpec.of(package).task.default_recipe().dataset == package.entry.dataset
 
 
 def test_a_tag_must_exist(tiny_net):
@@ -56,12 +57,12 @@ def test_a_tag_must_exist(tiny_net):
         registry.info("tiny_net.frst")
 
 
-def test_a_typo_names_its_neighbours():
+def test_a_typo_suggests_a_model():
     with pytest.raises(UnknownNameError, match=r"'cifar_cnn_basik'\. Did .*'cifar_cnn_basic'"):
         registry.find("cifar_cnn_basik")
 
 
-def test_a_name_like_nothing_lists_what_there_is():
+def test_a_name_like_no_other_lists_all_models():
     with pytest.raises(UnknownNameError, match=r"'zzz'. Known: .*cifar_cnn_basic"):
         registry.find("zzz")
 
@@ -89,9 +90,9 @@ def test_a_name_is_a_string(name):
 
 def test_another_package_adds_a_model(tiny_net):
     assert "tiny_net" in registry.list_models()
-    room, tag = registry.find("tiny_net")
-    assert (room.path, room.package, tag) == (tiny_net, "their_zoo.tiny_net", None)
-    assert room.module("model").build().name == "tiny_net"
+    package, tag = registry.find("tiny_net")
+    assert (package.path, package.import_name, tag) == (tiny_net, "their_zoo.tiny_net", None)
+    assert package.module("model").build().name == "tiny_net"
 
 
 def test_two_packages_may_not_offer_one_name(install):
@@ -101,24 +102,24 @@ def test_two_packages_may_not_offer_one_name(install):
     with pytest.raises(
         KerasFmError, match=r"two packages .*keras_fm\.zoo\.cifar_cnn_basic and their_zoo"
     ):
-        packages()
+        registry.packages()
 
 
 @pytest.mark.parametrize("value", ["their_zoo.gone", "gone.tiny_net"])
 def test_an_entry_point_names_a_package(install, value):
     install({"tiny_net": value})
     with pytest.raises(KerasFmError, match=f"'tiny_net'.*{value}"):
-        packages()
+        registry.packages()
 
 
-def test_an_entry_point_bears_its_models_name(install):
+def test_an_entry_point_has_the_name_of_its_model(install):
     helpers.write_room(install({"other_name": "their_zoo.tiny_net"}) / "tiny_net")
     with pytest.raises(KerasFmError, match="other_name"):
-        packages()
+        registry.packages()
 
 
 @pytest.mark.parametrize("text", [None, "name = ", b"\xff\xfe"])
-def test_a_room_with_a_broken_entry_is_named(tiny_net, text):
+def test_a_package_with_a_broken_entry_is_named(tiny_net, text):
     entry = tiny_net / "entry.toml"
     entry.unlink()
     if text is not None:
@@ -128,6 +129,6 @@ def test_a_room_with_a_broken_entry_is_named(tiny_net, text):
 
 
 @pytest.mark.parametrize("name", ["runs/mine", "./mine", "/runs/mine"])
-def test_a_run_that_is_not_there_is_named(name):
+def test_a_missing_run_directory_is_named(name):
     with pytest.raises(UnknownNameError, match=f"'{name}'; no run directory is there either"):
         registry.find(name)

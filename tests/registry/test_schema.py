@@ -25,7 +25,7 @@ def test_a_struct_stays_as_it_is():
 
 
 @pytest.mark.parametrize(
-    ("table", "sentence"),
+    ("table", "message"),
     [
         ({"name": 7}, "here: field 'name': expected `str`, got `int`, received 7"),
         ({"name": True}, "here: field 'name': expected `str`, got `bool`, received True"),
@@ -37,10 +37,10 @@ def test_a_struct_stays_as_it_is():
          "here: field 'sizes[0]': object missing required field `rows`, received {}"),
     ],
 )  # fmt: skip
-def test_an_error_names_place_field_and_value(table, sentence):
+def test_an_error_names_source_field_and_value(table, message):
     with pytest.raises(SchemaError) as caught:
         schema.convert(table, Sheet, where="here")
-    assert str(caught.value) == sentence
+    assert str(caught.value) == message
 
 
 def test_an_unknown_field_deep_inside_is_named():

@@ -2,6 +2,7 @@ import helpers
 import pytest
 
 from keras_fm import registry
+from keras_fm.models.spec import ModelSpec
 from keras_fm.registry.recipe import load_recipe
 from keras_fm.training import fine_tuning_jobs
 
@@ -9,27 +10,29 @@ MODELS = registry.list_models()
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_model_of_the_zoo_is_whole(name):
+def test_a_model_of_the_zoo_is_complete(name):
     helpers.run_model_test(name)
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_room_holds_no_machinery(name):
-    room, _ = registry.find(name)
-    files = {path.name for path in room.path.iterdir()} - {"__pycache__"}
-    known = {
+def test_a_package_of_the_zoo_has_no_other_files(name):
+    package, _ = registry.find(name)
+    task = ModelSpec.of(package).task
+    files = {path.name for path in package.path.iterdir()} - {"__pycache__"}
+    allowed = {
         "__init__.py",
         "model.py",
         "recipe.toml",
         "entry.toml",
         "README.md",
-        "serving.py",
         "pretraining.toml",
+        "weights",
+        package.entry.vocabulary,
     }
-    own = files & {f"{strategy}.toml" for strategy in fine_tuning_jobs.STRATEGIES}
-    assert files <= known | own | {"weights", room.entry.vocabulary}
-    for file in own:
-        assert load_recipe(room.path / file).dataset == "yours"
+    strategies = files & {f"{strategy}.toml" for strategy in fine_tuning_jobs.STRATEGIES}
+    assert files <= allowed | strategies
+    for file in strategies:
+        assert load_recipe(package.path / file, task.recipe_class).dataset == "yours"
 
 
 def test_every_folder_of_the_zoo_is_a_model():
@@ -40,9 +43,9 @@ def test_every_folder_of_the_zoo_is_a_model():
 
 def test_the_default_weights_that_ship_are_small_together():
     entries = [registry.info(name) for name in MODELS]
-    starts = {entry.start for entry in entries}
+    starts = {entry.init_from for entry in entries}
     shipped = {
-        f"{entry.name}.{tag}": record.bytes
+        f"{entry.name}.{tag}": record.file_size
         for entry in entries
         for tag, record in entry.weights.items()
         if not record.urls
@@ -58,7 +61,7 @@ def test_the_default_weights_that_ship_are_small_together():
     assert sum(size for name, size in shipped.items() if name not in others) < 40_000_000
 
 
-def test_a_room_that_is_not_whole_is_noticed(tiny_net):
+def test_an_incomplete_package_is_noticed(tiny_net):
     with pytest.raises(AssertionError, match=r"has no README\.md"):
         helpers.run_model_test("tiny_net")
 

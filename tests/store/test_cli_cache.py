@@ -29,7 +29,7 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def package(tiny_net):
     """The folder of a model whose weights are not in its package."""
-    helpers.write_record(tiny_net, bytes=len(BODY), sha256=SHA256)
+    helpers.write_record(tiny_net, file_size=len(BODY), sha256=SHA256)
     return tiny_net
 
 

@@ -17,7 +17,6 @@ from keras_fm.data import datasets
 from keras_fm.errors import RunError, SchemaError, WeightsError
 from keras_fm.evaluation import evaluation
 from keras_fm.models import loading
-from keras_fm.registry import packages
 from keras_fm.store import cache
 from keras_fm.training import training
 
@@ -41,7 +40,7 @@ def release(tools, monkeypatch):
     def release(*arguments):
         monkeypatch.setattr(sys, "argv", ["release_weights", *map(str, arguments)])
         tools("release_weights").main()
-        packages.cache_clear()
+        registry.clear_cache()
 
     return release
 
@@ -91,7 +90,7 @@ def test_a_run_becomes_released_weights(tiny_net, run, release):
     assert store.find_weights(registry.find("tiny_net")[0]) == store.WeightsFile(
         file, record.sha256
     )
-    assert (file.stat().st_size, record.storage) == (record.bytes, "float16")
+    assert (file.stat().st_size, record.storage) == (record.file_size, "float16")
     scores = evaluation.evaluate(loading.get("tiny_net"), data=datasets.sample("cifar10"))
     assert record.metrics["accuracy"] == pytest.approx(scores["accuracy"], abs=1e-6)
     assert record.seeds.seeds == [0]
@@ -141,22 +140,22 @@ def test_further_seeds_are_added_to_what_is_released(tiny_net, run, other_run, r
     for folder in (other_run, tiny_net):
         (folder / "recipe.toml").write_text(recipe)
     (other_run / "run.json").write_text(json.dumps({**run_info, "seed": 8}))
-    packages.cache_clear()
-    with pytest.raises(RunError, match=r"by another recipe than tiny_net\.v1"):
+    registry.clear_cache()
+    with pytest.raises(RunError, match=r"has another recipe than tiny_net\.v1"):
         release(other_run, "--more-seeds")
 
 
 def test_a_run_with_another_initialization_is_not_released(tiny_net, run, other_run, release):
     entry = tiny_net / "entry.toml"
-    entry.write_text(f'start = "cifar_cnn_basic"\n{entry.read_text()}')
-    packages.cache_clear()
-    with pytest.raises(RunError, match="started from random, not from cifar_cnn_basic"):
+    entry.write_text(f'init_from = "cifar_cnn_basic"\n{entry.read_text()}')
+    registry.clear_cache()
+    with pytest.raises(RunError, match="initialized from random, not from cifar_cnn_basic"):
         release(run)
     run_info = json.loads((other_run / "run.json").read_text())
-    (other_run / "run.json").write_text(json.dumps({**run_info, "start": "cifar_cnn_basic"}))
+    (other_run / "run.json").write_text(json.dumps({**run_info, "init_from": "cifar_cnn_basic"}))
     release(other_run)
     expected = registry.info("cifar_cnn_basic").weights_of().sha256
-    assert registry.info("tiny_net").weights_of().start_sha256 == expected
+    assert registry.info("tiny_net").weights_of().init_from_sha256 == expected
 
 
 def test_a_release_that_fails_changes_nothing(tiny_net, run, release):
@@ -180,7 +179,7 @@ def test_points_that_tensorboard_would_not_show_are_not_released(tiny_net, run, 
 
 
 def test_a_stored_file_with_other_metrics_is_not_released(tools):
-    record = {"metrics": {"accuracy": 0.75}, "examples": 10_000, "storage": "float16"}
+    record = {"metrics": {"accuracy": 0.75}, "num_examples": 10_000, "storage": "float16"}
     check = tools("release_weights")._check_storage
     check(record, {"accuracy": 0.7505})
     with pytest.raises(RunError, match=r"76\.00% as trained and 75\.00% as stored in float16"):
@@ -198,7 +197,7 @@ def test_a_mirror_is_a_folder_on_any_static_host(
     model = loading.get("tiny_net")
     assert list(cache.files()) == [record.sha256]
     scores = evaluation.evaluate(model, data=datasets.sample("cifar10"))
-    assert scores["accuracy"] == pytest.approx(record.sample["accuracy"], abs=1e-6)
+    assert scores["accuracy"] == pytest.approx(record.sample_metrics["accuracy"], abs=1e-6)
 
 
 def test_the_zoos_mirror_serves_the_zoo(tools, host, tmp_path, monkeypatch):
@@ -214,7 +213,7 @@ def test_the_zoos_mirror_serves_the_zoo(tools, host, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_FM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KERAS_FM_WEIGHTS_URL", host)
     files = [
-        store.RemoteFile(name, record.sha256, record.bytes)
+        store.RemoteFile(name, record.sha256, record.file_size)
         for name in names
         for record in registry.info(name).weights.values()
     ]

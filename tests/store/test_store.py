@@ -54,7 +54,7 @@ def folder(tmp_path):
 @pytest.fixture
 def package(tiny_net):
     """A model whose weights are not in its package; a dummy file has their sha256."""
-    helpers.write_record(tiny_net, bytes=len(BODY), sha256=SHA256)
+    helpers.write_record(tiny_net, file_size=len(BODY), sha256=SHA256)
     return registry.find("tiny_net")[0]
 
 
@@ -141,7 +141,7 @@ def test_a_folder_that_does_not_have_the_file_says_so(path):
 def test_a_record_names_its_mirrors(tiny_net):
     with serving(BODY) as server:
         urls = [f"{server.url}/a"]
-        helpers.write_record(tiny_net, bytes=len(BODY), sha256=SHA256, urls=urls)
+        helpers.write_record(tiny_net, file_size=len(BODY), sha256=SHA256, urls=urls)
         file = store.find_weights(registry.find("tiny_net")[0])
     assert file == store.WeightsFile(cache.file_path(SHA256), SHA256)
 
@@ -207,7 +207,7 @@ JOB = """
 import keras_fm
 from keras_fm import data
 model = keras_fm.get("linear_regression")
-print(keras_fm.evaluate(model, data=data.sample("diamonds"))["examples"])
+print(keras_fm.evaluate(model, data=data.sample("diamonds"))["num_examples"])
 """
 DOWNLOAD = f"""
 from keras_fm import errors, registry, store

@@ -3,30 +3,37 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_fm import pipelines, registry, store, tasks
+from keras_fm import pipelines, registry, store
 from keras_fm.data import datasets
 from keras_fm.data.text_batches import MaskedLMBatches, MaskGenerator
 from keras_fm.errors import InvalidInputError
 from keras_fm.exporting import saved_model
 from keras_fm.models import building, loading, weights
 from keras_fm.models.spec import ModelSpec
-from keras_fm.preprocessing import wordpiece
+from keras_fm.tasks.base import task_of
 from keras_fm.training import runs, training
 
-MASK = 4
+MASK_ID = 4
 
 
-def rows(count=30, length=50, pieces=400, seed=0):
+def random_token_ids(count=30, length=50, vocabulary_size=400, seed=0):
     random = np.random.default_rng(seed)
-    made = np.empty(count, object)
-    made[:] = [
-        np.array([2, *random.integers(5, pieces, length - 2), 3], "int32") for _ in range(count)
+    texts = np.empty(count, object)
+    texts[:] = [
+        np.array([2, *random.integers(5, vocabulary_size, length - 2), 3], "int32")
+        for _ in range(count)
     ]
-    return made
+    return texts
 
 
-def task():
-    return tasks.task_of(ModelSpec.of_pretraining(registry.info("tiny_filler")))
+@pytest.fixture
+def spec(tiny_reader):
+    return ModelSpec.of_pretraining(registry.find("tiny_filler")[0])
+
+
+@pytest.fixture
+def model(spec):
+    return building.build(spec)
 
 
 @pytest.fixture
@@ -35,174 +42,177 @@ def run(tiny_reader, tmp_path):
     return training.train("tiny_filler", data="sample", run_dir=tmp_path / "run", **options)
 
 
-@pytest.fixture
-def filler(tiny_reader):
-    return building.build(registry.find("tiny_filler")[0], task().identity)
+def token_embedding(model):
+    return model.get_layer("token_embedding").get_weights()[0]
 
 
-def test_gaps_are_hidden_as_in_bert():
-    numbers = np.tile(np.array([[2, *range(5, 103), 3]], "int32"), (400, 1))
-    inputs, targets = MaskGenerator(0.15, MASK, 400)(numbers, np.random.default_rng(0))
-    places, shown = inputs["places"], inputs["text_ids"]
-    assert places.shape == targets.shape == (400, 15)
-    assert all(len(set(row)) == 15 for row in places.tolist())
-    np.testing.assert_array_equal(np.take_along_axis(numbers, places, 1), targets)
-    assert targets.min() >= 5  # beginning and end are never asked for
-    at_gap = np.take_along_axis(shown, places, 1)
-    assert (at_gap == MASK).mean() == pytest.approx(0.8, abs=0.02)
-    assert (at_gap == targets).mean() == pytest.approx(0.1, abs=0.02)
-    untouched = np.ones(numbers.shape, bool)
-    np.put_along_axis(untouched, places, False, axis=1)
-    np.testing.assert_array_equal(shown[untouched], numbers[untouched])
-    assert len(np.unique(places)) == 98
+def test_tokens_are_masked_as_in_bert():
+    token_ids = np.tile(np.array([[2, *range(5, 103), 3]], "int32"), (400, 1))
+    inputs, targets = MaskGenerator(0.15, MASK_ID, 400)(token_ids, np.random.default_rng(0))
+    positions, text_ids = inputs["mask_positions"], inputs["text_ids"]
+    assert positions.shape == targets.shape == (400, 15)
+    assert all(len(set(row)) == 15 for row in positions.tolist())
+    np.testing.assert_array_equal(np.take_along_axis(token_ids, positions, 1), targets)
+    assert targets.min() >= 5  # [CLS] and [SEP] are never predicted
+    masked = np.take_along_axis(text_ids, positions, 1)
+    assert (masked == MASK_ID).mean() == pytest.approx(0.8, abs=0.02)
+    assert (masked == targets).mean() == pytest.approx(0.1, abs=0.02)
+    others = np.ones(token_ids.shape, bool)
+    np.put_along_axis(others, positions, False, axis=1)
+    np.testing.assert_array_equal(text_ids[others], token_ids[others])
+    assert len(np.unique(positions)) == 98
 
 
-@pytest.mark.parametrize("cycles", [1, 2])
-def test_windows_grow_and_a_step_stays_as_large(cycles):
+@pytest.mark.parametrize("num_cycles", [1, 2])
+def test_late_windows_are_long_and_a_batch_has_as_many_tokens(num_cycles):
     recipe = helpers.recipe(
-        batch_size=8, window=10, long_window=40, long_from=0.5, epochs=4 * cycles,
-        hide_words=0.2, schedule="triangle", cycles=cycles,
+        "fill-mask", batch_size=8, sequence_length=10, long_sequence_length=40,
+        long_sequence_from=0.5, epochs=4 * num_cycles, schedule="linear", num_cycles=num_cycles,
     )  # fmt: skip
-    batches = MaskedLMBatches(rows(), MaskGenerator(0.2, MASK, 400), recipe=recipe, seed=0)
+    mask_tokens = MaskGenerator(0.2, MASK_ID, 400)
+    batches = MaskedLMBatches(random_token_ids(), mask_tokens, recipe=recipe, seed=0)
     shapes = []
-    for epoch in range(4 * cycles):
+    for epoch in range(4 * num_cycles):
         batches.epoch = epoch
         inputs, targets = batches[len(batches) - 1]
         shapes.append((inputs["text_ids"].shape, targets.shape))
-    assert shapes == ([((8, 10), (8, 2))] * 2 + [((2, 40), (2, 8))] * 2) * cycles
+    assert shapes == ([((8, 10), (8, 2))] * 2 + [((2, 40), (2, 8))] * 2) * num_cycles
 
 
-def test_an_epoch_is_a_part_of_all_windows():
-    recipe = helpers.recipe(batch_size=4, window=10, parts=3, hide_words=0.1)
-    batches = MaskedLMBatches(rows(), MaskGenerator(0.1, MASK, 400), recipe=recipe, seed=0)
-    whole = MaskedLMBatches(
-        rows(), MaskGenerator(0.1, MASK, 400), recipe=recipe.override(parts=1), seed=0
+def test_epochs_of_one_pass_visit_different_windows():
+    recipe = helpers.recipe("fill-mask", batch_size=4, sequence_length=10, epochs_per_pass=3)
+    parts, full_pass = (
+        MaskedLMBatches(
+            random_token_ids(), MaskGenerator(0.1, MASK_ID, 400), recipe=each_recipe, seed=0
+        )
+        for each_recipe in (recipe, recipe.override(epochs_per_pass=1))
     )
-    assert len(batches) == len(whole) // 3
-    seen = []
+    assert len(parts) == len(full_pass) // 3
+    visited = []
     for epoch in range(3):
-        batches.short.epoch = epoch
-        seen += [batches.short[step][1] for step in range(len(batches.short))]
-    together = [whole.short[step][1] for step in range(len(whole.short))][: len(seen)]
-    np.testing.assert_array_equal(np.concatenate(seen), np.concatenate(together))
+        parts.short_windows.epoch = epoch
+        visited += [parts.short_windows[step][1] for step in range(len(parts))]
+    expected = [full_pass.short_windows[step][1] for step in range(len(visited))]
+    np.testing.assert_array_equal(np.concatenate(visited), np.concatenate(expected))
 
 
-def test_a_model_that_knows_nothing_is_perplexed_by_every_piece(filler):
-    filler.get_layer("words").set_weights([np.zeros((400, 4))])
-    texts = datasets.sample("imdb_reviews").take(slice(20), "20 reviews")
-    measured = task().measure(filler, texts)
-    assert measured["perplexity"] == pytest.approx(400, rel=1e-4)
-    targets = task().encode(texts).targets
-    assert measured["masked_accuracy"] == pytest.approx((targets == 0).mean())
+def test_the_perplexity_of_uniform_predictions_is_the_vocabulary_size(spec, model):
+    model.get_layer("token_embedding").set_weights([np.zeros((400, 4))])
+    texts = datasets.sample("imdb_reviews").subset(slice(20), "20 reviews")
+    metrics = spec.task.objective.evaluate(model, texts)
+    assert metrics["perplexity"] == pytest.approx(400, rel=1e-4)
+    targets = spec.task.data.encode(texts).targets
+    assert metrics["masked_accuracy"] == pytest.approx((targets == 0).mean())
 
 
-def test_the_classifier_goes_on_with_the_pieces_vectors(run):
-    before = runs.load_run(run.path / "pretraining")
-    assert set(before.metrics) == {"masked_accuracy", "perplexity"}
-    assert before.metrics["perplexity"] < 400
-    assert before.baseline["masked_accuracy"] > 0
-    mine, theirs = (r.model.get_layer("words").get_weights()[0] for r in (run, before))
-    assert np.abs(mine - theirs).max() < 0.2 * np.abs(theirs).max()
+def test_the_classifier_starts_from_the_pretrained_embeddings(run):
+    pretraining = runs.load_run(run.path / "pretraining")
+    assert set(pretraining.metrics) == {"masked_accuracy", "perplexity"}
+    assert pretraining.metrics["perplexity"] < 400
+    assert pretraining.baseline["masked_accuracy"] > 0
+    classifier, pretrained = map(token_embedding, (run.model, pretraining.model))
+    assert np.abs(classifier - pretrained).max() < 0.2 * np.abs(pretrained).max()
 
 
-def test_the_classifier_hides_pieces_behind_the_mask_that_it_knows(tiny_reader):
-    reader = tasks.task_of(ModelSpec.of(registry.info("tiny_filler")))
-    some = datasets.sample("imdb_reviews").take(slice(32), "32 reviews")
-    plain, hidden = (
-        reader.batches(some, helpers.recipe(batch_size=32, hide_words=share), 0)[0][0]
-        for share in (0.0, 0.3)
-    )
-    assert (plain == MASK).sum() == 0
-    assert (hidden == MASK).sum() / (plain != 0).sum() == pytest.approx(0.3, abs=0.05)
-    np.testing.assert_array_equal(hidden[hidden != MASK], plain[hidden != MASK])
+def test_token_dropout_of_the_classifier_uses_the_mask_token(tiny_reader):
+    task = ModelSpec.of(registry.find("tiny_filler")[0]).task
+    examples = datasets.sample("imdb_reviews").subset(slice(32), "32 reviews")
+
+    def text_ids(token_dropout):
+        recipe = helpers.recipe("text-classification", batch_size=32, token_dropout=token_dropout)
+        inputs, _ = task.data.batches(examples, recipe, 0)[0]
+        return inputs
+
+    plain, dropped = text_ids(0.0), text_ids(0.3)
+    assert (plain == MASK_ID).sum() == 0
+    assert (dropped == MASK_ID).sum() / (plain != 0).sum() == pytest.approx(0.3, abs=0.05)
+    np.testing.assert_array_equal(dropped[dropped != MASK_ID], plain[dropped != MASK_ID])
 
 
-def test_gaps_are_filled(filler):
-    pipe = pipelines.pipeline(filler)
+def test_the_pipeline_fills_masks(spec, model):
+    fill_mask = pipelines.pipeline(model)
     texts = ["A [MASK] film.", "[MASK]! I [MASK] it", "[MASK]"]
-    answers = pipe(texts)
-    assert [len(answer["gaps"]) for answer in answers] == [1, 2, 1]
-    pieces = wordpiece.WordPiece(registry.find("tiny_filler")[0].path / "vocabulary.txt").numbers
-    for answer in answers:
-        for gap in answer["gaps"]:
-            assert set(gap) <= set(pieces)
-            assert list(gap.values()) == sorted(gap.values(), reverse=True)
-            assert len(gap) == 5
-    assert pipe("A [MASK] film.") == answers[:1]
+    predictions = fill_mask(texts)
+    assert [len(prediction["masks"]) for prediction in predictions] == [1, 2, 1]
+    for prediction in predictions:
+        for mask in prediction["masks"]:
+            assert set(mask) <= set(spec.task.data.vocabulary.tokens)
+            assert list(mask.values()) == sorted(mask.values(), reverse=True)
+            assert len(mask) == 5
+    assert fill_mask("A [MASK] film.") == predictions[:1]
 
 
-def test_a_gap_that_is_left_out_of_a_long_text_is_refused(filler, tmp_path):
+def test_a_mask_beyond_the_maximum_length_is_an_error(model, tmp_path):
     long = "word " * 60
-    pipe = pipelines.pipeline(filler)
+    fill_mask = pipelines.pipeline(model)
     with pytest.raises(
-        InvalidInputError, match=r"every \[MASK\] among the 50 pieces.* received 1, "
+        InvalidInputError, match=r"every \[MASK\] among the 50 tokens.* received 1, "
     ):
-        pipe(f"{long}[MASK] {long}")
+        fill_mask(f"{long}[MASK] {long}")
     with pytest.raises(InvalidInputError, match=r"received 2, of which 1 are there, in '\[MASK\]"):
-        pipe(["a [MASK]", f"[MASK] {long}[MASK] {long}"])
-    assert len(pipe(f"[MASK] {long}[MASK]")[0]["gaps"]) == 2
-    served = tf.saved_model.load(str(saved_model.export(filler, tmp_path / "export")))
-    fill_mask = served.signatures["fill_mask"]
-    assert fill_mask(tf.constant([f"[MASK] {long}[MASK]"]))["tokens"].shape == (1, 2, 5)
+        fill_mask(["a [MASK]", f"[MASK] {long}[MASK] {long}"])
+    assert len(fill_mask(f"[MASK] {long}[MASK]")[0]["masks"]) == 2
+    served = tf.saved_model.load(str(saved_model.export(model, tmp_path / "export")))
+    signature = served.signatures["fill_mask"]
+    assert signature(tf.constant([f"[MASK] {long}[MASK]"]))["tokens"].shape == (1, 2, 5)
     with pytest.raises(
         tf.errors.InvalidArgumentError, match=r"text, row 1: expected every \[MASK\]"
     ):
-        fill_mask(tf.constant(["a [MASK]", f"{long}[MASK] {long}"]))
+        signature(tf.constant(["a [MASK]", f"{long}[MASK] {long}"]))
 
 
-def test_the_export_fills_them_too(filler, tmp_path):
-    version = saved_model.export(filler, tmp_path / "export")
+def test_the_export_predicts_what_the_pipeline_predicts(model, tmp_path):
+    version = saved_model.export(model, tmp_path / "export")
     served = tf.saved_model.load(str(version))
-    texts = ["A [MASK] film.", "[MASK]! I [MASK] it", "no gap", ""]
-    answers = served.signatures["fill_mask"](tf.constant(texts))
-    tokens = np.char.decode(answers["tokens"].numpy().astype("S"), "utf-8")
-    scores = answers["scores"].numpy()
+    texts = ["A [MASK] film.", "[MASK]! I [MASK] it", "no mask", ""]
+    outputs = served.signatures["fill_mask"](tf.constant(texts))
+    tokens = np.char.decode(outputs["tokens"].numpy().astype("S"), "utf-8")
+    scores = outputs["scores"].numpy()
     assert tokens.shape == scores.shape == (4, 2, 5)
-    expected = pipelines.pipeline(filler)(texts[:2])
-    for text, row in enumerate(expected):
-        for gap, best in enumerate(row["gaps"]):
-            assert tokens[text, gap].tolist() == list(best)
-            np.testing.assert_allclose(scores[text, gap], list(best.values()), atol=1e-6)
+    predictions = pipelines.pipeline(model)(texts[:2])
+    for text, prediction in enumerate(predictions):
+        for mask, best in enumerate(prediction["masks"]):
+            assert tokens[text, mask].tolist() == list(best)
+            np.testing.assert_allclose(scores[text, mask], list(best.values()), atol=1e-6)
     assert set(tokens[2:].ravel()) == {""}
     assert not scores[2:].any()
-    assert not tokens[0, 1].any()
-    stock = helpers.operations(version)
-    assert not [name for name in stock if "PyFunc" in name or "Xla" in name]
+    assert set(tokens[0, 1]) == {""}
+    operations = helpers.operations(version)
+    assert not [name for name in operations if "PyFunc" in name or "Xla" in name]
 
 
 @pytest.mark.parametrize(
-    ("given", "complaint"),
+    ("inputs", "message"),
     [([], "empty list"), (["a film"], r"expected \[MASK\]"), ([3], "received int")],
 )
-def test_what_has_no_gap_is_named(given, complaint, filler):
-    with pytest.raises(InvalidInputError, match=complaint):
-        pipelines.pipeline(filler)(given)
+def test_inputs_without_a_mask_are_an_error(inputs, message, model):
+    with pytest.raises(InvalidInputError, match=message):
+        pipelines.pipeline(model)(inputs)
 
 
-def test_numbers_of_pieces_are_served_as_texts_are(tiny_reader, tmp_path):
+def test_the_classifier_serves_token_ids_as_it_serves_texts(tiny_reader, tmp_path):
     model = loading.get("tiny_filler", weights=None)
     version = saved_model.export(model, tmp_path / "export")
     served = tf.saved_model.load(str(version))
     texts = ["A good film.", "Bad!"]
-    cut = wordpiece.WordPiece(registry.find("tiny_filler")[0].path / "vocabulary.txt")
-    numbers = tf.ragged.constant([cut(text, 50) for text in texts], tf.int32).to_tensor()
-    by_text = served.signatures["serving_default"](text=tf.constant(texts))
-    by_number = served.signatures["token_ids"](text_ids=numbers)
-    assert set(by_text) == {"probabilities", "logits", "label", "embedding"}
-    for name, answer in by_text.items():
-        assert np.array_equal(answer, by_number[name]), name
+    token_ids = task_of(model).data.token_ids([text.encode() for text in texts])
+    text_ids = tf.ragged.constant(token_ids.tolist(), tf.int32).to_tensor()
+    from_texts = served.signatures["serving_default"](text=tf.constant(texts))
+    from_ids = served.signatures["token_ids"](text_ids=text_ids)
+    assert set(from_texts) == {"probabilities", "logits", "label", "embedding"}
+    for name, output in from_texts.items():
+        assert np.array_equal(output, from_ids[name]), name
 
 
-def test_weights_of_the_first_task_are_a_model_of_their_own(tiny_reader, filler):
-    room, _ = registry.find("tiny_filler")
-    (room.path / "weights").mkdir()
-    file = room.path / "weights" / "first.weights.h5"
-    weights.save_weights(filler, file)
-    helpers.write_record(room.path, task="masked-language-modelling", sha256=store.sha256_of(file))
+def test_pretraining_weights_can_be_loaded_and_start_a_classifier(model):
+    package, _ = registry.find("tiny_filler")
+    (package.path / "weights").mkdir()
+    file = package.path / "weights" / "first.weights.h5"
+    weights.save_weights(model, file)
+    helpers.write_record(package.path, task="fill-mask", sha256=store.sha256_of(file))
     pretrained = loading.get("tiny_filler.first")
-    assert helpers.same_weights(pretrained, filler)
+    assert helpers.same_weights(pretrained, model)
     for name in ("tiny_filler.first", "tiny_filler"):
         classifier = loading.get(name, num_classes=4)
         assert classifier.output_shape == (None, 4)
-        both = (each.get_layer("words").get_weights()[0] for each in (classifier, filler))
-        np.testing.assert_array_equal(*both)
+        np.testing.assert_array_equal(token_embedding(classifier), token_embedding(model))

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_fm import cli, pipelines, registry, tasks
+from keras_fm import cli, pipelines, registry
 from keras_fm.data import examples
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.evaluation import evaluation
 from keras_fm.exporting import saved_model
 from keras_fm.models import building, loading, run_files, spec, transfer
+from keras_fm.tasks.base import task_of
 from keras_fm.training import training
 
 
@@ -29,19 +30,19 @@ def run(book):
         patch.setattr(building, "build", lambda *given: small(*given, units=16, width=8, depth=1))
         yield training.train(
             "char_lstm", data=str(book), run_dir=book.parent / "run", epochs=2, learning_rate=0.1,
-            window=16, precision="float32", start="random",
+            sequence_length=16, precision="float32", init_from="random",
         )  # fmt: skip
 
 
 def test_many_texts_are_read_as_one():
-    task = tasks.task_of(spec.default_spec(registry.find("char_lstm_reviews")[0]))
+    task = task_of(spec.default_spec(registry.find("char_lstm_reviews")[0]))
     reviews = examples.Examples(
         np.array([b"A <br />b", "ñ".encode()], object), np.zeros(2), "reviews"
     )
-    read = task.arrange(reviews)
+    read = task.data.prepare_dataset(reviews)
     assert "".join(map(chr, [*read.inputs, read.targets[-1]])) == "A \nb\n\nñ"
-    task.check(read)
-    assert task.arrange(read) is read
+    task.data.check(read)
+    assert task.data.prepare_dataset(read) is read
 
 
 def test_a_training_on_its_own_text_starts_from_what_knows_reviews(tmp_path):
@@ -61,37 +62,37 @@ def test_a_text_of_other_characters_goes_on_with_those_that_both_know(book, tmp_
         "char_lstm", data=book.with_name("mixed.txt"), run_dir=tmp_path / "run", epochs=1,
         learning_rate=1e-12,
     )  # fmt: skip
-    known, theirs = (tasks.task_of(one).known for one in (started.model, reviews))
+    known, theirs = (task_of(one).known for one in (started.model, reviews))
     assert known == ["\n", " ", "e", "h", "t", "ñ"]
     places = [0, *(1 + theirs.index(character) for character in known[:-1])]
     for layer, own in ((x, started.model.get_layer(x.name)) for x in reviews.layers if x.weights):
         for old, new in zip(layer.get_weights(), own.get_weights(), strict=True):
-            if layer.name == "embedding":
+            if layer.name == "token_embedding":
                 old, new = old[places], new[:-1]
             elif layer.name == "logits":
                 old, new = old[..., places], new[..., :-1]
             np.testing.assert_allclose(new, old, atol=1e-6)
     wider = loading.get("char_lstm", weights=None, width=8)
-    with pytest.raises(InvalidInputError, match="layer 'embedding' has other shapes"):
-        transfer.transfer_weights(wider, started.model)
+    with pytest.raises(InvalidInputError, match="layer 'token_embedding' has other shapes"):
+        transfer.transfer_weights(started.model, wider)
 
 
 def test_it_learns_from_a_text_of_the_users_own(run, book):
-    assert tasks.task_of(run.model).known == ["\n", " ", "ä", "ñ", "ö", "ü", "🙂"]
+    assert task_of(run.model).known == ["\n", " ", "ä", "ñ", "ö", "ü", "🙂"]
     assert run.metrics["bits_per_character"] < run.baseline["bits_per_character"] / 2
     about = run_files.read_run(run.path)
     assert about["notes"] == ["7 different characters, 1 others count as unknown"]
     recipe = (run.path / "recipe.toml").read_text()
     assert "validation_examples = 210" in recipe
     scores = evaluation.evaluate(run.model, data=book)
-    assert scores["examples"] == 2100
+    assert scores["num_examples"] == 2100
     with pytest.raises(DataError, match="learned from other data than tiny_shakespeare"):
         evaluation.evaluate(run.model)
 
 
 def test_it_writes_and_serves_its_own_characters(run, tmp_path):
     (answer,) = pipelines.pipeline(run.model)("äöü ", length=12, temperature=0)
-    assert set(answer["text"]) <= set(tasks.task_of(run.model).known)
+    assert set(answer["text"]) <= set(task_of(run.model).known)
     served = tf.saved_model.load(str(saved_model.export(run.model, tmp_path)))
     assert helpers.generate(served, ["äöü "], length=12, temperature=0.0) == [answer["text"]]
 

@@ -10,9 +10,11 @@ import keras
 import numpy as np
 import pytest
 
-from keras_fm import registry, tasks
-from keras_fm.layers import QuickLSTM
+from keras_fm import registry
+from keras_fm.layers import FastLSTM
 from keras_fm.models import loading, weights
+from keras_fm.models.spec import ModelSpec
+from keras_fm.tasks.base import task_of
 from keras_fm.trainers.adversarial_text import AdversarialTextTrainer
 from keras_fm.training import fine_tuning
 
@@ -34,19 +36,19 @@ def tensorflow() -> Iterator[Executor]:
 def answers(name: str, file: Path) -> np.ndarray:
     """What a model says to a few of its sample."""
     model = loading.get(name, weights=file)
-    task = tasks.task_of(model)
-    sample = task.encode(task.load("sample").take(slice(32), "a few"))
+    task = task_of(model)
+    sample = task.data.encode(task.data.load("sample").subset(slice(32), "a few"))
     return np.asarray(model.predict(sample.inputs, verbose=0))
 
 
 def losses_of_a_pair() -> list[float]:
     """Of both networks of `gan`, in three steps from the same weights."""
     room, _ = registry.find("gan")
-    recipe = room.recipe.override(precision="float32")
+    recipe = ModelSpec.of(room).task.default_recipe().override(precision="float32")
     model = loading.get("gan")
-    task = tasks.task_of(model)
-    batches = task.batches(task.load("sample"), recipe, seed=0)
-    learner = task.learner(model, recipe, steps=3)
+    task = task_of(model)
+    batches = task.data.batches(task.data.load("sample"), recipe, seed=0)
+    learner = task.objective.compiled_model(model, recipe, steps=3)
     random = np.random.default_rng(0)
     weights = learner.discriminator.get_weights()
     learner.discriminator.set_weights([random.normal(0, 0.05, each.shape) for each in weights])
@@ -57,7 +59,7 @@ def losses_of_a_pair() -> list[float]:
 def losses_of_moved_texts() -> list[float]:
     """Of a small classifier that learns its texts moved against it as well, by epoch."""
     text_ids = keras.Input((None,), dtype="int32")
-    words = keras.layers.Embedding(50, 8, name="words")(text_ids)
+    words = keras.layers.Embedding(50, 8, name="token_embedding")(text_ids)
     x = keras.layers.Dense(8, activation="tanh")(words)
     model = keras.Model(text_ids, keras.layers.Dense(2)(keras.layers.GlobalMaxPooling1D()(x)))
     random = np.random.default_rng(0)
@@ -74,8 +76,8 @@ def losses_of_moved_texts() -> list[float]:
 def losses_of_an_lstm() -> list[float]:
     """Of two of the zoo's LSTM layers, by step."""
     series = keras.Input((None, 6))
-    x = QuickLSTM(8, return_sequences=True)(series)
-    x = QuickLSTM(8, return_sequences=True)(x)
+    x = FastLSTM(8, return_sequences=True)(series)
+    x = FastLSTM(8, return_sequences=True)(x)
     model = keras.Model(series, keras.layers.Dense(1)(x))
     random = np.random.default_rng(0)
     model.set_weights([random.normal(0, 0.5, each.shape) for each in model.get_weights()])
@@ -99,7 +101,9 @@ def test_a_fine_tuning_leaves_what_it_starts_from(tmp_path):
     before = helpers.all_weights(start)
     stages = {"head.epochs": 1, "epochs": 1}
     path = tmp_path / "run"
-    run = fine_tuning.fine_tune(start, helpers.noise(24), labels=[*"abc"], run_dir=path, **stages)
+    run = fine_tuning.fine_tune(
+        start, helpers.noise(24), class_names=[*"abc"], run_dir=path, **stages
+    )
     assert len(run.history["loss"]) == 1
     for old, new in zip(before, helpers.all_weights(start), strict=True):
         np.testing.assert_array_equal(old, new)

@@ -1,7 +1,5 @@
-"""What a training that was killed goes on from: the last whole epoch, whatever happens."""
+"""What a training that was killed resumes from: the last complete epoch, whatever happens."""
 
-import subprocess
-import sys
 import textwrap
 
 import helpers
@@ -10,21 +8,23 @@ import numpy as np
 import pytest
 
 from keras_fm.errors import RunError
-from keras_fm.training import training
+from keras_fm.training import fit, training
 from keras_fm.training.checkpoints import EpochCheckpoint
+
+pytestmark = pytest.mark.usefixtures("tiny_net")
 
 
 def train(path, **options):
     return training.train("tiny_net", data="sample", run_dir=path, **options)
 
 
-def kept(run):
+def checkpoints(run):
     return sorted(path.name for path in (run / "checkpoints").iterdir())
 
 
 @pytest.fixture
-def save(monkeypatch):
-    """`save(before=..., after=...)`: what else happens when a state is written."""
+def on_write(monkeypatch):
+    """`on_write(before=..., after=...)`: what else happens when a checkpoint is written."""
     write = EpochCheckpoint._write
 
     def change(before=lambda path: None, after=lambda path: None):
@@ -46,51 +46,55 @@ def at_epoch(number, error):
     return act
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_training_stopped_beside_a_write_ends_the_same(moment, tiny_net, tmp_path, save):
-    whole = train(tmp_path / "whole", epochs=3)
-    save(**{moment: at_epoch(2, KeyboardInterrupt())})
-    with pytest.raises(KeyboardInterrupt):
-        train(tmp_path / "stopped", epochs=3)
-    save()
-    resumed = train(tmp_path / "stopped", resume=True)
-    assert helpers.same_weights(whole.model, resumed.model)
-    assert resumed.history["loss"] == whole.history["loss"]
-    assert not (tmp_path / "stopped" / "checkpoints").exists()
+def test_a_training_stopped_around_a_checkpoint_ends_as_an_uninterrupted_one(tmp_path, on_write):
+    uninterrupted = train(tmp_path / "uninterrupted", epochs=3)
+    for moment in ("before", "after"):
+        path = tmp_path / moment
+        on_write(**{moment: at_epoch(2, KeyboardInterrupt())})
+        with pytest.raises(KeyboardInterrupt):
+            train(path, epochs=3)
+        if moment == "before":
+            assert checkpoints(path) == ["epoch-1.weights.h5"]
+        else:  # the one before is deleted after the new one is written
+            assert checkpoints(path) == ["epoch-1.weights.h5", "epoch-2.weights.h5"]
+        on_write()
+        resumed = train(path, resume=True)
+        assert helpers.same_weights(uninterrupted.model, resumed.model)
+        assert resumed.history["loss"] == uninterrupted.history["loss"]
+        assert not (path / "checkpoints").exists()
 
 
-def test_a_training_stopped_while_it_is_measured_is_not_trained_again(
-    tiny_net, tmp_path, monkeypatch
-):
+def test_a_training_stopped_during_its_evaluation_is_not_trained_again(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr(training, "_close", lambda *given: 1 / 0)
+        patched.setattr(fit, "_evaluate_and_log", lambda *arguments: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             train(tmp_path / "run", epochs=2)
-    assert kept(tmp_path / "run") == ["epoch-2.weights.h5"]
+    assert checkpoints(tmp_path / "run") == ["epoch-2.weights.h5"]
+    history = (tmp_path / "run" / "history.csv").read_bytes()
     resumed = train(tmp_path / "run", resume=True)
-    assert len(resumed.history["loss"]) == 2
+    assert (tmp_path / "run" / "history.csv").read_bytes() == history
     assert resumed.metrics
 
 
-def test_a_full_disk_stops_it_and_keeps_the_last_state(tiny_net, tmp_path, save):
-    save(before=at_epoch(2, OSError(28, "No space left on device")))
+def test_a_full_disk_stops_the_training_and_keeps_the_last_checkpoint(tmp_path, on_write):
+    on_write(before=at_epoch(2, OSError(28, "No space left on device")))
     with pytest.raises(RunError, match=r"No space left.*after epoch 1 is kept in .*epoch-1\."):
         train(tmp_path / "run", epochs=3)
-    assert kept(tmp_path / "run") == ["epoch-1.weights.h5"]
-    save()
+    assert checkpoints(tmp_path / "run") == ["epoch-1.weights.h5"]
+    on_write()
     assert len(train(tmp_path / "run", resume=True).history["loss"]) == 3
 
 
-def test_a_file_that_may_not_grow_leaves_no_half_state(tmp_path):
-    run = str(tmp_path / "run")
-    code = f"""
-        import resource, signal
+def test_a_file_that_may_not_grow_leaves_no_partial_checkpoint(tmp_path):
+    # In a process of its own: where a write fails, HDF5 may end the process as it closes the file.
+    code = """
+        import resource, signal, sys
 
-        from keras_fm import training
         from keras_fm.errors import RunError
-        from keras_fm.training.checkpoints import EpochCheckpoint as Checkpoints
+        from keras_fm.training import training
+        from keras_fm.training.checkpoints import EpochCheckpoint
 
-        write = Checkpoints._write
+        write = EpochCheckpoint._write
 
         def limited(self, path):
             if path.name.startswith("epoch-2"):
@@ -101,27 +105,25 @@ def test_a_file_that_may_not_grow_leaves_no_half_state(tmp_path):
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
 
-        Checkpoints._write = limited
+        EpochCheckpoint._write = limited
         try:
-            training.train("cifar_cnn_basic", data="sample", run_dir={run!r}, epochs=3)
+            options = {"validation_examples": 0, "epochs": 2, "batch_size": 128}
+            training.train("cifar_cnn_basic", data="sample", run_dir=sys.argv[1], **options)
         except RunError as error:
             print(error)
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=300
-    )
+    done = helpers.python(textwrap.dedent(code), tmp_path / "run")
     assert "the state after epoch 2 can't be written" in done.stdout, done.stderr[-2000:]
-    assert kept(tmp_path / "run") == ["epoch-1.weights.h5"]
+    assert checkpoints(tmp_path / "run") == ["epoch-1.weights.h5"]
 
 
-def test_a_loss_that_is_no_number_stops_it(tiny_net, tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_training(tmp_path):
     with pytest.raises(RunError, match=r"loss became (nan|inf) at step \d+ of epoch 1: a lower"):
         train(tmp_path / "run", optimizer="sgd", learning_rate=1e6, schedule="constant")
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
-def test_a_weight_that_is_no_number_is_never_kept(tiny_net, tmp_path, monkeypatch):
-    train(tmp_path / "whole", epochs=2)
+def test_a_weight_that_is_not_finite_is_never_saved(tmp_path, monkeypatch):
     end = keras.callbacks.TensorBoard.on_epoch_end
 
     def spoil(self, epoch, logs=None):
@@ -130,6 +132,6 @@ def test_a_weight_that_is_no_number_is_never_kept(tiny_net, tmp_path, monkeypatc
             self.model.get_layer("logits").bias.assign(np.full(10, np.nan))
 
     monkeypatch.setattr(keras.callbacks.TensorBoard, "on_epoch_end", spoil)
-    with pytest.raises(RunError, match="logits/bias is no number any more at the end of epoch 2"):
+    with pytest.raises(RunError, match="logits/bias is not finite at the end of epoch 2"):
         train(tmp_path / "run", epochs=3)
-    assert kept(tmp_path / "run") == ["epoch-1.weights.h5"]
+    assert checkpoints(tmp_path / "run") == ["epoch-1.weights.h5"]

@@ -1,4 +1,4 @@
-"""Early stopping, on a model whose loss is told to it."""
+"""Early stopping, on a model whose losses are made up."""
 
 import keras
 import numpy as np
@@ -15,18 +15,18 @@ def model():
     return model
 
 
-def follow(model, folder, losses, *, first=10.0, patience=2, before=0):
-    """What the weight is at the end, where each epoch adds 1 to it; and how many there were."""
-    best = EarlyStopping(folder, patience, first)
-    best.set_model(model)
-    more = best.go_on([{"val_loss": loss} for loss in losses[:before]])
-    best.on_train_begin()
-    model.stop_training, epoch = False, before
-    while more and epoch < len(losses) and not model.stop_training:
+def train(model, folder, losses, *, patience=2, initial_loss=10.0, resumed_after=0):
+    """Return the final weight, where each epoch adds 1 to it, and the number of epochs."""
+    callback = EarlyStopping(folder, patience, initial_loss)
+    callback.set_model(model)
+    is_unfinished = callback.restore([{"val_loss": loss} for loss in losses[:resumed_after]])
+    callback.on_train_begin()
+    model.stop_training, epoch = False, resumed_after
+    while is_unfinished and epoch < len(losses) and not model.stop_training:
         model.set_weights([np.array([[epoch + 1.0]]), np.array([0.0])])
-        best.on_epoch_end(epoch, {"val_loss": losses[epoch]})
+        callback.on_epoch_end(epoch, {"val_loss": losses[epoch]})
         epoch += 1
-    best.on_train_end()
+    callback.on_train_end()
     return float(model.get_weights()[0][0, 0]), epoch
 
 
@@ -38,21 +38,26 @@ def follow(model, folder, losses, *, first=10.0, patience=2, before=0):
         ([5, 6, 4, 6, 3, 8], 5, 6),
         ([11, 12, 1], 0, 2),
         ([5, 5, 5, 1], 1, 3),
+        ([5, np.nan, 4, 6, np.nan, 1], 3, 5),
     ],
-    ids=["falls", "rises", "jumps", "worse-than-the-start", "stays"],
+    ids=["falls", "rises", "jumps", "above-the-initial-loss", "stays", "nan"],
 )
-def test_it_ends_with_the_lowest_loss(model, tmp_path, losses, weight, epochs):
-    assert follow(model, tmp_path, losses) == (weight, epochs)
+def test_it_ends_with_the_weights_of_the_lowest_loss(model, tmp_path, losses, weight, epochs):
+    assert train(model, tmp_path, losses) == (weight, epochs)
 
 
-@pytest.mark.parametrize("before", [1, 2, 3])
-def test_it_goes_on_counting(model, tmp_path, before):
+def test_any_loss_is_below_an_initial_loss_of_nan(model, tmp_path):
+    assert train(model, tmp_path, [5, 6, 7, 1], initial_loss=np.nan) == (1, 3)
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_a_resumed_training_counts_the_epochs_before(model, tmp_path, epochs):
     losses = [5, 4, 6, 7, 1]
-    follow(model, tmp_path, losses[:before])
-    assert follow(model, tmp_path, losses, before=before) == (2, 4)
+    train(model, tmp_path, losses[:epochs])
+    assert train(model, tmp_path, losses, resumed_after=epochs) == (2, 4)
 
 
-def test_a_training_that_was_stopped_at_its_end_trains_no_more(model, tmp_path):
+def test_a_training_that_had_stopped_early_trains_no_more_when_resumed(model, tmp_path):
     losses = [5, 4, 6, 7, 1]
-    follow(model, tmp_path, losses[:4])
-    assert follow(model, tmp_path, losses, before=4) == (2, 4)
+    train(model, tmp_path, losses[:4])
+    assert train(model, tmp_path, losses, resumed_after=4) == (2, 4)

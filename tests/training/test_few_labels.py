@@ -12,7 +12,7 @@ def tool(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("review", "found"),
+    ("review", "expected"),
     [
         ("Good. 7/10, all in all", ("Good.  , all in all", "7 and 8")),
         ("Two out of 10? 2 out of ten.", ("Two out of 10?  .", "0 to 2")),
@@ -24,11 +24,11 @@ def tool(monkeypatch):
         ("no stars", None),
     ],
 )
-def test_stars_are_found_and_taken_out(tool, review, found):
-    assert tool.by_stars(review) == found
+def test_a_rating_is_read_and_removed_from_the_review(tool, review, expected):
+    assert tool.by_stars(review) == expected
 
 
-def test_a_genre_is_named_alone_and_taken_out(tool):
+def test_a_genre_that_is_named_alone_is_read_and_removed(tool):
     assert tool.by_genre("A Cartoon of cars, animated.") == ("A   of cars,  .", "animation")
     assert tool.by_genre("A romantic comedy") is None
     assert tool.by_genre("A film about warships") is None

@@ -49,13 +49,13 @@ def before(pretrained):
 @pytest.fixture(scope="module")
 def gradual(pretrained, before, tmp_path_factory):
     """A fine-tuning in two stages, compared with all there is."""
-    path = tmp_path_factory.mktemp("runs") / "gradual"
+    path = tmp_path_factory.mktemp("runs") / "head_then_full"
     return tune(pretrained, path, compare=True, **STAGES)
 
 
 def tune(model, path, *, given=None, labels=LABELS, **options):
     given = helpers.noise(24) if given is None else given
-    return fine_tuning.fine_tune(model, given, labels=labels, run_dir=path, **options)
+    return fine_tuning.fine_tune(model, given, class_names=labels, run_dir=path, **options)
 
 
 def changed(before, after, *names):
@@ -84,13 +84,15 @@ def test_gradual_trains_the_head_and_then_all_but_the_statistics(pretrained, gra
 
 def test_a_room_has_its_own_recipe_or_that_of_its_task(pretrained):
     def asked():
-        stages = fine_tuning_jobs.resolve_options(spec_of(pretrained), "gradual", 0, {}).stages
+        stages = fine_tuning_jobs.resolve_options(
+            spec_of(pretrained), "head_then_full", 0, {}
+        ).stages
         return {name: recipe.epochs for name, recipe in stages.items()}
 
     assert asked() == {"head": 30, "": 20}
     room, _ = registry.find("module_net")
-    own = room.path / "gradual.toml"
-    of_task = (fine_tuning_jobs.RECIPES / "images" / "gradual.toml").read_text()
+    own = room.path / "head_then_full.toml"
+    of_task = (fine_tuning_jobs.RECIPES / "images" / "head_then_full.toml").read_text()
     own.write_text(of_task.replace("epochs = 20", "epochs = 7"))
     try:
         assert asked() == {"head": 30, "": 7}
@@ -111,12 +113,14 @@ def test_it_is_compared_on_the_same_examples(gradual):
     recipe = recipe_of(scratch)
     assert (recipe.epochs, recipe.optimizer) == (5, "sgd")
     assert recipe.learning_rate == pytest.approx(0.01 * recipe.batch_size / 32)
-    assert gradual.compared[fine_tuning.FROM_RANDOM] == scratch.metrics
-    assert gradual.compared[fine_tuning.HEAD_ALONE] == runs.load_run(gradual.path / "head").metrics
+    assert gradual.comparisons[fine_tuning.FROM_RANDOM] == scratch.metrics
+    assert (
+        gradual.comparisons[fine_tuning.HEAD_ALONE] == runs.load_run(gradual.path / "head").metrics
+    )
     report = gradual.report()
     for part in ("module_net, fine-tuned (gradual) on 24 images of noise, 20 to train on",
                  "started from module_net", "3 classes: air 8, land 8, water 8",
-                 *gradual.compared, runs.BASELINE, fine_tuning.PROBE):  # fmt: skip
+                 *gradual.comparisons, runs.BASELINE, fine_tuning.PROBE):  # fmt: skip
         assert part in report, part
     assert runs.load_run(gradual.path).report() == report
 
@@ -200,7 +204,7 @@ def test_a_head_learns_the_same_from_features_as_through_the_body(
     run = tune(pretrained, tmp_path / "features", **options)
     assert not any(changed(pretrained, run.model, "conv", "norm"))
     assert not cached_features.can_cache_features(recipe_of(run).override(flip="random"))
-    assert not cached_features.can_cache_features(recipe_of(run).override(learns="all"))
+    assert not cached_features.can_cache_features(recipe_of(run).override(trainable="all"))
     monkeypatch.setattr(cached_features, "can_cache_features", lambda recipe: False)
     whole = tune(pretrained, tmp_path / "whole", **options)
     for one, other in zip(*(helpers.all_weights(r.model) for r in (run, whole)), strict=True):
@@ -219,7 +223,7 @@ def test_a_fine_tuned_model_is_fine_tuned_again(gradual, tmp_path):
     before, after = (run.model.get_layer("logits").get_weights()[0] for run in (gradual, same))
     np.testing.assert_allclose(before, after, atol=1e-6)
     assert "started from" in same.report()
-    other = tune(gradual.model, tmp_path / "other", labels=None, **options)
+    other = tune(gradual.model, tmp_path / "other", class_names=None, **options)
     assert spec_of(other.model).labels == ("0", "1", "2")
 
 
@@ -246,7 +250,7 @@ def test_what_can_not_go_on_is_named(pretrained, gradual, tmp_path):
 def test_other_examples_can_validate_and_classes_count_the_same(pretrained, tmp_path, monkeypatch):
     targets = np.array([0] * 24 + [1] * 6)
     whole = Examples(helpers.noise(30).inputs, targets, "imbalanced noise")
-    learned, asked = whole.take(slice(4, 30), "most"), whole.take(slice(10), "some")
+    learned, asked = whole.subset(slice(4, 30), "most"), whole.subset(slice(10), "some")
     usual, seen = keras.Model.fit, {}
 
     def fit(model, *given, **options):
@@ -255,17 +259,17 @@ def test_other_examples_can_validate_and_classes_count_the_same(pretrained, tmp_
 
     monkeypatch.setattr(keras.Model, "fit", fit)
     with pytest.warns(DataWarning, match="6 of 10 validation examples are among the training"):
-        run = tune(pretrained, tmp_path / "run", given=learned, validation=asked,
-                   labels=["a", "b"], strategy="head", epochs=1, class_weights="balanced",
+        run = tune(pretrained, tmp_path / "run", given=learned, validation_data=asked,
+                   class_names=["a", "b"], strategy="head", epochs=1, class_weight="balanced",
         )  # fmt: skip
-    assert "20 of 'a', 6 of 'b'; class_weights='balanced'" in run.report()
+    assert "20 of 'a', 6 of 'b'; class_weight='balanced'" in run.report()
     assert "duplicates across the split: 6 of 10" in run.report()
     assert seen["class_weight"] == {0: 26 / 2 / 20, 1: 26 / 2 / 6}
     assert run_files.read_run(run.path)["data"] == "most"
     assert len(example_files.load_examples(run.path / "validation.npz")) == 10
     with pytest.raises(DataError, match="have a class that the model does not know"):
-        tune(pretrained, tmp_path / "other", labels=None, given=learned,
-             validation=(whole.inputs, ["x"] * 30))  # fmt: skip
+        tune(pretrained, tmp_path / "other", class_names=None, given=learned,
+             validation_data=(whole.inputs, ["x"] * 30))  # fmt: skip
 
 
 def test_a_folder_of_photos_becomes_a_model_that_serves(pretrained, tmp_path):

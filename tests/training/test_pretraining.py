@@ -3,120 +3,118 @@ import keras
 import numpy as np
 import pytest
 
-from keras_fm.errors import InvalidInputError, RunError, UnknownNameError
+from keras_fm.errors import DataError, InvalidInputError, RunError, UnknownNameError
 from keras_fm.models import loading, transfer
 from keras_fm.models.spec import spec_of
-from keras_fm.training import runs, training
+from keras_fm.training import monitoring, runs, training
 
-SHARED = ("words",)
+pytestmark = pytest.mark.usefixtures("tiny_reader")
+
+SHORT = {"pretraining.epochs": 1, "epochs": 1}
+TINY_STEPS = {**SHORT, "learning_rate": 1e-12}  # the weights stay as they were initialized
 
 
 def train(path, **options):
     return training.train("tiny_filler", data="sample", run_dir=path, **options)
 
 
-@pytest.fixture
-def stop_at(monkeypatch):
-    """`stop_at(task, epoch)`: Ctrl-C at the end of that epoch of that task's training."""
-    usual = training.monitoring.callbacks
+def weights_of(run, layer):
+    return run.model.get_layer(layer).get_weights()[0]
 
-    def stop_at(stage, epoch):
-        def callbacks(path, batches, task, model):
-            def stop(now, logs):
-                if (task.identity.task, now) == (stage, epoch):
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """`interrupt(task_name, epoch)`: Ctrl-C at the end of that epoch of that task's training."""
+    callbacks = monitoring.callbacks
+
+    def interrupt(task_name, epoch):
+        def with_interrupt(path, batches, task, model):
+            def stop(current_epoch, logs):
+                if (task.spec.task_name, current_epoch) == (task_name, epoch):
                     raise KeyboardInterrupt
 
             return [
-                *usual(path, batches, task, model),
+                *callbacks(path, batches, task, model),
                 keras.callbacks.LambdaCallback(on_epoch_end=stop),
             ]
 
-        monkeypatch.setattr(training.monitoring, "callbacks", callbacks)
+        monkeypatch.setattr(monitoring, "callbacks", with_interrupt)
 
-    return stop_at
+    return interrupt
 
 
-def test_a_training_goes_on_with_what_was_learned_before(tiny_reader, tmp_path):
-    run = train(tmp_path / "run", learning_rate=1e-12, seed=3)
-    before = runs.load_run(tmp_path / "run" / "pretraining")
-    assert spec_of(before.model).task == "masked-language-modelling"
-    assert before.metrics["perplexity"] < 400
-    assert all(np.allclose(a, b, atol=1e-6) for name in SHARED for a, b in zip(
-        run.model.get_layer(name).get_weights(), before.model.get_layer(name).get_weights(),
-        strict=True,
-    ))  # fmt: skip
-    random = train(tmp_path / "random", learning_rate=1e-12, seed=3, start="random")
+def test_a_training_starts_with_the_pretrained_backbone(tmp_path):
+    run = train(tmp_path / "run", **TINY_STEPS, seed=3)
+    pretraining = runs.load_run(tmp_path / "run" / "pretraining")
+    assert spec_of(pretraining.model).task_name == "fill-mask"
+    assert 1 < pretraining.metrics["perplexity"] < 400
+    pretrained = weights_of(pretraining, "token_embedding")
+    np.testing.assert_allclose(weights_of(run, "token_embedding"), pretrained, atol=1e-6)
+    assert run.minutes > pretraining.minutes
+    assert "initialized from pretraining" in run.report()
+
+    random = train(tmp_path / "random", init_from="random", seed=3, epochs=1, learning_rate=1e-12)
     assert not (tmp_path / "random" / "pretraining").exists()
-    assert not np.allclose(*(r.model.get_layer("words").get_weights()[0] for r in (run, random)))
-    assert np.allclose(*(r.model.get_layer("logits").get_weights()[0] for r in (run, random)))
-    assert run.minutes > before.minutes
-    assert "started from pretraining" in run.report()
-    assert "started from" not in random.report()
+    assert not np.allclose(weights_of(random, "token_embedding"), pretrained)
+    np.testing.assert_allclose(weights_of(random, "logits"), weights_of(run, "logits"))
+    assert "initialized from" not in random.report()
 
-
-def test_several_trainings_start_from_one_pretraining(tiny_reader, tmp_path):
-    train(tmp_path / "run", epochs=1)
-    start = tmp_path / "run" / "pretraining"
-    other = train(tmp_path / "other", start=start, learning_rate=1e-12, seed=5)
-    assert np.allclose(
-        other.model.get_layer("words").get_weights()[0],
-        runs.load_run(start).model.get_layer("words").get_weights()[0],
-        atol=1e-6,
-    )
-    assert f"started from {start}" in other.report()
+    path = tmp_path / "run" / "pretraining"
+    other = train(tmp_path / "other", init_from=path, epochs=1, learning_rate=1e-12, seed=5)
+    np.testing.assert_allclose(weights_of(other, "token_embedding"), pretrained, atol=1e-6)
+    assert f"initialized from {path}" in other.report()
     assert not (other.path / "pretraining").exists()
 
 
-def test_the_head_goes_on_where_the_answers_are_the_same(tiny_reader, tmp_path):
-    first = train(tmp_path / "first", start="random", epochs=1)
-    second = train(tmp_path / "second", start=first.path, learning_rate=1e-12)
-    assert np.allclose(*(r.model.get_layer("logits").get_weights()[0] for r in (first, second)))
+def test_the_head_is_transferred_from_a_model_of_the_same_classes(tmp_path):
+    first = train(tmp_path / "first", init_from="random", epochs=1)
+    second = train(tmp_path / "second", init_from=first.path, epochs=1, learning_rate=1e-12, seed=1)
+    np.testing.assert_allclose(weights_of(first, "logits"), weights_of(second, "logits"), atol=1e-6)
 
 
-def test_a_training_stopped_in_either_stage_ends_as_one_that_was_not(
-    tiny_reader, tmp_path, stop_at
-):
-    whole = train(tmp_path / "whole", **{"pretraining.epochs": 3})
-    stop_at("masked-language-modelling", 1)
+def test_a_training_stopped_in_either_stage_ends_as_an_uninterrupted_one(tmp_path, interrupt):
+    options = {"pretraining.epochs": 2}
+    uninterrupted = train(tmp_path / "uninterrupted", **options)
+    interrupt("fill-mask", 0)
     with pytest.raises(KeyboardInterrupt, match="--resume"):
-        train(tmp_path / "stopped", **{"pretraining.epochs": 3})
-    stop_at("text-classification", 1)
+        train(tmp_path / "stopped", **options)
+    interrupt("text-classification", 1)
     with pytest.raises(KeyboardInterrupt, match="--resume"):
         train(tmp_path / "stopped", resume=True)
-    stop_at(None, None)
+    interrupt(None, None)
     resumed = train(tmp_path / "stopped", resume=True)
-    assert helpers.same_weights(whole.model, resumed.model)
-    assert len(runs.read_history(tmp_path / "stopped" / "pretraining" / "history.csv")) == 3
+    assert helpers.same_weights(uninterrupted.model, resumed.model)
+    assert len(runs.read_history(tmp_path / "stopped" / "pretraining" / "history.csv")) == 2
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "sentence"),
+    ("options", "error", "message"),
     [
-        ({"start": "nowhere"}, UnknownNameError, "unknown model 'nowhere'"),
-        ({"start": "random", "pretraining.epochs": 1}, UnknownNameError, "starts from 'random'"),
+        ({"init_from": "nowhere"}, UnknownNameError, "unknown model 'nowhere'"),
+        ({"init_from": "random", "pretraining.epochs": 1}, UnknownNameError,
+         "pretraining.epochs: this .* has no pretraining, for it is initialized from 'random'"),
         ({"pretraining.epoch": 1}, UnknownNameError, "no field 'epoch'.*'epochs'"),
-        ({"pretraining.validation_examples": 256}, Exception, "has only 256"),
-        ({"resume": True, "start": "random"}, RunError, "leave out start"),
+        ({"pretraining.validation_examples": 256}, DataError, "has only 256"),
+        ({"resume": True, "init_from": "random"}, RunError, "leave out init_from"),
     ],
-)
-def test_what_a_training_can_not_start_from_is_an_error(
-    options, error, sentence, tiny_reader, tmp_path
-):
-    with pytest.raises(error, match=sentence):
+)  # fmt: skip
+def test_an_impossible_initialization_is_an_error(options, error, message, tmp_path):
+    with pytest.raises(error, match=message):
         train(tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_model_without_a_pretraining_says_so(tmp_path):
+def test_a_model_without_pretraining_can_not_be_initialized_from_it(tmp_path):
     with pytest.raises(UnknownNameError, match="'mlp' has no pretraining"):
-        training.train("mlp", start="pretraining", run_dir=tmp_path / "run")
+        training.train("mlp", init_from="pretraining", run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
-def test_other_layers_are_no_start(tiny_reader, small_run, tmp_path):
+def test_a_model_of_other_layers_or_shapes_is_no_initialization(small_run, tmp_path):
     with pytest.raises(InvalidInputError, match="tiny_filler has no layer of"):
-        train(tmp_path / "run", start=small_run.path)
+        train(tmp_path / "run", init_from=small_run.path)
+    assert not (tmp_path / "run").exists()
     model = loading.get("tiny_filler", weights=None)
     wider = loading.get("tiny_filler", weights=None, width=5)
-    with pytest.raises(InvalidInputError, match="'words' has other shapes"):
-        transfer.transfer_weights(wider, model)
-    assert not (tmp_path / "run").exists()
+    with pytest.raises(InvalidInputError, match="'token_embedding' has other shapes"):
+        transfer.transfer_weights(model, wider)

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from keras_fm import registry, tasks
+from keras_fm import registry
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
 from keras_fm.errors import DataError, InvalidInputError, RunError, SchemaError, UnknownNameError
 from keras_fm.models import loading
-from keras_fm.models.spec import spec_of
+from keras_fm.models.spec import ModelSpec, spec_of
+from keras_fm.tasks.base import task_of
 from keras_fm.training import jobs, runs, training
 
 
@@ -47,13 +48,18 @@ def test_the_resolved_recipe_is_kept(small_run):
 
 
 @pytest.mark.parametrize(
-    ("chosen", "epochs", "parts"), [((), 3, 1), (("epochs",), 12, 1), (("parts",), 12, 4)]
+    ("chosen", "epochs", "parts"),
+    [((), 3, 1), (("epochs",), 12, 1), (("epochs_per_pass",), 12, 4)],
 )
 def test_an_epoch_of_other_data_visits_all_of_it(chosen, epochs, parts):
     room, _ = registry.find("lstm")
-    recipe = room.recipe.override(epochs=12, parts=4, validation_examples=56)
+    recipe = (
+        ModelSpec.of(room)
+        .task.default_recipe()
+        .override(epochs=12, epochs_per_pass=4, validation_examples=56)
+    )
     lesson = jobs.training_job(room, recipe, 0, "sample", None, None, chosen=chosen)
-    assert (lesson.recipe.epochs, lesson.recipe.parts) == (epochs, parts)
+    assert (lesson.recipe.epochs, lesson.recipe.epochs_per_pass) == (epochs, parts)
     own = jobs.training_job(room, recipe, 0, datasets.sample("imdb_reviews"), None, None, chosen=())
     assert own.recipe == recipe
 
@@ -77,7 +83,7 @@ def test_the_history_has_a_row_an_epoch(small_run):
 
 
 def test_the_metrics_are_of_the_validation_cut(small_run):
-    assert set(small_run.metrics) == {"accuracy", "accuracy_mirror", "cross_entropy"}
+    assert set(small_run.metrics) == {"accuracy", "accuracy_tta", "cross_entropy"}
     assert small_run.metrics["accuracy"] == pytest.approx(small_run.history["val_accuracy"][0])
     assert small_run.metrics["cross_entropy"] == pytest.approx(
         small_run.history["val_loss"][0], rel=1e-4
@@ -114,7 +120,7 @@ def test_tensorboard_shows_it(small_run):
 
 def test_the_learning_rate_of_a_schedule_is_shown(tiny_net, tmp_path):
     run = training.train(
-        "tiny_net", data="sample", run_dir=tmp_path / "run", schedule="triangle", warmup=0.5
+        "tiny_net", data="sample", run_dir=tmp_path / "run", schedule="linear", warmup_fraction=0.5
     )
     assert "epoch_learning_rate" in tags_of(run)
 
@@ -200,12 +206,12 @@ def test_the_model_of_a_run_computes_in_float32(tiny_net, tmp_path, precision):
     [
         {"optimizer": "adam"},
         {"optimizer": "sgd", "momentum": 0.9, "nesterov": True, "schedule": "triangle",
-         "warmup": 0.2, "flip": "alternating", "translate": 2},
+         "warmup_fraction": 0.2, "flip": "alternating", "random_translation": 2},
     ],
     ids=["adam", "triangle"],
 )  # fmt: skip
-def test_a_run_that_was_stopped_goes_on_to_the_same_end(changes, tiny_net, whole_and_resumed):
-    whole, resumed = whole_and_resumed("tiny_net", 2, epochs=4, seed=3, **changes)
+def test_a_run_that_was_stopped_goes_on_to_the_same_end(changes, tiny_net, uninterrupted_and_resumed):
+    whole, resumed = uninterrupted_and_resumed("tiny_net", 2, epochs=4, seed=3, **changes)
     assert helpers.same_weights(whole.model, resumed.model)
     assert figures(resumed) == figures(whole)
     assert resumed.metrics == whole.metrics
@@ -214,17 +220,17 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(changes, tiny_net, whole
     }
 
 
-def test_a_resumed_run_drops_what_a_whole_one_does(tiny_net, whole_and_resumed):
+def test_a_resumed_run_drops_what_a_whole_one_does(tiny_net, uninterrupted_and_resumed):
     code = (tiny_net / "model.py").read_text()
     dropout = '    x = layers.Dropout(0.5, name="dropout")(x)\n    logits ='
     (tiny_net / "model.py").write_text(code.replace("    logits =", dropout))
-    whole, resumed = whole_and_resumed("tiny_net", 1, epochs=3)
+    whole, resumed = uninterrupted_and_resumed("tiny_net", 1, epochs=3)
     assert len(set(whole.history["loss"])) == 3
     assert helpers.same_weights(whole.model, resumed.model)
 
 
-def test_a_run_stopped_in_its_first_epoch_starts_again(tiny_net, whole_and_resumed):
-    whole, resumed = whole_and_resumed("tiny_net", 0)
+def test_a_run_stopped_in_its_first_epoch_starts_again(tiny_net, uninterrupted_and_resumed):
+    whole, resumed = uninterrupted_and_resumed("tiny_net", 0)
     assert helpers.same_weights(whole.model, resumed.model)
     assert len(resumed.history["epoch"]) == 1
 
@@ -278,7 +284,7 @@ def test_the_recipe_is_what_is_compiled(tiny_net, optimizer):
         optimizer=optimizer, learning_rate=0.25, weight_decay=0.01, label_smoothing=0.2
     )
     model = loading.get("tiny_net", weights=None)
-    tasks.task_of(model).learner(model, recipe, steps=10)
+    task_of(model).objective.compiled_model(model, recipe, steps=10)
     assert type(model.optimizer).__name__.lower() == optimizer
     assert float(model.optimizer.learning_rate) == 0.25
     assert model.optimizer.weight_decay == 0.01
@@ -293,8 +299,8 @@ def test_a_training_on_growing_images_gives_a_model_for_whole_ones(tmp_path):
         validation_examples=56,
         epochs=2,
         batch_size=100,
-        sides=[16, 32],
-        side_starts=[0.0, 0.5],
+        image_sizes=[16, 32],
+        image_size_starts=[0.0, 0.5],
     )
     assert run.model.input_shape == (None, 32, 32, 3)
     assert all(np.isfinite(run.history["loss"]))

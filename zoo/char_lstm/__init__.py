@@ -1,1 +1,1 @@
-"""A character model of Shakespeare: two LSTM layers that write on from a prompt."""
+"""Character-level language model of Shakespeare: two LSTM layers that continue a prompt."""

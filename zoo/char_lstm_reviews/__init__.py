@@ -1,1 +1,1 @@
-"""char_lstm's network, that has read film reviews: it writes them, and char_lstm starts from it."""
+"""Character-level language model of film reviews, from which `char_lstm` is initialized."""

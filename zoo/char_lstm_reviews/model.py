@@ -1,17 +1,30 @@
-"""The network of `char_lstm`: its weights are what that one starts from."""
+"""Character-level LSTM language model of film reviews, with the architecture of `char_lstm`.
+
+Its weights initialize the training of `char_lstm`.
+"""
 
 import keras
 
-from keras_fm.zoo.char_lstm import model as shakespeare
+from keras_fm.zoo.char_lstm import model as char_lstm
 
 
 def build(
-    vocabulary: int = 66, width: int = 128, units: int = 512, depth: int = 2, dropout: float = 0.05
+    vocabulary_size: int = 66,
+    width: int = 128,
+    units: int = 512,
+    depth: int = 2,
+    dropout: float = 0.05,
 ) -> keras.Model:
-    """3.45 M parameters; inputs, output and arguments are those of `char_lstm`'s `build`.
+    """Build the model: 3.45 M parameters.
+
+    Inputs, output and arguments are those of `char_lstm`'s `build`.
 
     Args:
-        dropout: little, for hardly a character is read twice.
+        vocabulary_size: as in `char_lstm`.
+        width: as in `char_lstm`.
+        units: as in `char_lstm`.
+        depth: as in `char_lstm`.
+        dropout: as in `char_lstm`; low, because hardly any character is read twice.
     """
-    layers = shakespeare.build(vocabulary, width, units, depth, dropout)
-    return keras.Model(layers.input, layers.output, name="char_lstm_reviews")
+    model = char_lstm.build(vocabulary_size, width, units, depth, dropout)
+    return keras.Model(model.input, model.output, name="char_lstm_reviews")

@@ -1,1 +1,1 @@
-"""The CIFAR-10 network that people should use: a whitening stem and three blocks."""
+"""The recommended CIFAR-10 network: a whitening stem and three blocks."""

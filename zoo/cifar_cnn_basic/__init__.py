@@ -1,1 +1,1 @@
-"""The tutorial's convolutional network."""
+"""Convolutional network of the TensorFlow tutorial on CIFAR-10."""

@@ -1,17 +1,21 @@
-"""The small network of the TensorFlow tutorial "Convolutional Neural Network (CNN)"."""
+"""Small convolutional network of the TensorFlow tutorial "Convolutional Neural Network (CNN)"."""
 
 import keras
 from keras import layers
 
 
 def build(num_classes: int = 10) -> keras.Model:
-    """Three convolutions and two dense layers.
+    """Build the model: three convolutions and two dense layers.
 
     Input `image`: `[batch, 32, 32, 3]`, 0..255. Output: logits, `[batch, num_classes]`, float32.
+
+    Args:
+        num_classes: the number of classes.
+
     Source: https://www.tensorflow.org/tutorials/images/cnn
     """
     image = keras.Input((32, 32, 3), name="image")
-    x = layers.Rescaling(1 / 255, name="to_unit_range")(image)
+    x = layers.Rescaling(1 / 255, name="rescale")(image)
     x = layers.Conv2D(32, 3, activation="relu", name="conv1")(x)
     x = layers.MaxPooling2D(name="pool1")(x)
     x = layers.Conv2D(64, 3, activation="relu", name="conv2")(x)

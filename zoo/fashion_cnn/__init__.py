@@ -1,1 +1,1 @@
-"""A small convolutional network for Fashion-MNIST."""
+"""Small residual convolutional network for Fashion-MNIST."""

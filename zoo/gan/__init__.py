@@ -1,1 +1,1 @@
-"""Fashion images to order: a class-conditional GAN, generator and discriminator."""
+"""Class-conditional GAN for Fashion-MNIST: generator and discriminator."""

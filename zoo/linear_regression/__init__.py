@@ -1,1 +1,1 @@
-"""Linear regression by gradient descent, and how near it comes to the least-squares solution."""
+"""Linear regression by gradient descent, compared with the least-squares solution."""

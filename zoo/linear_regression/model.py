@@ -1,6 +1,6 @@
-"""Linear regression on a table: one dense layer on standardised and one-hot columns.
+"""Linear regression on a table: one dense layer on standardized and one-hot columns.
 
-columns -> normalise, one-hot -> dense -> scale -> exp
+columns -> standardize, one-hot -> dense -> scale -> exp
 """
 
 import keras
@@ -14,10 +14,15 @@ from keras_fm.registry.entry import Target
 def build(
     columns: tables.Columns, target: Target | None = None, num_classes: int | None = None
 ) -> keras.Model:
-    """As many weights as columns and categories, and a bias; for each class where there are some.
+    """Build the model: one weight for each column and category, and a bias; times the classes.
 
-    Inputs: one for each column, `[batch]`, float32 or the int32 place of a category. Output: the
+    Inputs: one for each column, `[batch]`, float32 or the int32 index of a category. Output: the
     quantity `value`, `[batch]`; or `logits`, `[batch, classes]`, float32.
+
+    Args:
+        columns: the columns of the table.
+        target: what a regression predicts.
+        num_classes: the number of classes of a classifier.
     """
     inputs = tabular_blocks.model_inputs(columns)
     features = tabular_blocks.standardized_features(inputs, columns)
@@ -29,5 +34,5 @@ def build(
 
 
 def adapt(model: keras.Model, examples: Examples) -> None:
-    """Sets mean and variance of the columns of numbers and of the targets."""
-    tabular_blocks.adapt_features(model, examples)
+    """Set the mean and variance of the numeric columns and of the targets."""
+    tabular_blocks.adapt_features(model, examples.inputs, examples.targets)

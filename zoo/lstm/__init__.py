@@ -1,1 +1,1 @@
-"""A bidirectional LSTM for the sentiment of film reviews."""
+"""Bidirectional LSTM for binary sentiment classification of film reviews."""

@@ -1,1 +1,1 @@
-"""A small BERT."""
+"""Small BERT encoder, pretrained by masked language modeling, for text classification."""

@@ -1,1 +1,1 @@
-"""An ensemble of small networks for tables."""
+"""Ensemble of multilayer perceptrons for tables."""

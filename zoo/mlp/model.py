@@ -1,14 +1,15 @@
-"""A multilayer perceptron for tables, sixteen of them in one: TabM-mini (arXiv:2410.24210).
+"""Ensemble of sixteen multilayer perceptrons for tables: TabM-mini (arXiv:2410.24210).
 
-columns -> bins or category -> embed -> join -> members -> 3 x [dense, relu] -> mean
+columns -> piecewise linear encoding or category -> embed -> concatenate -> members
+-> 3 x [dense, relu] -> mean
 """
 
 import keras
 from keras import layers
 
 from keras_fm.data.examples import Examples
-from keras_fm.layers import PiecewiseLinear, tabular_blocks
-from keras_fm.layers.initializers import RandomSigns
+from keras_fm.layers import PiecewiseLinearEncoding, tabular_blocks
+from keras_fm.layers.initializers import Rademacher
 from keras_fm.preprocessing import tables
 from keras_fm.registry.entry import Target
 
@@ -24,38 +25,50 @@ def build(
     embedding_width: int = 16,
     bins: int = 128,
 ) -> keras.Model:
-    """All members share the layers; each has its own signs on the inputs and its own last layer.
+    """Build the model: all members share the hidden layers.
 
-    Inputs: one for each column, `[batch]`, float32 or the int32 place of a category. Output: the
+    Each member has its own scale of the inputs, of random signs at first, and its own output layer.
+
+    Inputs: one for each column, `[batch]`, float32 or the int32 index of a category. Output: the
     quantity `value`, `[batch]`; or `logits`, `[batch, classes]`, float32.
+
+    Args:
+        columns: the columns of the table.
+        target: what a regression predicts.
+        num_classes: the number of classes of a classifier.
+        members: the number of members of the ensemble.
+        width: the units of each hidden layer.
+        depth: the number of hidden layers.
+        embedding_width: the width of the embedding of a column.
+        bins: the bins of the piecewise linear encoding of a numeric column.
     """
     inputs = tabular_blocks.model_inputs(columns)
     features = []
-    for numbers in tabular_blocks.numeric_features(inputs, columns):
-        x = PiecewiseLinear(bins, dtype="float32", name="bins")(numbers)
+    for numeric in tabular_blocks.numeric_features(inputs, columns):
+        x = PiecewiseLinearEncoding(bins, dtype="float32", name="piecewise_linear")(numeric)
         x = layers.EinsumDense(
             "bcn,cnw->bcw",
-            (numbers.shape[-1], embedding_width),
+            (numeric.shape[-1], embedding_width),
             bias_axes="cw",
             activation="relu",
-            name="embed_numbers",
+            name="numeric_embedding",
         )(x)
-        features.append(layers.Flatten(name="embedded_numbers")(x))
-    taken = ["embed_numbers"] if features else []
+        features.append(layers.Flatten(name="numeric_flatten")(x))
+    used = ["numeric_embedding"] if features else []
     plain, names = tables.sanitized_names(columns), tables.input_names(columns)
     for column in tables.categorical_columns(columns):
-        name = tables.free_name(tables.EMBEDDING_NAME.format(plain[column.name]), taken)
-        embed = layers.Embedding(1 + len(column.values), embedding_width, name=name)
-        features.append(embed(inputs[names[column.name]]))
+        name = tables.unique_name(tables.EMBEDDING_NAME.format(plain[column.name]), used)
+        embedding = layers.Embedding(1 + len(column.categories), embedding_width, name=name)
+        features.append(embedding(inputs[names[column.name]]))
     x = tabular_blocks.concatenate(features, "features")
     x = layers.EinsumDense(
         "bi,mi->bmi",
         (members, x.shape[-1]),
-        kernel_initializer=RandomSigns(),
-        name="to_members",
+        kernel_initializer=Rademacher(),
+        name="member_inputs",
     )(x)
     for number in range(1, depth + 1):
-        # No dropout: without it at inference a regression answers too little on the average.
+        # No dropout: without it at inference a regression's predictions are too low on average.
         x = layers.Dense(width, activation="relu", name=f"dense{number}")(x)
     x = layers.Flatten(name="embedding")(x)
     outputs = tabular_blocks.ensemble_head(x, target, num_classes, members)
@@ -63,5 +76,5 @@ def build(
 
 
 def adapt(model: keras.Model, examples: Examples) -> None:
-    """Lays the bins at the quantiles of the columns; sets mean and variance of the targets."""
-    tabular_blocks.adapt_features(model, examples)
+    """Set the bin edges to quantiles of the columns, and the mean and variance of the targets."""
+    tabular_blocks.adapt_features(model, examples.inputs, examples.targets)

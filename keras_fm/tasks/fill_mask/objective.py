@@ -1,0 +1,57 @@
+"""How masked language models are trained and evaluated."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_fm.data.examples import Examples, take_rows
+from keras_fm.preprocessing import wordpiece
+from keras_fm.tasks.base import Objective
+
+
+class MaskedLMObjective(Objective):
+    """Cross-entropy of the masked tokens."""
+
+    baseline_name = "most common token"
+
+    def compile_options(self, recipe: Any) -> dict[str, Any]:
+        """Return cross-entropy of the masked tokens (nats)."""
+        return {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
+
+    def outputs(self, model: keras.Model, examples: Examples) -> None:
+        """Return None: the logits of all masks don't fit into memory."""
+
+    def evaluate(
+        self,
+        model: keras.Model,
+        examples: Examples,
+        slice_by: str | None = None,
+        *,
+        outputs: np.ndarray | None = None,
+    ) -> dict[str, Any]:
+        """Return `masked_accuracy`, of the most probable token, and `perplexity`."""
+        windows = self.data.encode(examples)
+        inputs, targets = windows.inputs, windows.targets
+        loss, correct = 0.0, 0.0
+        for start in range(0, len(targets), self.data.eval_batch_size):
+            batch = slice(start, start + self.data.eval_batch_size)
+            logits = ops.convert_to_tensor(model.predict_on_batch(take_rows(inputs, batch)))
+            losses = keras.losses.sparse_categorical_crossentropy(
+                targets[batch], logits, from_logits=True
+            )
+            loss += float(ops.sum(losses))
+            predicted = ops.convert_to_numpy(ops.argmax(logits, axis=-1))
+            correct += float((predicted == targets[batch]).sum())
+        return {
+            "masked_accuracy": correct / targets.size,
+            "perplexity": float(np.exp(loss / targets.size)),
+        }
+
+    def baseline(self, examples: Examples, validation: Examples) -> dict[str, float]:
+        """Return the accuracy of the most common token."""
+        counts = self.data.token_counts(examples)
+        counts[: len(wordpiece.SPECIAL_TOKENS)] = 0
+        targets = self.data.encode(validation).targets
+        return {"masked_accuracy": float((targets == counts.argmax()).mean())}

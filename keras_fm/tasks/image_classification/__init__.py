@@ -1,0 +1,1 @@
+"""Image classification: images in, class names and probabilities out."""

@@ -1,0 +1,60 @@
+"""Predictions for raw images."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_fm.preprocessing import images
+from keras_fm.tasks.base import ExplainedInput
+from keras_fm.tasks.classification import ClassificationPredictor
+
+OCCLUSION_GRID = 8  # an image is occluded by squares of two steps a side, so many steps each way
+
+
+class ImagePredictor(ClassificationPredictor):
+    """Takes paths, the bytes of files, or arrays 0..255 of any size."""
+
+    explain_methods = ("grad_cam", "occlusion")
+
+    def predict_raw(self, model: keras.Model, inputs: Any) -> list[dict[str, Any]]:
+        """Return `label` and `probabilities` of images: one or several."""
+        return self.predictions(self.predict(model, images.load_images(inputs, *self.data.shape)))
+
+    def explained_inputs(self, inputs: Any) -> list[ExplainedInput]:
+        """Return images, and the same with a square in their mean color.
+
+        Source: Zeiler and Fergus 2013, "Visualizing and Understanding Convolutional Networks"
+        (arXiv:1311.2901).
+        """
+        explained = []
+        for image in images.load_images(inputs, *self.data.shape):
+            regions = occlusion_regions(image)
+            explained.append(
+                ExplainedInput(
+                    image[None],
+                    lambda image=image, regions=regions: np.stack(
+                        [_occluded(image, region) for region in regions]
+                    ),
+                    image=image.round().astype("uint8"),
+                    regions=regions,
+                )
+            )
+        return explained
+
+
+def occlusion_regions(image: np.ndarray) -> list[tuple[slice, slice]]:
+    """Return the rows and columns of the squares that occlude an image, half overlapping."""
+    rows, columns = image.shape[:2]
+    row_step, column_step = (max(1, side // OCCLUSION_GRID) for side in (rows, columns))
+    return [
+        (slice(top, top + 2 * row_step), slice(left, left + 2 * column_step))
+        for top in range(0, rows - row_step, row_step)
+        for left in range(0, columns - column_step, column_step)
+    ]
+
+
+def _occluded(image: np.ndarray, region: tuple[slice, slice]) -> np.ndarray:
+    occluded = image.copy()
+    occluded[region] = image.mean(axis=(0, 1))
+    return occluded

@@ -1,0 +1,67 @@
+"""The signatures of an exported classifier of images."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_fm.models.backbone import backbone
+from keras_fm.preprocessing import images
+from keras_fm.tasks.base import Serving, Signature, Signatures, call_any_batch
+from keras_fm.tasks.classification import ClassOutputs
+
+PARITY_EXAMPLES = 64
+
+
+class ImageServing(Serving):
+    """Images of any size, or the bytes of files."""
+
+    def signatures(self, model: keras.Model, folder: Path) -> Signatures:
+        """Return four signatures, whose outputs are float32 but `label`, a string.
+
+        serving_default: `image`, uint8 `[batch, rows, columns, channels]`, any size ->
+            `probabilities`, `logits` `[batch, classes]`, `label` `[batch]`.
+        serve_bytes: `image_bytes`, string `[batch]`, JPEG or PNG files -> the same. A broken one is
+            an error for the batch, which names its row; `images.decode_files` says why.
+        features: `image` -> `embedding` `[batch, width]`.
+        pixels: `image`, float32 `[batch, rows, columns, channels]` of the model's own size, 0..255
+            -> all of these. Nothing is resized, which other runtimes can't do.
+        """
+        rows, columns, channels = self.data.shape
+        class_outputs = ClassOutputs(self.spec.labels, folder)
+        embed = backbone(model)
+        classify_and_embed = keras.Model(model.inputs, [model.output, embed.output])
+
+        def serving_default(image: tf.Tensor) -> dict[str, tf.Tensor]:
+            resized = images.crop_and_resize(image, rows, columns)
+            return class_outputs(call_any_batch(model, resized))
+
+        def serve_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+            batch = images.decode_files(image_bytes, rows, columns, channels)
+            return class_outputs(call_any_batch(model, batch))
+
+        def features(image: tf.Tensor) -> dict[str, tf.Tensor]:
+            embedding = call_any_batch(embed, images.crop_and_resize(image, rows, columns))
+            return {"embedding": tf.cast(embedding, tf.float32)}
+
+        def pixels(image: tf.Tensor) -> dict[str, tf.Tensor]:
+            logits, embedding = call_any_batch(classify_and_embed, images.check_pixels(image))
+            return {**class_outputs(logits), "embedding": tf.cast(embedding, tf.float32)}
+
+        any_image = tf.TensorSpec((None, None, None, channels), tf.uint8, name="image")
+        any_file = tf.TensorSpec((None,), tf.string, name="image_bytes")
+        model_image = tf.TensorSpec((None, *self.data.shape), tf.float32, name="image")
+        sample = {"image": self.data.sample_images(PARITY_EXAMPLES)}
+        example = {"image": sample["image"][:1]}
+        file = np.array([tf.io.encode_png(sample["image"][0]).numpy()], object)
+        as_floats = {"image": example["image"].astype("float32")}
+        by_name = {
+            "serving_default": Signature(
+                serving_default, [any_image], example, parity_inputs=sample
+            ),
+            "serve_bytes": Signature(serve_bytes, [any_file], {"image_bytes": file}),
+            "features": Signature(features, [any_image], example, parity_inputs=sample),
+            "pixels": Signature(pixels, [model_image], as_floats),
+        }
+        return Signatures(by_name, [class_outputs.lookup_table])

@@ -1,0 +1,68 @@
+"""Images of labels and seeds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
+from keras_fm.options import check_int
+from keras_fm.tasks.base import Predictor
+from keras_fm.tasks.image_generation.codec import MAX_SEED
+from keras_fm.tasks.image_generation.data import sample_latents, to_uint8
+
+# Traced once: run eagerly, the loop over a hundred seeds takes a second.
+_sample_latents = tf.function(sample_latents, reduce_retracing=True)
+
+
+class GeneratorPredictor(Predictor):
+    """Takes labels."""
+
+    @property
+    def output_spec(self) -> tuple[str, tuple[int, ...]]:
+        """The image."""
+        output = self.spec.entry.output
+        assert output is not None  # the schema of the entry sees to it
+        return output.name, self.data.shape
+
+    def generate(self, model: keras.Model, labels: np.ndarray) -> np.ndarray:
+        """Return uint8 images `[labels, rows, columns, channels]` of indices of labels."""
+        return to_uint8(self.predict(model, self.data.generator_inputs(labels))).numpy()
+
+    def generate_from_seeds(
+        self, model: keras.Model, labels: Sequence[int], seeds: Sequence[int]
+    ) -> np.ndarray:
+        """Return the same, each image of a seed of its own."""
+        latents = _sample_latents(tf.constant(seeds, tf.int64), self.data.latent_dim).numpy()
+        inputs = {"latent": latents, "label": np.asarray(labels, "int32")}
+        return to_uint8(self.predict(model, inputs)).numpy()
+
+    def predict_raw(
+        self, model: keras.Model, inputs: str | Sequence[str], *, seed: int = 0
+    ) -> list[dict[str, Any]]:
+        """Return `image`, uint8 `[rows, columns, channels]`, with its `label` and its `seed`.
+
+        Args:
+            model: The model.
+            inputs: A label or several, one for each image.
+            seed: Of the first image; each next one has the next. The same label and seed are the
+                same image, here and in an export.
+        """
+        labels = [inputs] if isinstance(inputs, str) else list(inputs)
+        for label in labels:
+            if label not in self.spec.labels:
+                raise UnknownNameError(
+                    f"{model.name} has no label {label!r}. {suggest(str(label), self.spec.labels)}"
+                )
+        if not labels:
+            raise InvalidInputError("expected at least one label; received an empty list")
+        seed = check_int("seed", seed, 0, MAX_SEED)
+        seeds = list(range(seed, seed + len(labels)))
+        indices = [self.spec.labels.index(label) for label in labels]
+        images = self.generate_from_seeds(model, indices, seeds)
+        return [
+            {"label": label, "seed": image_seed, "image": image}
+            for label, image_seed, image in zip(labels, seeds, images, strict=True)
+        ]

@@ -1,0 +1,1 @@
+"""Classification of rows: a table's columns in, class names and probabilities out."""

@@ -1,0 +1,22 @@
+"""Rows of a table as a request to a server. Free of Keras and TensorFlow."""
+
+from typing import Any
+
+from keras_fm.preprocessing import table_inputs
+from keras_fm.registry.entry import Input
+from keras_fm.serving.codec import Arrays
+from keras_fm.serving.signatures import Signature
+
+
+def encode_rows(signature: Signature, inputs: Any) -> Arrays:
+    """Encode rows of any kind as the columns that a signature names."""
+    table = table_inputs.to_columns(inputs)
+    for name in signature.inputs:
+        matches = [key for key in table if table_inputs.sanitized_name(str(key)) == name]
+        if name not in table and len(matches) == 1:
+            table[name] = table[matches[0]]
+    columns = [
+        Input(name=name, dtype=tensor.dtype, shape=[], description="")
+        for name, tensor in signature.inputs.items()
+    ]
+    return table_inputs.read_rows(table, columns)

@@ -1,0 +1,1 @@
+"""Regression on rows: a table's columns in, a value out."""

@@ -1,0 +1,17 @@
+"""Regression on rows by a server: columns in, values out."""
+
+from typing import Any
+
+from keras_fm.serving.codec import Arrays, ClassNames, Codec, Predictions
+from keras_fm.tasks.tabular_inputs import encode_rows
+
+
+def _decode(request: Arrays, response: Arrays, class_names: ClassNames) -> Predictions:
+    return [{"value": value} for value in response["value"].tolist()]
+
+
+def _format(name: str, prediction: dict[str, Any], top: int) -> str:
+    return f"{name}: {prediction['value']:,.2f}"
+
+
+CODEC = Codec("serving_default", frozenset(), frozenset({"value"}), encode_rows, _decode, _format)

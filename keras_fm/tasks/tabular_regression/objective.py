@@ -1,0 +1,90 @@
+"""How regressions are trained and evaluated."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_fm.data.examples import Examples
+from keras_fm.tasks.base import Objective
+
+
+class RegressionObjective(Objective):
+    """Mean squared error, of the logarithm where the target says so."""
+
+    baseline_name = "mean"
+
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """The first metric for each category of a column of strings."""
+        return tuple(column.name for column in self.data.columns if column.dtype == "string")
+
+    def compile_options(self, recipe: Any) -> dict[str, Any]:
+        """Return the mean squared error and its root."""
+        if not self.data.log:
+            return {
+                "loss": keras.losses.MeanSquaredError(),
+                "metrics": [keras.metrics.RootMeanSquaredError(name="rmse")],
+            }
+        return {
+            "loss": squared_log_error,
+            "metrics": [RootMeanSquaredLogError(name="rmse_log")],
+        }
+
+    def evaluate(
+        self,
+        model: keras.Model,
+        examples: Examples,
+        slice_by: str | None = None,
+        *,
+        outputs: np.ndarray | None = None,
+    ) -> dict[str, Any]:
+        """Return `rmse_log` (natural logarithm) of a log target; `rmse`, `mae` in its unit; `r2`."""
+        if outputs is None:
+            outputs = self.outputs(model, examples)
+        scores: dict[str, Any] = self.score(outputs, examples)
+        if slice_by is None:
+            return scores
+        first_metric, column = next(iter(scores)), examples.inputs[slice_by]
+        slices = {
+            str(category): self.score(
+                outputs[column == category], examples.subset(column == category, str(category))
+            )[first_metric]
+            for category in np.unique(column)
+        }
+        return {**scores, "slices": slices}
+
+    def score(self, outputs: np.ndarray, examples: Examples) -> dict[str, float]:
+        """Return the same metrics of values."""
+        values = outputs.astype("float64")
+        targets = np.asarray(examples.targets, "float64")
+        error = values - targets
+        variation = np.square(targets - targets.mean()).sum()
+        scores = {
+            "rmse": float(np.sqrt(np.square(error).mean())),
+            "mae": float(np.abs(error).mean()),
+            "r2": float(1 - np.square(error).sum() / variation) if variation else 0.0,
+        }
+        if not self.data.log:
+            return scores
+        log_error = np.log(values) - np.log(targets)
+        return {"rmse_log": float(np.sqrt(np.square(log_error).mean())), **scores}
+
+    def baseline(self, examples: Examples, validation: Examples) -> dict[str, float]:
+        """Return the metrics of the mean, of the logarithm where the target says so."""
+        targets = np.asarray(examples.targets, "float64")
+        mean = np.exp(np.log(targets).mean()) if self.data.log else targets.mean()
+        return self.score(np.full(len(validation), mean), validation)
+
+
+def squared_log_error(targets: Any, values: Any) -> Any:
+    """Return the squared difference of the logarithms of positive values, `[batch]`."""
+    return keras.ops.square(keras.ops.log(targets) - keras.ops.log(values))
+
+
+class RootMeanSquaredLogError(keras.metrics.RootMeanSquaredError):
+    """The root mean squared difference of the natural logarithms."""
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add one batch."""
+        super().update_state(keras.ops.log(y_true), keras.ops.log(y_pred), sample_weight)

@@ -1,0 +1,21 @@
+"""Text classification by a server: texts in, class names and probabilities out."""
+
+from typing import Any
+
+from keras_fm.preprocessing import text_inputs
+from keras_fm.serving.codec import CLASS_OUTPUTS, Arrays, Codec, decode_classes, format_classes
+from keras_fm.serving.signatures import Signature
+
+
+def _encode(signature: Signature, inputs: Any) -> Arrays:
+    return {"text": text_inputs.read_texts(inputs)}
+
+
+CODEC = Codec(
+    "serving_default",
+    frozenset({"text"}),
+    CLASS_OUTPUTS | {"embedding"},
+    _encode,
+    decode_classes,
+    format_classes,
+)

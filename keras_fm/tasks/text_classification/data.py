@@ -1,0 +1,95 @@
+"""Texts and their classes."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_fm.data import user_texts
+from keras_fm.data.batches import Batches, dataset_from_function
+from keras_fm.data.examples import Examples
+from keras_fm.data.text_batches import BucketedTexts, bucket_by_length, pad_sequences
+from keras_fm.data.user_data import DataNotes, RawExamples, UserData
+from keras_fm.errors import InvalidInputError
+from keras_fm.models.spec import ModelSpec
+from keras_fm.preprocessing import text_inputs
+from keras_fm.tasks.classification import ClassificationData
+from keras_fm.tasks.vocabulary import Vocabulary, check_texts
+
+
+class TextData(ClassificationData):
+    """Examples are texts, which become token IDs."""
+
+    # Of 512 tokens each: the attention scores of 4 heads are half a gigabyte.
+    eval_batch_size = 128
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The tokens of the model."""
+        return Vocabulary(self.spec)
+
+    @property
+    def max_length(self) -> int:
+        """How many tokens of a text the model reads."""
+        return self.spec.inputs[0].max_length or 512
+
+    def validate(self, examples: Examples) -> None:
+        """Raise a `DataError` where the examples are not texts with labels."""
+        check_texts(examples)
+        self.validate_labels(examples)
+
+    def load_user_data(
+        self, user_data: UserData, seed: int, *, keep_columns: bool = False
+    ) -> tuple[ModelSpec, Examples, DataNotes]:
+        """Load texts, and infer their classes."""
+        return self.infer_classes(_read(user_data), user_texts.fit_texts, user_data, seed)
+
+    def load_eval_data(self, user_data: UserData) -> Examples:
+        """Load texts of the model's own classes."""
+        return self.encode_classes(_read(user_data), user_texts.fit_texts)
+
+    def encode(self, examples: Examples) -> Examples:
+        """Return padded token IDs, int32 `[examples, length]`."""
+        padded = pad_sequences(self.token_ids(examples.inputs))
+        return Examples(padded, examples.targets, examples.description)
+
+    def token_ids(self, texts: Any) -> np.ndarray:
+        """Return each text's token IDs, int32, an array of its own length."""
+        return self.vocabulary.token_ids(texts, self.max_length)
+
+    def raw_token_ids(self, inputs: Any) -> np.ndarray:
+        """Return the same of raw inputs: one text or several."""
+        return self.token_ids(text_inputs.read_texts(inputs))
+
+    def batches(self, examples: Examples, recipe: Any, seed: int) -> Batches:
+        """Return batches of texts about as long as each other, padded, and one-hot labels."""
+        # The backbone of a masked language model knows what a masked token is.
+        mask_id = self.vocabulary.mask_id
+        return BucketedTexts(
+            self.token_ids(examples.inputs),
+            self.targets(examples),
+            recipe=recipe,
+            seed=seed,
+            mask_id=mask_id,
+        )
+
+    def validation_dataset(self, examples: Examples) -> tf.data.Dataset:
+        """Return texts of like length together, so that little is padding, and one-hot labels."""
+        token_ids, targets = self.token_ids(examples.inputs), self.targets(examples)
+        buckets = bucket_by_length(token_ids, self.eval_batch_size)
+        signature = (
+            tf.TensorSpec((None, None), tf.int32),
+            tf.TensorSpec((None, *targets.shape[1:]), targets.dtype),
+        )
+
+        def batch_for(index: int) -> tuple[np.ndarray, np.ndarray]:
+            return pad_sequences(token_ids[buckets[index]]), targets[buckets[index]]
+
+        return dataset_from_function(batch_for, len(buckets), signature)
+
+
+def _read(user_data: UserData) -> RawExamples:
+    if user_data.problem_type is not None:
+        raise InvalidInputError("problem_type is for a table; texts have classes")
+    return user_texts.read_user_texts(user_data)

@@ -1,0 +1,45 @@
+"""Predictions for raw texts."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_fm.data.examples import Examples
+from keras_fm.data.text_batches import bucket_by_length, pad_sequences
+from keras_fm.tasks.base import ExplainedInput
+from keras_fm.tasks.classification import ClassificationPredictor
+
+
+class TextPredictor(ClassificationPredictor):
+    """Takes one string or several."""
+
+    explain_methods = ("occlusion", "attention")
+
+    def predict_examples(self, model: keras.Model, examples: Examples) -> np.ndarray:
+        """Return a model's outputs for texts, `[texts, width]`."""
+        return self.predict_token_ids(model, self.data.token_ids(examples.inputs))
+
+    def predict_token_ids(self, model: keras.Model, token_ids: np.ndarray) -> np.ndarray:
+        """Return a model's outputs for arrays of token IDs; those of like length in one batch."""
+        outputs = np.empty((len(token_ids), model.output_shape[-1]), np.float32)
+        for bucket in bucket_by_length(token_ids, self.data.eval_batch_size):
+            outputs[bucket] = self.predict(model, pad_sequences(token_ids[bucket]))
+        return outputs
+
+    def predict_raw(self, model: keras.Model, inputs: Any) -> list[dict[str, Any]]:
+        """Return `label` and `probabilities` of texts: one string or several."""
+        token_ids = self.data.raw_token_ids(inputs)
+        return self.predictions(self.predict_token_ids(model, token_ids))
+
+    def explained_inputs(self, inputs: Any) -> list[ExplainedInput]:
+        """Return texts, and the same with a token masked."""
+        vocabulary = self.data.vocabulary
+        return [
+            ExplainedInput(
+                row[None],
+                lambda row=row: np.where(np.eye(len(row), dtype=bool), vocabulary.mask_id, row),
+                tuple(vocabulary.tokens[token_id] for token_id in row),
+            )
+            for row in self.data.raw_token_ids(inputs)
+        ]

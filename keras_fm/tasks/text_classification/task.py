@@ -1,0 +1,25 @@
+"""The task of text classification."""
+
+from keras_fm.tasks.base import Task
+from keras_fm.tasks.text_classification.data import TextData
+from keras_fm.tasks.text_classification.objective import TextObjective
+from keras_fm.tasks.text_classification.predict import TextPredictor
+from keras_fm.tasks.text_classification.recipe import TextClassificationRecipe
+from keras_fm.tasks.text_classification.serve import TextServing
+from keras_fm.tasks.text_classification.summaries import TextSummaries
+
+
+class TextClassification(Task):
+    """Classifies texts, which are tokenized by the vocabulary in the model's package."""
+
+    recipe_class = TextClassificationRecipe
+    recipe_group = "texts"
+    unit = "texts"
+    data_class = TextData
+    predictor_class = TextPredictor
+    objective_class = TextObjective
+    serving_class = TextServing
+    summaries_class = TextSummaries
+
+
+TASK = TextClassification

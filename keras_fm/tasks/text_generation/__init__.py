@@ -1,0 +1,1 @@
+"""Text generation by a character model: prompts in, their continuations out."""
