@@ -303,6 +303,16 @@ def test_a_file_that_another_process_downloaded_is_not_downloaded_again(monkeypa
     assert server.requests == 0
 
 
+@pytest.mark.parametrize("status", [204, 206, 304, 404])
+def test_another_status_is_no_file(status):
+    with (
+        serving(BODY, Fault("status", how=(status, None))) as server,
+        pytest.raises(WeightsError, match=f"answers {status} Not now$"),
+    ):
+        downloads.fetch(remote_file(f"{server.url}/a"))
+    assert server.requests == 1
+
+
 def test_a_slow_server_is_left(monkeypatch):
     monkeypatch.setattr(downloads, "GRACE_SECONDS", 0.2)
     monkeypatch.setattr(downloads, "MIN_BYTES_PER_SECOND", 20_000)
