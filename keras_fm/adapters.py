@@ -20,6 +20,7 @@ import numpy as np
 
 from keras_fm import store
 from keras_fm.errors import InvalidInputError, WeightsError
+from keras_fm.files import atomic_path
 from keras_fm.models import freezing, weights
 from keras_fm.models.backbone import EMBEDDING_LAYER, head_layers
 from keras_fm.models.building import build
@@ -51,12 +52,13 @@ def enable(model: keras.Model, rank: int, alpha: float | None = None) -> None:
     rank = check_int("rank", rank, 1)
     if _adapted_layers(model):
         raise InvalidInputError(
-            f"{model.name} has adapters already: train them, or merge them (keras_fm.adapters.merge)"
+            f"{model.name} has adapters already: train them, or merge them with "
+            "keras_fm.adapters.merge"
         )
     head = head_layers(model)
     if not head:
         raise InvalidInputError(
-            f"{model.name} has no layer {EMBEDDING_LAYER!r} with a head behind it: adapters are for "
+            f"{model.name} has no layer {EMBEDDING_LAYER!r} before a head: adapters are for "
             "classifiers and regressions"
         )
     backbone = [layer for layer in model.layers if layer.name not in head and layer.trainable]
@@ -122,12 +124,10 @@ def save(model: keras.Model, path: str | os.PathLike[str]) -> Path:
         "alpha": layer.lora_alpha,
         "backbone_sha256": _backbone_sha256(model),
     }
-    draft = path.with_name(f".{path.name}.draft")
-    with h5py.File(draft, "w") as file:
+    with atomic_path(path) as partial, h5py.File(partial, "w") as file:
         file.attrs["keras_fm"] = json.dumps(config)
         for name, variable in _variables(model).items():
             file[name] = keras.ops.convert_to_numpy(variable)
-    draft.replace(path)
     return path
 
 
@@ -175,7 +175,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def _flatten(layer: keras.Layer) -> Iterator[Any]:
-    """The layer and those inside it, for which Keras has no public name."""
+    """Return the layer and those inside it, for which Keras has no public name."""
     return layer._flatten_layers(include_self=True, recursive=True)
 
 
@@ -192,7 +192,7 @@ def _check_adapted(model: keras.Model) -> list[Any]:
 
 
 def _variables(model: keras.Model) -> dict[str, Any]:
-    """What the file holds, by name: the adapters, and all of the head."""
+    """Return what the file holds, by name: the adapters, and all of the head."""
     variables = {
         f"{layer.path}/{weight.name}": weight
         for layer in _adapted_layers(model)
@@ -206,7 +206,7 @@ def _variables(model: keras.Model) -> dict[str, Any]:
 
 
 def _backbone_sha256(model: keras.Model) -> str:
-    """The sha256 of the backbone's weights, without the adapters."""
+    """Return the sha256 of the backbone's weights, without the adapters."""
     head, sha256 = head_layers(model), hashlib.sha256()
     for layer in model.layers:
         for weight in layer.weights if layer.name not in head else []:

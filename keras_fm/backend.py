@@ -40,7 +40,7 @@ def compiles_steps() -> bool:
 
 
 def need_tensorflow(what: str, otherwise: str = "", *, or_jax: bool = False) -> None:
-    """Raises a `KerasFmError` where Keras runs on another backend than TensorFlow.
+    """Raise a `KerasFmError` where Keras runs on another backend than TensorFlow.
 
     Args:
         what: the beginning of the sentence, such as "a SavedModel is written by".

@@ -131,7 +131,7 @@ class Client:
             raise ServerError(f"{self} answered rows of {rows} to {expected} inputs")
 
     def _names_of(self, response: Arrays) -> list[str] | None:
-        """The class names in the order of the logits, where they are known."""
+        """Return the class names in the order of the logits, where they are known."""
         labels, indices = to_texts(response["label"]), response["logits"].argmax(-1)
         count = response["logits"].shape[-1]
         package = registry.packages().get(self._server.model)

@@ -101,7 +101,7 @@ def _by_place(sample: Examples, labels: list[str]) -> Examples:
 
 
 def _query(version: Path, images: np.ndarray, folder: Path) -> tuple[np.ndarray, list[str]]:
-    """The logits and labels that the export returns in a second process."""
+    """Return the logits and labels that the export returns in a second process."""
     np.save(folder / "images.npy", images)
     outputs = folder / "outputs.npz"
     # -P: or the folder of the script would be searched for modules.

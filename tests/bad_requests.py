@@ -57,7 +57,7 @@ class Request:
     """A request to a signature.
 
     about: what is odd about it. refused: one of these is in the error; without any it is answered.
-    or_answered: both are right, as for numbers that some models have no finite answer to.
+    or_answered: both are right, as for numbers that some models have no finite prediction to.
     """
 
     signature: str
@@ -142,7 +142,7 @@ def _wrong_value(signature: str, inputs: Arrays, random: Random) -> Request:
     else:
         value[row] = odd
     about = f"{name}, row {row} of {len(value)}: {about}"
-    refused = () if right else (f"{name}, row {row}: ", f"row {row} has no finite answer")
+    refused = () if right else (f"{name}, row {row}: ", f"row {row} has no finite prediction")
     return Request(signature, about, {**inputs, name: value}, refused, right is None)
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -257,8 +258,25 @@ def write_record(room: Path, **claims: Any) -> None:
     registry.clear_cache()
 
 
+_weights: dict[tuple[str, ...], tuple[bytes, dict[str, Any]]] = {}
+
+
 def write_weights(package: Path, *, storage: str = "float32", **claims: Any) -> None:
-    """Write random weights for a model package, with a record that holds but for `claims`."""
+    """Write random weights for a model package, with a record that holds but for `claims`.
+
+    The same package gets the same weights, which are measured once in a test session.
+    """
+    files = ("model.py", "entry.toml", "recipe.toml")
+    key = (storage, *((package / file).read_text() for file in files))
+    if key not in _weights:
+        _weights[key] = _measured_weights(package, storage)
+    content, measured = _weights[key]
+    (package / "weights").mkdir()
+    (package / "weights" / "first.weights.h5").write_bytes(content)
+    write_record(package, **(measured | claims))
+
+
+def _measured_weights(package: Path, storage: str) -> tuple[bytes, dict[str, Any]]:
     from keras_fm import store
     from keras_fm.data import datasets
     from keras_fm.evaluation.evaluation import evaluate
@@ -266,21 +284,21 @@ def write_weights(package: Path, *, storage: str = "float32", **claims: Any) -> 
     from keras_fm.models import loading, weights
     from keras_fm.registry.recipe import fingerprint
 
-    (package / "weights").mkdir()
-    file = package / "weights" / "first.weights.h5"
-    weights.save_weights(loading.get(package.name, weights=None), file, storage)
-    model = loading.get(package.name, weights=file)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "first.weights.h5"
+        weights.save_weights(loading.get(package.name, weights=None), file, storage)
+        model = loading.get(package.name, weights=file)
+        content, sha256 = file.read_bytes(), store.sha256_of(file)
     metrics = evaluate(model, data=datasets.sample("cifar10"))
-    measured = {
-        "file_size": file.stat().st_size,
-        "sha256": store.sha256_of(file),
+    return content, {
+        "file_size": len(content),
+        "sha256": sha256,
         "storage": storage,
         "num_parameters": model.count_params(),
         "flops": count_flops(model),
         "sample_metrics": {name: round(metrics[name], 4) for name in METRICS if name in metrics},
         "recipe_sha256": fingerprint(package / "recipe.toml"),
     }
-    write_record(package, **(measured | claims))
 
 
 def train_one_step(model: "keras.Model", name: str, count: int = 8) -> float:

@@ -82,9 +82,6 @@ precision = "float32"
 """
 
 
-_tiny_net_files: dict[Path, bytes] = {}  # with its weights, which are made once
-
-
 def install(offer: Callable[..., Path]) -> Path:
     """Install both; return the folder of `tiny_gan`."""
     site = offer({"tiny_net": "their_zoo.tiny_net", "tiny_gan": "their_zoo.tiny_gan"})
@@ -93,19 +90,7 @@ def install(offer: Callable[..., Path]) -> Path:
     (package / "__init__.py").touch()
     for name, text in {"model.py": MODEL, "entry.toml": ENTRY, "recipe.toml": RECIPE}.items():
         (package / name).write_text(text)
-    _write_tiny_net(site / "tiny_net")
+    helpers.write_room(site / "tiny_net")
+    helpers.write_weights(site / "tiny_net")
     registry.clear_cache()
     return package
-
-
-def _write_tiny_net(package: Path) -> None:
-    if _tiny_net_files:
-        for path, content in _tiny_net_files.items():
-            (package / path).parent.mkdir(parents=True, exist_ok=True)
-            (package / path).write_bytes(content)
-        return
-    helpers.write_room(package)
-    helpers.write_weights(package)
-    for path in package.rglob("*"):
-        if path.is_file() and path.suffix != ".pyc":
-            _tiny_net_files[path.relative_to(package)] = path.read_bytes()

@@ -43,7 +43,7 @@ Load = Callable[[Path, int], Answer]  # a file, and how many threads
 
 
 def main() -> None:
-    """Prints the tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -83,7 +83,7 @@ class Runtime:
 
 
 def build(name: str) -> Any:
-    """The model, on the same random weights each time where there are no others."""
+    """Return the model, on the same random weights each time where there are no others."""
     import keras
 
     from keras_fm import registry
@@ -94,14 +94,14 @@ def build(name: str) -> Any:
 
 
 def draw(model: Any, size: int, length: int) -> np.ndarray:
-    """A batch of inputs as the model takes them: pixels, or texts without padding."""
+    """Return a batch of inputs as the model takes them: pixels, or texts without padding."""
     [given] = model.inputs
     shape = [size, *(length if one is None else one for one in given.shape[1:])]
     return np.random.default_rng(size).integers(1, 256, shape).astype(given.dtype)
 
 
 def prepare(model: Any, folder: Path, only: str) -> list[Runtime]:
-    """The runtimes, each with the model written for it."""
+    """Return the runtimes, each with the model written for it."""
     from keras_fm.exporting import saved_model
 
     def write(kind: str, ending: str = "") -> Path:
@@ -166,7 +166,7 @@ def load_saved_model(path: Path, threads: int) -> Answer:
 
 
 def numeric(signatures: Collection[str]) -> str:
-    """The one that takes numbers as the model does."""
+    """Return the signature that takes numbers as the model does."""
     return next(name for name in ("pixels", "token_ids", "serving_default") if name in signatures)
 
 
@@ -230,7 +230,7 @@ class Worker:
         self.process.join()
 
     def answer(self) -> Any:
-        """What it sends next; raises what it sends where that is an error."""
+        """Return what it sends next, or raise it where it is an error."""
         try:
             answer = self.connection.recv()
         except EOFError:
@@ -240,13 +240,13 @@ class Worker:
         return answer
 
     def run(self, inputs: np.ndarray, times: int) -> tuple[np.ndarray, list[float]]:
-        """The logits, and the seconds of each time."""
+        """Return the logits, and the seconds of each time."""
         self.connection.send((inputs, times))
         return self.answer()
 
 
 def work(connection: Connection, load: Load, path: Path, threads: int) -> None:
-    """What runs in the process of a `Worker`, until that closes the connection."""
+    """Run in the process of a `Worker` until that closes the connection."""
     try:
         answer = load(path, threads)
         connection.send(None)
@@ -267,7 +267,7 @@ def work(connection: Connection, load: Load, path: Path, threads: int) -> None:
 def measure(
     runtimes: list[Runtime], inputs: dict[int, np.ndarray], threads: int, rounds: int
 ) -> list[Runtime]:
-    """The runtimes that answer, with what each took: by turns, and each round another begins."""
+    """Return the runtimes that work and what each took: by turns, and each round another first."""
     with ExitStack() as stack:
         started = [
             stack.enter_context(Worker(replace(one, seconds={}, answers={}), threads))
@@ -294,7 +294,7 @@ def attempt(worker: Worker, action: Callable[[], Any]) -> bool:
 
 
 def take_turn(worker: Worker, size: int, batch: np.ndarray, turn: int) -> None:
-    """Some runs, as many as take about as long for each size; those of turn -1 don't count."""
+    """Run some times, so that each size takes about as long; turn -1 is a warm-up."""
     logits, seconds = worker.run(batch, max(2, 60 // size))
     worker.runtime.answers[size] = logits
     if turn >= 0:

@@ -17,6 +17,7 @@ from typing import Any
 
 from keras_fm import registry, store
 from keras_fm.errors import KerasFmError, WeightsError
+from keras_fm.files import atomic_path, atomic_write
 from keras_fm.store import cache, inventory
 
 
@@ -50,9 +51,8 @@ def lay_out(directory: Path, names: Sequence[str] = ()) -> list[Path]:
         record = package.entry.weights_of(tag)
         path = directory / cache.file_name(record.sha256)
         if not path.exists():
-            draft = cache.partial_path(path)
-            shutil.copyfile(source.path, draft)
-            draft.replace(path)
+            with atomic_path(path) as partial:
+                shutil.copyfile(source.path, partial)
         store.check_sha256(store.WeightsFile(path, record.sha256))
         description = {
             "model": package.name,
@@ -79,9 +79,8 @@ def _read_index(directory: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text, "utf-8")
-    draft.replace(path)
+    with atomic_write(path) as stream:
+        stream.write(text)
 
 
 if __name__ == "__main__":

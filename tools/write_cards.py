@@ -135,7 +135,7 @@ def _claims(entry: Entry, record: Weights) -> list[tuple[str, str]]:
 
 
 def _minutes(record: Weights) -> dict[str, float]:
-    """The mean over the seeds by the hardware that they were trained on."""
+    """Return the mean over the seeds by the hardware that they were trained on."""
     minutes: dict[str, list[float]] = {}
     for hardware, minutes_of_seed in zip(record.hardware, record.seeds.minutes, strict=True):
         minutes.setdefault(hardware, []).append(minutes_of_seed)
@@ -148,7 +148,7 @@ def _is_cpu(hardware: str) -> bool:
 
 
 def _hardware_of_other_seeds(record: Weights) -> list[tuple[str, str]]:
-    """A row of the seeds that were trained on other hardware than the stored file."""
+    """Return a row of the seeds that were trained on other hardware than the stored file."""
     trained = zip(record.seeds.seeds, record.hardware, record.seeds.minutes, strict=True)
     others = [
         f"{seed}: {minutes:.1f} minutes, {hardware}"
@@ -159,7 +159,7 @@ def _hardware_of_other_seeds(record: Weights) -> list[tuple[str, str]]:
 
 
 def _unit_of_flops(entry: Entry) -> str:
-    """What FLOPs are counted for: where the input has any length, one step of it."""
+    """Return what FLOPs are counted for: where the input has any length, one step of it."""
     if not any(isinstance(size, str) for model_input in entry.inputs for size in model_input.shape):
         return "example"
     if entry.vocabulary is None:
@@ -176,7 +176,7 @@ def _baselines(entry: Entry) -> str:
 
 
 def _value(entry: Entry, baseline: Baseline) -> str:
-    """The baseline's value, as precise as the claim; of another metric with its name."""
+    """Return the baseline's value, as precise as the claim; of another metric with its name."""
     record = entry.weights_of() if entry.pretrained else None
     if record is None or baseline.metric not in record.metrics:
         metric = METRICS[baseline.metric]
@@ -198,7 +198,7 @@ def _mean(name: str, record: Weights) -> str:
 
 
 def _metric(name: str, record: Weights) -> Metric:
-    """The metric; with two more digits where its seeds differ by less than it shows."""
+    """Return the metric; with two more digits where its seeds differ by less than it shows."""
     metric, values = METRICS[name], record.seeds.metrics[name]
     if len(set(values)) == 1 or re.search("[1-9]", metric.format(statistics.stdev(values))):
         return metric

@@ -85,7 +85,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _predictor(options: argparse.Namespace) -> Any:
-    """The pipeline of the model here, or the client of one in a server."""
+    """Return the pipeline of the model here, or the client of one in a server."""
     if options.url is not None:
         from keras_fm.client import Client
 

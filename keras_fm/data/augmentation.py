@@ -63,7 +63,7 @@ class TabularBatches(Batches):
 
     def inputs_for(self, indices: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Make the columns of the rows at `indices`, each `[batch]`."""
-        columns = super().inputs_for(indices, rng)
+        columns: dict[str, Any] = super().inputs_for(indices, rng)
         if not self.recipe.cell_dropout:
             return columns
         return {

@@ -21,7 +21,7 @@ class Batches:
     """Batches of (inputs, targets).
 
     A pass visits every example once, in a new order; the last batch is dropped if it is not full. A
-    pass takes as many epochs as the recipe has `parts`.
+    pass takes as many epochs as the recipe has `epochs_per_pass`.
 
     `fit` takes `as_dataset()`. Set `epoch` before each epoch: Keras does not tell a data set which
     epoch it is in.
@@ -40,7 +40,7 @@ class Batches:
         """
         self.inputs = inputs
         self.targets = targets
-        self.recipe = recipe
+        self.recipe: Any = recipe  # with the fields of the task
         self.seed = seed
         self.epoch = 0
         self.num_examples = len(targets)  # of a pass over the data

@@ -129,7 +129,7 @@ def describe_imbalance(class_names: Sequence[str], targets: np.ndarray) -> str:
         return ""
     return (
         f"imbalanced: {counts[most]:,} of {class_names[most]!r}, {counts[least]:,} of "
-        f"{class_names[least]!r}; class_weights='balanced' gives all classes the same weight"
+        f"{class_names[least]!r}; class_weight='balanced' gives all classes the same weight"
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_fm.data.examples import Examples
 from keras_fm.errors import DataError
+from keras_fm.files import atomic_write
 
 
 def save_examples(examples: Examples, path: Path) -> None:
@@ -16,10 +17,8 @@ def save_examples(examples: Examples, path: Path) -> None:
         f"inputs/{name}": _without_objects(column) for name, column in columns.items()
     }
     arrays |= {"targets": examples.targets, "description": np.array(examples.description)}
-    temporary = path.with_name(f".{path.name}")
-    with temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)
-    temporary.replace(path)
+    with atomic_write(path, "wb") as stream:
+        np.savez_compressed(stream, **arrays)
 
 
 def load_examples(path: Path) -> Examples:

@@ -102,15 +102,12 @@ def _stratified_group_split(
 
 
 def _proportional_counts(sizes: np.ndarray, count: int) -> np.ndarray:
-    """Divide `count` among strata in proportion to their sizes, leaving one in each.
-
-    The largest remainders are rounded up.
-    """
+    """Divide `count` among strata in proportion to their sizes; round the largest remainders up."""
     exact = count * sizes / sizes.sum()
     counts = np.floor(exact).astype(int)
     by_remainder = np.argsort(counts - exact, kind="stable")  # the largest first
     counts[by_remainder[: count - counts.sum()]] += 1
-    return np.minimum(counts, np.maximum(sizes - 1, 0))
+    return counts
 
 
 def _quantile_bins(targets: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,7 +12,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 from keras_fm.data.batches import BATCH_STREAM, Batches
 from keras_fm.preprocessing.vocabulary import PAD_ID, UNK_ID
 from keras_fm.preprocessing.wordpiece import SPECIAL_TOKENS
-from keras_fm.registry.recipe import Recipe
 
 BUCKET_BATCHES = 50  # batches whose texts are sorted by length together
 # Lengths are padded to a multiple of it. JAX compiles a step for each length.
@@ -31,7 +31,7 @@ class BucketedTexts(Batches):
         rows: np.ndarray,
         targets: np.ndarray,
         *,
-        recipe: Recipe,
+        recipe: Any,
         seed: int,
         mask_id: int = UNK_ID,
     ) -> None:
@@ -78,7 +78,7 @@ class SequenceWindows(Batches):
     order: over the epochs a character occurs at every position of a window.
     """
 
-    def __init__(self, ids: np.ndarray, next_ids: np.ndarray, *, recipe: Recipe, seed: int) -> None:
+    def __init__(self, ids: np.ndarray, next_ids: np.ndarray, *, recipe: Any, seed: int) -> None:
         """Create the batches.
 
         Args:
@@ -104,14 +104,14 @@ class SequenceWindows(Batches):
 class MaskedLMBatches(Batches):
     """Batches for masked language modeling.
 
-    The inputs are `text_ids` `[batch, window]` and `places` `[batch, masks]`, the positions to
-    predict; the targets the tokens there. Texts as `WordPieceTokenizer` tokenizes them are
-    concatenated and cut into windows. From the recipe's `long_from` on the windows are long, and
+    The inputs are `text_ids` `[batch, window]` and `mask_positions` `[batch, masks]`, the positions
+    to predict; the targets are the tokens there. Texts as `WordPieceTokenizer` tokenizes them are
+    concatenated and cut into windows. From `long_sequence_from` of the recipe on they are long, and
     fewer in a batch.
     """
 
     def __init__(
-        self, rows: np.ndarray, mask_generator: "MaskGenerator", *, recipe: Recipe, seed: int
+        self, rows: np.ndarray, mask_generator: "MaskGenerator", *, recipe: Any, seed: int
     ) -> None:
         """Create the batches.
 

@@ -147,7 +147,7 @@ def _check_no_splits(path: Path, folders: Sequence[Path]) -> None:
     names = {folder.name.lower() for folder in folders}
     if "train" in names and names <= {"train", "val", "valid", "validation", "test"}:
         others = sorted(names - {"train"})
-        validation = f", validation={str(path / others[-1])!r}" if others else ""
+        validation = f", validation_data={str(path / others[-1])!r}" if others else ""
         raise DataError(
             f"{path} holds splits, not classes; name them: data={str(path / 'train')!r}{validation}"
         )

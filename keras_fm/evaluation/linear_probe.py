@@ -58,14 +58,14 @@ def linear_probe(model: keras.Model, examples: Examples, validation: Examples) -
 def _choose_penalty(
     fit: Fit, features: np.ndarray, targets: np.ndarray, is_regression: bool
 ) -> float:
-    """The penalty with the lowest loss on a fifth of the examples."""
+    """Return the penalty with the lowest loss on a fifth of the examples."""
     indices = Examples({"index": np.arange(len(targets))}, targets, "")
-    training, held_out = splitting.train_validation_split(
+    training, validation = splitting.train_validation_split(
         indices, len(targets) // 5, 0, regression=is_regression, notes=DataNotes()
     )
-    if held_out is None:
+    if validation is None:
         return PENALTIES[-1]
-    train_rows, rows = training.inputs["index"], held_out.inputs["index"]
+    train_rows, rows = training.inputs["index"], validation.inputs["index"]
 
     def loss(penalty: float) -> float:
         outputs = fit(features[train_rows], targets[train_rows], penalty)(features[rows])
@@ -107,7 +107,7 @@ def _with_bias(features: np.ndarray) -> np.ndarray:
 
 
 def _cross_entropy(logits: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean over the examples, in nats, and its gradient with respect to the logits."""
+    """Return the mean over the examples, in nats, and its gradient with respect to the logits."""
     log_probabilities = log_softmax(logits, axis=1)
     rows = np.arange(len(targets))
     gradient = np.exp(log_probabilities)

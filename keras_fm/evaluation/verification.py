@@ -106,7 +106,7 @@ def _verify_run(path: Path) -> ClaimReport:
 
 
 def _initial_weights(package: ModelPackage, record: Weights) -> list[ClaimCheck]:
-    """What training started from: a recipe of another task, or another model's weights."""
+    """Return what training started from: a recipe of another task, or another model's weights."""
     checks = []
     if record.pretraining_sha256 is not None:
         actual = fingerprint(package.path / registry.PRETRAINING)

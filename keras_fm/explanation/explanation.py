@@ -119,7 +119,9 @@ def _attribute(
         if method == "grad_cam":
             [scores] = attribution.grad_cam(model, explained.inputs)
         else:
-            [attention] = attribution.attention_weights(model, explained.inputs)
+            [weights] = attribution.attention_weights(model, explained.inputs)
+            num_tokens = len(explained.features)  # behind them is padding
+            attention = weights[..., :num_tokens, :num_tokens]
             scores = attribution.attention_rollout(attention).mean(axis=0)
     [prediction] = task.predictor.predictions(output)
     return Attribution(prediction, scores, explained.features, explained.image, attention)
@@ -176,7 +178,7 @@ def _section(one: Attribution) -> str:
 
 
 def _attention_maps(attention: np.ndarray) -> str:
-    """A row of images for each block, one a head."""
+    """Draw a row of images for each block, one a head."""
     rows = []
     for number, block in enumerate(attention, 1):
         images = ""

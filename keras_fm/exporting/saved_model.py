@@ -1,7 +1,6 @@
 """`export`: a model as a SavedModel that TF Serving serves as it is."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from keras_fm.exporting import inference_graph, server_files
 from keras_fm.exporting.inference_graph import Precision
 from keras_fm.exporting.parity import export_parity
 from keras_fm.exporting.warmup import write_warmup
+from keras_fm.files import atomic_directory
 from keras_fm.models.loading import resolve_model
 from keras_fm.models.run_files import write_json
 from keras_fm.models.spec import ModelSpec, spec_of
@@ -76,19 +76,12 @@ def export(
     spec = spec_of(model)
     served = inference_graph.inference_model(model, precision)
     base.mkdir(parents=True, exist_ok=True)
-    # Not a number, so TF Serving ignores it; on the same file system, so the rename is atomic.
-    draft = Path(tempfile.mkdtemp(dir=base, prefix=f".{target.name}-"))
-    try:
+    # The temporary folder's name is no number, so TF Serving ignores it.
+    with atomic_directory(target) as folder:
         options = {"precision": precision, "optimize_for": optimize_for}
-        signatures = _write_saved_model(model, served, spec, draft, options)
+        signatures = _write_saved_model(model, served, spec, folder, options)
         if warmup:
-            write_warmup(draft, spec.name, signatures)
-        draft.chmod(0o755)  # mkdtemp's 0700 would shut the server's user out
-        _sync(draft)
-        draft.rename(target)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
+            write_warmup(folder, spec.name, signatures)
     server_files.write_server_files(base, spec.name, signatures)
     return target
 
@@ -147,25 +140,13 @@ def _write_saved_model(
 
 
 def _as_graph(fn: Callable[..., Any], inputs: Any) -> Callable[..., Any]:
-    """The same, as a graph: the archive traces what it is given twice, which then is one call."""
+    """Return the function as a graph: the archive traces twice what it is given, now one call."""
     graph = tf.function(fn, inputs, autograph=False).get_concrete_function()
 
     def call(*arguments: Any) -> Any:
         return graph(*arguments)
 
     return call
-
-
-def _sync(folder: Path) -> None:
-    """Wait until all of it is on the disk: a rename must not outlive what it names."""
-    for path in [*folder.rglob("*"), folder]:
-        if path.is_file():
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
-        elif os.name != "nt":  # Windows opens no folder
-            descriptor = os.open(path, os.O_RDONLY)
-            os.fsync(descriptor)
-            os.close(descriptor)
 
 
 def _check_version(base: Path, version: int) -> int:

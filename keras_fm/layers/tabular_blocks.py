@@ -14,7 +14,7 @@ from keras_fm.registry.entry import Target
 
 
 def model_inputs(columns: Columns) -> dict[str, Any]:
-    """A Keras input `[batch]` for each column: float32, or int32 for a category's place."""
+    """Make a Keras input `[batch]` for each column: float32, or int32 for a category's index."""
     names = input_names(columns)
     return {
         names[column.name]: keras.Input(
@@ -25,7 +25,7 @@ def model_inputs(columns: Columns) -> dict[str, Any]:
 
 
 def numeric_features(inputs: dict[str, Any], columns: Columns) -> list[Any]:
-    """The columns of numbers as one tensor `[batch, columns]` in a list, empty without any."""
+    """Return the numeric columns as one tensor `[batch, columns]` in a list, empty without any."""
     names = input_names(columns)
     own = [names[column.name] for column in numeric_columns(columns)]
     cells = [layers.Reshape((1,), name=f"{name}_cell")(inputs[name]) for name in own]
@@ -33,7 +33,7 @@ def numeric_features(inputs: dict[str, Any], columns: Columns) -> list[Any]:
 
 
 def standardized_features(inputs: dict[str, Any], columns: Columns) -> list[Any]:
-    """The columns of numbers, standardised, missing ones told, as one tensor in a list.
+    """Return the numeric columns standardized, and missing ones marked, as one tensor in a list.
 
     `[batch, 2 * columns]`; an empty list where there are none. `standardise` sets `normalization`.
     """
@@ -56,7 +56,7 @@ def one_hot(inputs: dict[str, Any], columns: Columns) -> list[Any]:
 
 
 def concatenate(parts: list[Any], name: str) -> Any:
-    """The parts `[batch, width]` side by side; one alone passes."""
+    """Concatenate parts `[batch, width]`; a single one is returned as it is."""
     return (
         layers.Concatenate(name=name)(parts)
         if len(parts) > 1
@@ -65,7 +65,7 @@ def concatenate(parts: list[Any], name: str) -> Any:
 
 
 def head(embedding: Any, target: Target | None, num_classes: int | None) -> Any:
-    """The end of a table's model: from `[batch, width]` to logits, or to the quantity `[batch]`.
+    """Add the output layers: from `[batch, width]` to logits, or to the value `[batch]`.
 
     It begins at zero: what a training never sees stays without a say. The layer `scale` of a
     regression knows mean and variance of the (logarithm of the) training targets.
@@ -81,7 +81,7 @@ def head(embedding: Any, target: Target | None, num_classes: int | None) -> Any:
 def ensemble_head(
     embedding: Any, target: Target | None, num_classes: int | None, members: int
 ) -> Any:
-    """The same for an ensemble, whose members' features lie side by side in `embedding`."""
+    """Add those of an ensemble, whose members' features are concatenated in `embedding`."""
     x = layers.Reshape((members, -1), name="member_features")(embedding)
     x = layers.EinsumDense(
         "bmi,mio->bmo",
@@ -110,7 +110,7 @@ def adapt_features(
 ) -> None:
     """Adapt the layers that hold statistics of the training data.
 
-    They are `normalization` and `piecewise_linear` for the numeric columns, and `scale` for the targets.
+    They are `normalization` and `piecewise_linear` for the numeric columns, `scale` for targets.
 
     Args:
         model: of a table.

@@ -92,7 +92,7 @@ def _suffix(spec: ModelSpec) -> str:
 
 
 def _arguments(spec: ModelSpec) -> dict[str, Any]:
-    """What a specification says of a model's arguments."""
+    """Return what a specification says of a model's arguments."""
     return {
         "num_classes": len(spec.labels) or None,
         "columns": spec.inputs,

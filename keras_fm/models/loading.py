@@ -147,13 +147,13 @@ def _load_weights(model: keras.Model, package: ModelPackage, file: store.Weights
 
 
 def _pretraining_tag(package: ModelPackage) -> str | None:
-    """The tag of the weights of the pretraining, where there is one."""
+    """Return the tag of the weights of the pretraining, where there is one."""
     records = package.entry.weights.items()
     return next((tag for tag, record in records if record.task is not None), None)
 
 
 def _spec_of_weights(package: ModelPackage, tag: str | None) -> ModelSpec:
-    """The specification of the model that has these weights."""
+    """Return the specification of the model that has these weights."""
     if tag is not None and package.entry.weights_of(tag).task is not None:
         return ModelSpec.of_pretraining(package)
     return ModelSpec.of(package)

@@ -23,13 +23,13 @@ def resolve_precision(precision: str) -> Precision:
 
 
 def precision_of(model: keras.Model) -> Precision:
-    """What a model computes in."""
+    """Return what a model computes in."""
     return "bfloat16" if model.compute_dtype == "bfloat16" else "float32"
 
 
 @contextmanager
 def dtype_policy(precision: Precision) -> Iterator[None]:
-    """Builds the layers inside with float32 weights and this computing precision."""
+    """Build the layers inside with float32 weights and this computing precision."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
     try:

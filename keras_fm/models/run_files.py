@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_fm.errors import RunError
+from keras_fm.files import atomic_write
 
 SUFFIX = ".keras"
 RECIPE, RUN_INFO, RESULT = "recipe.toml", "run.json", "result.json"
@@ -85,6 +86,5 @@ def read_result(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file whole or not at all."""
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
-    draft.replace(path)
+    with atomic_write(path) as stream:
+        stream.write(json.dumps(value, indent=2) + "\n")

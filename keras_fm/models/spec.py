@@ -51,9 +51,8 @@ class ModelSpec:
     @classmethod
     def from_dict(cls, package: ModelPackage, config: dict[str, Any]) -> "ModelSpec":
         """Return the specification that `to_dict` made a dict of."""
-        fields = {name: config[name] for name in ("labels", "inputs", "target")}
         types = {"labels": tuple[str, ...], "inputs": tuple[Input, ...], "target": Target | None}
-        values = {name: msgspec.convert(fields[name], kind) for name, kind in types.items()}
+        values: Any = {name: msgspec.convert(config[name], kind) for name, kind in types.items()}
         return cls(package, config["task"], **values)
 
     def to_dict(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ import numpy as np
 
 from keras_fm import store
 from keras_fm.errors import WeightsError
+from keras_fm.files import atomic_path
 from keras_fm.models import hdf5
 from keras_fm.store import SUFFIX, WeightsFile
 
@@ -34,7 +35,7 @@ ALIASES = {
 
 
 def load_weights(model: keras.Model, source: WeightsFile) -> None:
-    """Checks the file and loads it into `model`.
+    """Check the file and loads it into `model`.
 
     Groups with the former name of a layer's class are loaded as those with its name of today.
 
@@ -43,11 +44,13 @@ def load_weights(model: keras.Model, source: WeightsFile) -> None:
             Where its arrays only lie in the wrong layers, some of the model's may be replaced then.
     """
     store.check_sha256(source)
-    found, expected = hdf5.array_shapes(source.path), Counter(tuple(v.shape) for v in model.weights)
-    if found != expected:
+    shapes = hdf5.array_shapes(source.path)
+    expected = Counter(tuple(variable.shape) for variable in model.weights)
+    if shapes != expected:
         raise WeightsError(
-            f"{source.path} does not fit the model {model.name!r}: {_difference(found, expected)}. "
-            "It was made for another model, or for other arguments of it"
+            f"{source.path} does not fit the model {model.name!r}: "
+            f"{_difference(shapes, expected)}. It was made for another model, or for other "
+            "arguments of it"
         )
     with _with_current_names(source.path, model) as path:
         try:
@@ -61,7 +64,7 @@ def load_weights(model: keras.Model, source: WeightsFile) -> None:
 
 @contextmanager
 def _with_current_names(path: Path, model: keras.Model) -> Iterator[Path]:
-    """Yields the file, or a temporary copy in which groups with former names have today's."""
+    """Yield the file, or a temporary copy in which groups with former names have today's."""
     with h5py.File(path) as file:
         renamed = dict(_renamed_groups(file, model))
     if not renamed:
@@ -78,7 +81,7 @@ def _with_current_names(path: Path, model: keras.Model) -> Iterator[Path]:
 
 
 def _renamed_groups(file: h5py.File, model: keras.Model) -> Iterator[tuple[str, str]]:
-    """Yields former and new path of each group of the file that has a former name.
+    """Yield former and new path of each group of the file that has a former name.
 
     A layer of another package may be called as one of ours was: then the name stays.
     """
@@ -97,35 +100,38 @@ def _renamed_groups(file: h5py.File, model: keras.Model) -> Iterator[tuple[str, 
 
 
 def weights_sha256(model: keras.Model) -> str:
-    """The sha256 of a model's weights, by their values, names and order: of no file."""
-    found = hashlib.sha256()
+    """Return the sha256 of a model's weights, by their values, names and order: of no file."""
+    digest = hashlib.sha256()
     for weight in model.weights:
         values = keras.ops.convert_to_numpy(weight)
-        found.update(f"{weight.path} {values.dtype} {values.shape}\n".encode())
-        found.update(np.ascontiguousarray(values).tobytes())
-    return found.hexdigest()
+        digest.update(f"{weight.path} {values.dtype} {values.shape}\n".encode())
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
 
 
 def save_weights(
     model: keras.Model, path: Path, storage: Literal["float32", "float16"] = "float32"
 ) -> None:
-    """Writes the weights of `model` to `path` (which ends in `.weights.h5`), atomically.
+    """Write the weights of `model` to `path` (which ends in `.weights.h5`), atomically.
 
     Args:
+        model: The model.
+        path: The file.
         storage: "float16" halves matrices and kernels. Vectors keep 32 bit: they are few, and the
             variances among them can be smaller than 16 bit can tell from zero.
     """
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".weights-") as folder:
-        draft = Path(folder) / f"draft{SUFFIX}"
-        model.save_weights(draft)
-        if storage == "float16":
-            draft = _halved(draft)
-        draft.replace(path)
+    with tempfile.TemporaryDirectory() as folder, atomic_path(path) as partial:
+        if storage == "float32":
+            model.save_weights(partial)
+        else:
+            full = Path(folder) / f"full{SUFFIX}"
+            model.save_weights(full)
+            _write_float16(full, partial)
 
 
-def _halved(path: Path) -> Path:
-    smaller = path.with_name(f"half{SUFFIX}")
-    with h5py.File(path) as source, h5py.File(smaller, "w") as target:
+def _write_float16(path: Path, half_path: Path) -> None:
+    """Write a weights file again with its matrices and kernels in float16."""
+    with h5py.File(path) as source, h5py.File(half_path, "w") as target:
 
         def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
             if isinstance(item, h5py.Dataset):
@@ -138,13 +144,13 @@ def _halved(path: Path) -> Path:
 
         source.visititems(copy)
         target.attrs.update(source.attrs)
-    return smaller
 
 
-def _difference(found: Counter[tuple[int, ...]], expected: Counter[tuple[int, ...]]) -> str:
+def _difference(in_file: Counter[tuple[int, ...]], expected: Counter[tuple[int, ...]]) -> str:
     def words(shapes: Counter[tuple[int, ...]]) -> str:
         return ", ".join(map(str, list(shapes.elements())[:3])) or "none"
 
     return (
-        f"only in the file: {words(found - expected)}; only in the model: {words(expected - found)}"
+        f"only in the file: {words(in_file - expected)}; "
+        f"only in the model: {words(expected - in_file)}"
     )

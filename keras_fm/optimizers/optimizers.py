@@ -13,7 +13,7 @@ def make_optimizer(
 
     Args:
         recipe: The recipe.
-        steps: The length of the whole training.
+        steps: The length of the training.
         learning_rate: The peak, where it is not the recipe's.
     """
     rate = learning_rate or recipe.learning_rate

@@ -1,8 +1,9 @@
 """Preprocessing of table columns in stock TensorFlow ops, and checks of a table model's outputs.
 
 A column is an `Input` of the entry: float32, where NaN is a missing number; or string, where the
-model takes the index of the category among the column's `values`, from 1 on, and 0 for any other.
-Infinity is neither a number nor missing, but what a division by zero or an overflow left: an error.
+model takes the index of the category among the column's `categories`, from 1 on, and 0 for any
+other. Infinity is neither a number nor missing, but what a division by zero or an overflow left: an
+error.
 """
 
 import re

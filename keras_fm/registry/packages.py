@@ -162,7 +162,7 @@ def _zoo() -> dict[str, ModelPackage]:
 
 @cache
 def _installed() -> dict[str, ModelPackage]:
-    """The model packages of other distributions."""
+    """Return the model packages of other distributions."""
     installed: dict[str, ModelPackage] = {}
     if not _any_entry_point():
         return installed

@@ -118,12 +118,23 @@ class Recipe(Struct, frozen=True, kw_only=True):
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 
 
-def check_fields(names: Any, recipe_classes: list[type[Recipe]]) -> None:
-    """Raise an `UnknownNameError` for a name that is a field of none of the recipes."""
-    fields = [field for recipe_class in recipe_classes for field in recipe_class.__struct_fields__]
+def check_fields(
+    names: Any, recipe_classes: list[type[Recipe]], description: str = "the recipe"
+) -> None:
+    """Check that each name is a field of one of the recipes.
+
+    Args:
+        names: The names.
+        recipe_classes: Of the recipes.
+        description: Of the recipe, for the message.
+
+    Raises:
+        UnknownNameError: None of the recipes has a field of this name.
+    """
+    fields = {field for recipe_class in recipe_classes for field in recipe_class.__struct_fields__}
     for name in names:
         if name not in fields:
-            raise UnknownNameError(f"the recipe has no field {name!r}. {suggest(name, fields)}")
+            raise UnknownNameError(f"{description} has no field {name!r}. {suggest(name, fields)}")
 
 
 def load_recipe(path: Path, recipe_class: type[AnyRecipe]) -> AnyRecipe:

@@ -22,7 +22,7 @@ AnyStruct = TypeVar("AnyStruct", bound=msgspec.Struct)
 
 
 def convert(table: dict[str, Any], struct: type[AnyStruct], *, where: str) -> AnyStruct:
-    """Checks `table` against `struct`; the error's sentence begins with `where` (file, table)."""
+    """Check `table` against `struct`; the error's message begins with `where` (file, table)."""
     try:
         return msgspec.convert(table, struct)
     except msgspec.ValidationError as error:

@@ -16,7 +16,7 @@ _LONG_KEY = re.compile(rf"(?<![\w-]){_PART}(?:[ \t]*\.[ \t]*{_PART}){{{MAX_PARTS
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Parses one TOML file; a `SchemaError` names the file and the place of a syntax error."""
+    """Parse one TOML file; a `SchemaError` names the file and the line of a syntax error."""
     try:
         if not path.is_file() and path.exists():
             raise SchemaError(f"{path}: is no file")
@@ -28,8 +28,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SchemaError(f"{path}: an entry or recipe has at most {MAX_BYTES:,} bytes")
     try:
         text = raw.decode("utf-8")
-        if found := _LONG_KEY.search(text):
-            raise ValueError(f"a key of more than {MAX_PARTS} parts, {found[0][:40]}…")
+        if match := _LONG_KEY.search(text):
+            raise ValueError(f"a key of more than {MAX_PARTS} parts, {match[0][:40]}…")
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise SchemaError(f"{path}: not valid TOML: {error}") from None

@@ -277,7 +277,7 @@ class Objective(ABC):
         )
         return model
 
-    def check_recipe(self, model: keras.Model, recipe: Any) -> None:
+    def check_recipe(self, model: keras.Model, recipe: Any) -> None:  # noqa: B027, no check by default
         """Raise a `KerasFmError` where the model can't be trained by the recipe."""
 
     def class_weight(self, examples: Examples, recipe: Any) -> dict[int, float] | None:
@@ -285,7 +285,7 @@ class Objective(ABC):
         return None
 
     def outputs(self, model: keras.Model, examples: Examples) -> Any:
-        """Return the array of outputs that the metrics are of; None where it does not fit in memory."""
+        """Return the array of outputs that the metrics are of; None where memory can't hold it."""
         return self.predictor.predict_examples(model, examples)
 
     def evaluate(

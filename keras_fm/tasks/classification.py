@@ -191,7 +191,7 @@ def check_labels(examples: Examples, num_labels: int) -> None:
 
 
 def _fit(raw: RawExamples, fit_inputs: FitInputs) -> tuple[np.ndarray, RawExamples]:
-    """The inputs that could be read, and with their targets as they were given."""
+    """Return the inputs that could be read, and with their targets as they were given."""
     inputs, mask = fit_inputs(raw)
     targets = [target for target, readable in zip(raw.targets, mask, strict=True) if readable]
     readable_examples = replace(raw, inputs=inputs, targets=targets)

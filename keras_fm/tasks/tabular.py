@@ -1,7 +1,8 @@
-"""What both tasks on tables share: columns in, float32 numbers, where NaN is missing, and strings."""
+"""What both tasks on tables share: columns of float32 numbers, NaN if missing, and of strings."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import keras
@@ -133,7 +134,7 @@ class TabularPredictor(Predictor):
         return [
             ExplainedInput(
                 {name: column[row : row + 1] for name, column in encoded.items()},
-                lambda row=row: _occluded(encoded, row),
+                partial(_occluded, encoded, row),
                 tuple(self._cells(columns, row)),
             )
             for row in range(len(next(iter(encoded.values()))))
@@ -195,7 +196,7 @@ def tabular_signatures(
 
 
 def _occluded(encoded: dict[str, np.ndarray], row: int) -> dict[str, np.ndarray]:
-    """The row, once for each column, which is missing there."""
+    """Return the row once for each column, with that column missing."""
     repeated = {name: column[row].repeat(len(encoded)) for name, column in encoded.items()}
     for index, column in enumerate(repeated.values()):
         column[index] = np.nan if column.dtype.kind == "f" else 0

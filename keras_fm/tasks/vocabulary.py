@@ -61,7 +61,7 @@ class Vocabulary:
         return rows
 
     def check_token_ids(self, text_ids: tf.Tensor) -> tf.Tensor:
-        """Return token IDs `[batch, length]` in a graph as they are: in each row some, then padding.
+        """Return token IDs `[batch, length]` as they are, in a graph: some a row, then padding.
 
         Raises:
             tf.errors.InvalidArgumentError: A row is no such text.

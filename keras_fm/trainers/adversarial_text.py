@@ -80,7 +80,7 @@ class AdversarialTextTrainer(CustomTrainer):
         return self.compute_metrics(text_ids, labels, logits, weight)
 
     def _perturb(self, gradient: Any) -> Any:
-        """The perturbation along each text's gradient, `[batch, length, width]`."""
+        """Return the perturbation along each text's gradient, `[batch, length, width]`."""
         direction = ops.cast(gradient, "float32")
         norm = ops.sqrt(ops.sum(ops.square(direction), axis=(1, 2), keepdims=True))
         embeddings = ops.cast(self.token_embedding.embeddings, "float32")

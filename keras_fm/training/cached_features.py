@@ -1,4 +1,4 @@
-"""Training a head on cached features: the frozen backbone sees each example once, not each epoch."""
+"""Training a head on cached features: the frozen backbone sees each example once."""
 
 from typing import Any
 

@@ -1,21 +1,20 @@
-"""Checkpoints: the whole state of a training after its last epoch, to resume from."""
+"""Checkpoints: the full state of a training after its last epoch, to resume from."""
 
-import os
 import re
 import shutil
-import tempfile
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from keras_fm.errors import RunError
+from keras_fm.files import atomic_path
 
 _NAME = re.compile(r"epoch-(\d+)\.weights\.h5")
 
 
 class EpochCheckpoint(keras.callbacks.Callback):
-    """Saves weights and optimizers after each epoch, in one file that appears whole or not at all.
+    """Saves weights and optimizers after each epoch, in one file that is complete or absent.
 
     Keras' `BackupAndRestore` overwrites its only one, and writes the epoch into a second file: when
     it is killed in between it has no weights, or resumes with the wrong epoch. It also deletes them
@@ -79,15 +78,11 @@ class EpochCheckpoint(keras.callbacks.Callback):
 
     def _write(self, path: Path) -> None:
         self.folder.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self.folder, prefix=".draft-") as folder:
-            draft = Path(folder) / path.name
-            self.model.save_weights(draft)
-            with draft.open("rb+") as file:
-                os.fsync(file.fileno())  # a rename must not outlive what it names
-            draft.replace(path)
+        with atomic_path(path, fsync=True) as partial:
+            self.model.save_weights(partial)
 
     def _checkpoints(self) -> dict[int, Path]:
-        """The files by the epochs that they had."""
+        """Return the files by the epochs that they had."""
         matches = {path: _NAME.fullmatch(path.name) for path in self.folder.glob("epoch-*")}
         return {int(match[1]): path for path, match in matches.items() if match}
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_fm.files import atomic_write
+
 LOSS = "val_loss"
 
 
@@ -52,10 +54,8 @@ class EarlyStopping(keras.callbacks.Callback):
 
     def _save(self) -> None:
         self.file.parent.mkdir(exist_ok=True)
-        draft = self.file.with_name(f".{self.file.name}")
-        with draft.open("wb") as file:
-            np.savez(file, *self.model.get_weights())
-        draft.replace(self.file)
+        with atomic_write(self.file, "wb") as stream:
+            np.savez(stream, *self.model.get_weights())
 
     def _update(self, loss: float) -> bool:
         """Whether the loss is the lowest yet."""

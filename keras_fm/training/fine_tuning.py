@@ -195,13 +195,13 @@ def _check_options(
 
 
 def _spec_to_fine_tune(pretrained: keras.Model) -> ModelSpec:
-    """The specification that fine-tuning starts from; of a pretraining, that of the zoo's model."""
+    """Return the specification that fine-tuning starts from, of a pretraining the zoo's model's."""
     spec = spec_of(pretrained)
     return ModelSpec.of(spec.package) if spec.is_pretraining else spec
 
 
 def _augmented(stage_jobs: dict[str, TrainingJob], generator: str) -> dict[str, TrainingJob]:
-    """The same jobs, with generated images among the examples to train on."""
+    """Return the jobs with generated images among the training examples."""
     main_job = stage_jobs[MAIN_STAGE]
     model = load_generator(generator, main_job.spec)
     ratio = main_job.recipe.generated_ratio or 1.0
@@ -234,7 +234,7 @@ def _write_run_infos(
 
 
 def _initial_model(pretrained: keras.Model, job: TrainingJob) -> keras.Model:
-    """The model that a stage starts from, and which of its layers are trained."""
+    """Return the model that a stage starts from, and which of its layers are trained."""
     if _has_other_inputs(pretrained, job):
         return jobs.initial_model(job)
     recipe = job.recipe
@@ -309,7 +309,7 @@ def _run_stage(
 def _linear_probe(
     pretrained: keras.Model, model: keras.Model | None, job: TrainingJob, path: Path
 ) -> dict[str, dict[str, float]]:
-    """The metrics of a linear probe, where the model knows the inputs.
+    """Return the metrics of a linear probe, where the model knows the inputs.
 
     TensorBoard shows them beside the run, and those of the baseline.
     """
@@ -330,7 +330,7 @@ def _linear_probe(
 def _interrupted_run(
     run_dir: str | os.PathLike[str] | None, overrides: dict[str, Any], pretrained: keras.Model
 ) -> tuple[Path, FineTuningOptions, str | None, bool]:
-    """The fine-tuning to resume: its directory and options, `augment_with`, `compare`."""
+    """Return the fine-tuning to resume: its directory and options, `augment_with`, `compare`."""
     path, run_info = load_interrupted_run(run_dir, spec_of(pretrained).name, [*overrides])
     if not run_info.get("strategy"):
         raise RunError(f"the run in {path} is no fine-tuning: keras-fm train ... --resume")

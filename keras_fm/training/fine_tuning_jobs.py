@@ -11,7 +11,7 @@ from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
 from keras_fm.models.spec import ModelSpec
 from keras_fm.options import check_float
 from keras_fm.registry.recipe import Recipe, load_recipe
-from keras_fm.training.jobs import TrainingJob, check_overrides, check_seed
+from keras_fm.training.jobs import TrainingJob, check_overrides, check_seed, check_task_fields
 
 DEFAULT_STRATEGY = "head_then_full"
 STRATEGIES = (DEFAULT_STRATEGY, "head", "full", "lora")
@@ -80,7 +80,7 @@ def validation_source(
     user_data: UserData,
     validation_data: Any,
     validation_data_split: str | None,
-    validation_split: float | None,
+    validation_split: Any,
     overrides: Mapping[str, Any],
 ) -> UserData | None:
     """Return the user's own validation data, if there are any.
@@ -136,7 +136,7 @@ def fine_tuning_jobs(
 ) -> dict[str, TrainingJob]:
     """Load and check what a model is fine-tuned on.
 
-    A table of other columns than the model knows is trained from scratch, by the model's own recipe.
+    A table of other columns than the model's is trained from scratch, by the model's own recipe.
 
     Args:
         pretrained: The specification of the pretrained model.
@@ -168,8 +168,10 @@ def fine_tuning_jobs(
                 f"{spec.name} was trained on other columns: it is trained from scratch, by its own "
                 "recipe"
             )
+            check_task_fields(task, options.overrides)
             recipes = {MAIN_STAGE: task.default_recipe().override(**options.overrides)}
         else:
+            check_task_fields(task, [n.removeprefix(HEAD_PREFIX) for n in options.overrides])
             recipes = _stage_recipes(spec, options)
         count = 0
         if validation is None and validation_split is not None:
@@ -181,7 +183,7 @@ def fine_tuning_jobs(
             for stage, recipe in recipes.items()
         }
     if validation is None:
-        examples, held_out = splitting.train_validation_split(
+        examples, validation_examples = splitting.train_validation_split(
             all_examples,
             recipes[MAIN_STAGE].validation_examples,
             options.seed,
@@ -189,15 +191,15 @@ def fine_tuning_jobs(
             notes=notes,
         )
     else:
-        examples, held_out = all_examples, task.data.load_eval_data(validation)
-        task.data.check(held_out)
-        splitting.warn_leakage(examples, held_out, notes)
-    if held_out is None:
+        examples, validation_examples = all_examples, task.data.load_eval_data(validation)
+        task.data.check(validation_examples)
+        splitting.warn_leakage(examples, validation_examples, notes)
+    if validation_examples is None:
         notes.warn(
             f"no example of {all_examples.description} validates: nothing tells when to stop"
         )
     return {
-        stage: TrainingJob(spec, examples, held_out, recipe, options.seed, tuple(notes))
+        stage: TrainingJob(spec, examples, validation_examples, recipe, options.seed, tuple(notes))
         for stage, recipe in recipes.items()
     }
 
@@ -220,7 +222,7 @@ def from_scratch_job(job: TrainingJob, epochs: int) -> TrainingJob:
 
 
 def _stage_recipes(spec: ModelSpec, options: FineTuningOptions) -> dict[str, Recipe]:
-    """The recipes of the stages of a strategy, with the user's changes."""
+    """Return the recipes of the stages of a strategy, with the user's changes."""
     stages = {MAIN_STAGE: options.strategy}
     if options.strategy == DEFAULT_STRATEGY:
         stages = {HEAD_STAGE: HEAD_STAGE, **stages}
@@ -240,7 +242,7 @@ def _stage_recipes(spec: ModelSpec, options: FineTuningOptions) -> dict[str, Rec
 
 
 def _strategy_recipe(spec: ModelSpec, strategy: str) -> Recipe:
-    """The recipe of a strategy that the model's package has, or that of the task's group."""
+    """Return the recipe of a strategy that the model's package has, or that of the task's group."""
     file = f"{strategy}.toml"
     own_file = spec.package.path / file
     group_file = RECIPES / str(spec.task.recipe_group) / file
@@ -256,7 +258,7 @@ def _check_from_scratch(strategy: str, description: str) -> None:
 
 
 def _overridden(stage: str, overrides: Mapping[str, Any]) -> set[str]:
-    """The recipe fields that the user gave for a stage."""
+    """Return the recipe fields that the user gave for a stage."""
     head = {n.removeprefix(HEAD_PREFIX) for n in overrides if n.startswith(HEAD_PREFIX)}
     return {*overrides, *(head if stage == HEAD_STAGE else ())}
 
@@ -264,7 +266,7 @@ def _overridden(stage: str, overrides: Mapping[str, Any]) -> set[str]:
 def _adapt(
     recipe: Recipe, num_examples: int, num_validation: int, overridden: Collection[str]
 ) -> Recipe:
-    """The recipe for so many examples; what the user gave stays."""
+    """Return the recipe for so many examples; what the user gave stays."""
     batch_size = min(recipe.batch_size, max(_MIN_BATCH_SIZE, num_examples // _MIN_STEPS))
     fields = {"validation_examples": num_validation, "batch_size": batch_size}
     return recipe.override(**{n: v for n, v in fields.items() if n not in overridden})

@@ -87,7 +87,7 @@ def _early_stopping(
 
 
 def _final_model(model: keras.Model, recipe: Recipe, path: Path) -> keras.Model:
-    """The trained model in float32; adapters, which are merged into it, in a file beside it."""
+    """Return the trained model in float32; adapters are merged, and kept in a file beside it."""
     if recipe.trainable != "adapters":
         return as_float32(model)
     adapters.save(model, path / f"adapters{adapters.SUFFIX}")

@@ -1,5 +1,7 @@
 """Images that a generator of the zoo makes, to enlarge a small training set."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -50,7 +52,7 @@ def add_generated(
     """
     counts = np.bincount(examples.targets, minlength=len(spec.labels)) * ratio
     labels = np.repeat(spec.labels, np.round(counts).astype(int)).tolist()
-    predictor = task_of(generator).predictor
+    predictor: Any = task_of(generator).predictor
     predictions = predictor.predict_raw(generator, labels, seed=seed * 2**28)  # each has the next
     images = np.stack([prediction["image"] for prediction in predictions])
     generated = spec.task.data.load_eval_data(UserData((images, labels)))

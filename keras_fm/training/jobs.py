@@ -31,8 +31,8 @@ class TrainingJob:
         validation: To validate on; None for no validation.
         recipe: Of the spec's task.
         seed: Of the weights, the order of examples, and their augmentation.
-        notes: On the data, a sentence each.
-        adapt_examples: What `adapt` of `model.py` sees in place of the examples, where that is more.
+        notes: Messages on the data.
+        adapt_examples: What `adapt` of `model.py` sees instead of the examples, where that is more.
     """
 
     spec: ModelSpec
@@ -111,6 +111,7 @@ def training_job(
     is_user_data = not is_recipe_data(data) and not isinstance(data, Examples)
     spec, examples, notes = _load(default_spec, resolved.dataset, data, target, problem_type, seed)
     if recipe is None:
+        check_task_fields(spec.task, overrides)
         resolved = spec.task.default_recipe().override(**overrides)
     job = TrainingJob(spec, examples, None, resolved, seed, tuple(notes))
     adapted = recipe is None and data is not None and not isinstance(data, Examples)
@@ -166,6 +167,15 @@ def check_overrides(task: Task, names: Collection[str]) -> None:
         group = (name for name in TASKS if name.startswith("tabular-"))
         recipe_classes = [recipe_class_of(name) for name in group]
     check_fields(names, recipe_classes)
+
+
+def check_task_fields(task: Task, names: Collection[str]) -> None:
+    """Check the names of recipe fields when the data have said which task it is.
+
+    Raises:
+        UnknownNameError: The recipe of this task has no such field.
+    """
+    check_fields(names, [type(task).recipe_class], f"the recipe for {task.spec.task_name}")
 
 
 def _override_known(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:

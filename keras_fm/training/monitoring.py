@@ -178,5 +178,5 @@ def _summarize_images(images: dict[str, np.ndarray]) -> None:
 
 
 def _writer(path: Path) -> tf.summary.SummaryWriter:
-    """Writes event files beside those of Keras' TensorBoard callback."""
+    """Write event files beside those of Keras' TensorBoard callback."""
     return tf.summary.create_file_writer(str(path / "logs" / TRAIN))

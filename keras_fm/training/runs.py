@@ -14,6 +14,7 @@ import keras
 
 from keras_fm.backend import gpus
 from keras_fm.errors import RunError
+from keras_fm.files import atomic_write
 from keras_fm.models import loading
 from keras_fm.models.precision import resolve_precision
 from keras_fm.models.run_files import (
@@ -79,7 +80,7 @@ class Run:
         return "\n".join(filter(None, lines))
 
     def _metric_lines(self, method: str) -> list[str]:
-        """The metrics, and under each other those of what it is compared with."""
+        """Return a table of the metrics and of those of what the run is compared with."""
         baseline_name = f"{task_of(self.model).objective.baseline_name} baseline"
         if not self.comparisons:
             line = f"{baseline_name}: {_format(self.baseline)}" if self.baseline else ""
@@ -212,13 +213,11 @@ def read_history(path: Path) -> list[dict[str, float]]:
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
-    """Write a row an epoch as CSV, the file whole or not at all."""
-    draft = path.with_name(f".{path.name}.draft")
-    with draft.open("w", newline="", encoding="utf-8") as stream:
+    """Write a row per epoch as CSV, atomically."""
+    with atomic_write(path) as stream:
         writer = csv.DictWriter(stream, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    draft.replace(path)
 
 
 def _format(metrics: dict[str, float]) -> str:

@@ -121,7 +121,7 @@ def train(
 
 
 def resume_command(command: Sequence[str], options: Mapping[str, Any], path: Path) -> str:
-    """Return the sentence with the command that resumes a training.
+    """Return the message with the command that resumes a training.
 
     Args:
         command: The command and its arguments.
@@ -171,7 +171,7 @@ def _interrupted_run(
     init_from: str | os.PathLike[str] | None,
     overrides: Mapping[str, Any],
 ) -> tuple[Path, str, int]:
-    """The directory, initial weights and seed of the training to resume."""
+    """Return the directory, initial weights and seed of the training to resume."""
     options = [*overrides, *([] if init_from is None else ["init_from"])]
     path, run_info = load_interrupted_run(run_dir, name, options)
     if "strategy" in run_info:
@@ -180,7 +180,7 @@ def _interrupted_run(
 
 
 def _run_recipe(path: Path) -> Any:
-    """The recipe of a run."""
+    """Return the recipe of a run."""
     recipe_class = jobs.recipe_class_of(run_files.read_run(path)["task"])
     return load_recipe(path / run_files.RECIPE, recipe_class)
 
@@ -192,7 +192,7 @@ def _default_init_from(package: ModelPackage, data: jobs.Data) -> str:
 
 
 def _split_overrides(overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The recipe fields, and those of the pretraining."""
+    """Return the recipe fields, and those of the pretraining."""
     prefix = f"{PRETRAINING}."
     pretraining = {n.removeprefix(prefix): v for n, v in overrides.items() if n.startswith(prefix)}
     return {n: v for n, v in overrides.items() if not n.startswith(prefix)}, pretraining
@@ -218,7 +218,7 @@ def _initialize(model: Any, pretrained: Any, job: TrainingJob) -> None:
 
 
 def _pretrain(job: TrainingJob, path: Path) -> Any:
-    """The pretrained model of the run in `path`, trained now or in a sitting before."""
+    """Return the pretrained model of the run in `path`, trained now or before an interruption."""
     if run_files.is_complete(path):
         return runs.load_run(path).model
     return fit(jobs.initial_model(job), job, path).model

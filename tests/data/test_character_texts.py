@@ -2,16 +2,18 @@ import helpers
 import numpy as np
 import pytest
 
-from keras_fm.data import character_texts, characters, datasets, examples
+from keras_fm.data import character_examples, character_texts, datasets
 from keras_fm.data.character_texts import EvalWindows
+from keras_fm.data.examples import Examples
 from keras_fm.data.text_batches import SequenceWindows
 from keras_fm.errors import DataError
 
 
-def windows(length=100, seed=0, **fields):
-    numbers = np.arange(length + 1, dtype="int32")
-    recipe = helpers.recipe(**{"batch_size": 3, "sequence_length": 8, **fields})
-    return SequenceWindows(numbers[:-1], numbers[1:], recipe=recipe, seed=seed)
+def make_windows(length=100, seed=0, **fields):
+    """Windows of a text of character indices 0, 1, ..., each character another one."""
+    ids = np.arange(length + 1, dtype="int32")
+    recipe = helpers.recipe("text-generation", **{"batch_size": 3, "sequence_length": 8, **fields})
+    return SequenceWindows(ids[:-1], ids[1:], recipe=recipe, seed=seed)
 
 
 def epoch_of(batches, epoch):
@@ -19,14 +21,15 @@ def epoch_of(batches, epoch):
     return [batches[step] for step in range(len(batches))]
 
 
-def test_each_character_answers_with_the_next_one():
-    examples = characters("añ🙂", "a text")
+def test_the_target_of_each_character_is_the_next_one():
+    examples = character_examples("añ🙂", "a text")
     assert examples.inputs.tolist() == [97, 0xF1]
     assert examples.targets.tolist() == [0xF1, 0x1F642]
     assert len(examples) == 2
+    assert examples.description == "a text"
 
 
-def test_the_sample_is_a_piece_of_the_test_split():
+def test_the_sample_is_a_part_of_the_test_split():
     sample = datasets.sample("tiny_shakespeare")
     text = "".join(map(chr, sample.inputs))
     assert text.startswith("?\n\nGREMIO:\nGood morrow, neighbour Baptista.")
@@ -35,7 +38,7 @@ def test_the_sample_is_a_piece_of_the_test_split():
 
 
 @pytest.mark.full_data
-def test_the_splits_are_nanogpts():
+def test_the_splits_are_those_of_nanogpt():
     train = datasets.load("tiny_shakespeare", "train")
     test = datasets.load("tiny_shakespeare", "validation+test")
     assert (len(train), len(test)) == (1_003_853, 111_539)
@@ -44,7 +47,7 @@ def test_the_splits_are_nanogpts():
     np.testing.assert_array_equal(datasets.sample("tiny_shakespeare").inputs, test.inputs[:4096])
 
 
-def test_a_file_is_read_whatever_its_bytes(tmp_path):
+def test_a_file_of_any_bytes_is_read(tmp_path):
     file = tmp_path / "book.txt"
     file.write_bytes("\ufeffä".encode() + b"\xff\r\nb")
     examples = character_texts.read_text_file(file)
@@ -57,38 +60,39 @@ def test_a_file_is_read_whatever_its_bytes(tmp_path):
         character_texts.read_text_file(tmp_path / "none.txt")
 
 
-def test_the_vocabulary_is_what_comes_twice():
-    assert character_texts.character_vocabulary(
-        examples.characters("banana cd c\nñ🙂🙂ñ!", "")
-    ) == [
-        " ",
-        "a",
-        "c",
-        "n",
-        "ñ",
-        "🙂",
-    ]
+def test_texts_are_joined_with_blank_lines():
+    texts = np.array([b"a<br />b", "ñ".encode(), b"\xff"], object)
+    examples = character_texts.concatenate_texts(Examples(texts, np.zeros(3, int), "three texts"))
+    text = chr(examples.inputs[0]) + "".join(map(chr, examples.targets))
+    assert text == "a\nb\n\nñ\n\n\ufffd"
+    assert examples.description == "three texts"
 
 
-def test_the_vocabulary_has_an_end(monkeypatch):
+def test_the_vocabulary_is_the_characters_that_occur_twice():
+    examples = character_examples("banana cd c\nñ🙂🙂ñ!", "")
+    vocabulary = character_texts.character_vocabulary(examples)
+    assert vocabulary == [" ", "a", "c", "n", "ñ", "🙂"]
+
+
+def test_the_vocabulary_is_limited_to_the_most_frequent_characters(monkeypatch):
     monkeypatch.setattr(character_texts, "MAX_CHARACTERS", 2)
-    assert character_texts.character_vocabulary(examples.characters("aabbbccc.", "")) == ["b", "c"]
+    examples = character_examples("aabbbccc.", "")
+    assert character_texts.character_vocabulary(examples) == ["b", "c"]
 
 
-def test_characters_have_their_place_from_1_and_others_0():
-    known = ["b", "ñ", "a", "🙂"]
+def test_characters_have_indices_from_1_and_unknown_ones_0():
     codes = np.array([ord(character) for character in "abz🙂ñ\0\U0010ffff"])
-    numbers = character_texts.encode_characters(known, codes)
-    assert numbers.tolist() == [3, 1, 0, 4, 2, 0, 0]
-    assert numbers.dtype == np.int32
+    ids = character_texts.encode_characters(["b", "ñ", "a", "🙂"], codes)
+    assert ids.tolist() == [3, 1, 0, 4, 2, 0, 0]
+    assert ids.dtype == np.int32
 
 
-def test_windows_lie_side_by_side_and_move_from_epoch_to_epoch():
-    batches = windows()
+def test_windows_are_adjacent_and_move_from_epoch_to_epoch():
+    batches = make_windows()
     offsets = set()
     for epoch in range(100):
         steps = zip(*epoch_of(batches, epoch), strict=True)
-        inputs, targets = (np.concatenate(part) for part in steps)
+        inputs, targets = (np.concatenate(arrays) for arrays in steps)
         np.testing.assert_array_equal(targets, inputs + 1)
         np.testing.assert_array_equal(inputs, inputs[:, :1] + np.arange(8))
         starts = np.sort(inputs[:, 0])
@@ -99,24 +103,24 @@ def test_windows_lie_side_by_side_and_move_from_epoch_to_epoch():
 
 
 def test_windows_reach_both_ends():
-    batches = windows(length=20, batch_size=1)
+    batches = make_windows(length=20, batch_size=1)
     seen = set()
     for epoch in range(50):
         seen |= {*np.concatenate([inputs.ravel() for inputs, _ in epoch_of(batches, epoch)])}
     assert seen == set(range(20))
 
 
-def test_batches_are_a_function_of_seed_epoch_and_step():
-    one, same, other = windows(), windows(), windows(seed=1)
-    np.testing.assert_array_equal(one[1][0], same[1][0])
-    assert not np.array_equal(one[1][0], other[1][0])
-    one.epoch = 1
-    assert not np.array_equal(one[1][0], same[1][0])
+def test_windows_are_a_function_of_seed_epoch_and_step():
+    batches, same, other = make_windows(), make_windows(), make_windows(seed=1)
+    np.testing.assert_array_equal(batches[1][0], same[1][0])
+    assert not np.array_equal(batches[1][0], other[1][0])
+    batches.epoch = 1
+    assert not np.array_equal(batches[1][0], same[1][0])
 
 
 @pytest.mark.parametrize("length", [1, 5, 8, 9, 15, 16, 17])
 def test_a_short_text_makes_windows_too(length):
-    batches = windows(length=length)
+    batches = make_windows(length=length)
     assert len(batches) == 1
     inputs, targets = batches[0]
     assert inputs.shape == targets.shape
@@ -125,13 +129,14 @@ def test_a_short_text_makes_windows_too(length):
 
 
 @pytest.mark.parametrize("length", [1, 3, 4, 5, 8, 9, 12, 13, 30, 31, 32, 33])
-def test_every_character_is_measured_once_with_its_context(length):
-    numbers = np.arange(length + 1)
-    cut = EvalWindows.of(numbers[:-1], numbers[1:], context=4)
-    assert cut.inputs.shape == cut.targets.shape == cut.scored.shape
-    np.testing.assert_array_equal(cut.targets, cut.inputs + 1)
-    scored = cut.targets[cut.scored == 1]
+def test_every_character_is_scored_once_with_its_context(length):
+    ids = np.arange(length + 1)
+    windows = EvalWindows.from_arrays(ids[:-1], ids[1:], context=4)
+    assert windows.inputs.shape == windows.targets.shape == windows.weights.shape
+    assert windows.inputs.shape[1] == min(8, length)
+    np.testing.assert_array_equal(windows.targets, windows.inputs + 1)
+    scored = windows.targets[windows.weights == 1]
     assert sorted(scored) == list(range(1, length + 1))
-    for inputs, counts in zip(cut.inputs, cut.scored, strict=True):
-        for place in np.flatnonzero(counts):
-            assert place >= min(4, inputs[place])
+    for inputs, weights in zip(windows.inputs, windows.weights, strict=True):
+        for position in np.flatnonzero(weights):
+            assert position >= min(4, inputs[position])

@@ -1,14 +1,17 @@
 import socket
+import types
 
 import helpers
 import numpy as np
 import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
 
-from keras_fm.data import datasets, examples
+from keras_fm.data import datasets, example_files, examples
 from keras_fm.errors import DataError, UnknownNameError
 
 
-class Unprepared:
+class UnpreparedBuilder:
     """A TFDS builder on a machine without data and without network."""
 
     data_dir = "/nowhere/cifar10/3.0.2"
@@ -36,23 +39,24 @@ def test_the_sample_is_a_split():
     assert datasets.sample("cifar10").description == "bundled sample of 256 cifar10 test examples"
 
 
-def test_an_unknown_sample_names_its_neighbour():
+def test_an_unknown_sample_suggests_another():
     with pytest.raises(UnknownNameError, match=r"no bundled sample of 'cifar100'.*'cifar10'"):
         datasets.sample("cifar100")
 
 
-def test_validation_is_cut_from_the_end():
-    whole = helpers.noise(10)
-    train, validation = examples.split_validation(whole, 3)
-    np.testing.assert_array_equal(train.inputs, whole.inputs[:7])
-    np.testing.assert_array_equal(validation.targets, whole.targets[7:])
+def test_validation_is_split_from_the_end():
+    noise = helpers.noise(10)
+    train, validation = examples.split_validation(noise, 3)
+    np.testing.assert_array_equal(train.inputs, noise.inputs[:7])
+    np.testing.assert_array_equal(validation.inputs, noise.inputs[7:])
+    np.testing.assert_array_equal(validation.targets, noise.targets[7:])
     assert train.description == "10 images of noise, first 7"
     assert validation.description == "10 images of noise, last 3"
 
 
-def test_no_validation_leaves_everything():
-    whole = helpers.noise(10)
-    assert examples.split_validation(whole, 0) == (whole, None)
+def test_without_validation_everything_is_trained_on():
+    noise = helpers.noise(10)
+    assert examples.split_validation(noise, 0) == (noise, None)
 
 
 @pytest.mark.parametrize("count", [10, 11])
@@ -61,11 +65,65 @@ def test_validation_leaves_some_to_train_on(count):
         examples.split_validation(helpers.noise(10), count)
 
 
-def test_some_examples_can_be_taken():
-    whole = helpers.noise(10)
-    some = whole.subset(np.array([7, 2]), "two of them")
-    np.testing.assert_array_equal(some.inputs, whole.inputs[[7, 2]])
-    assert (some.targets.tolist(), some.description, len(some)) == ([1, 2], "two of them", 2)
+def test_a_subset_of_examples():
+    noise = helpers.noise(10)
+    subset = noise.subset(np.array([7, 2]), "two of them")
+    np.testing.assert_array_equal(subset.inputs, noise.inputs[[7, 2]])
+    assert (subset.targets.tolist(), subset.description, len(subset)) == ([1, 2], "two of them", 2)
+
+
+def test_a_subset_of_a_table():
+    table = examples.Examples({"a": np.arange(4), "b": np.array([*"wxyz"])}, np.arange(4), "x")
+    subset = table.subset(table.targets > 1, "two of them")
+    assert {name: column.tolist() for name, column in subset.inputs.items()} == {
+        "a": [2, 3], "b": ["y", "z"]
+    }  # fmt: skip
+    assert (len(table), len(subset)) == (4, 2)
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        helpers.noise(4).inputs,
+        {"a": np.arange(4.0, dtype="float32"), "b": np.array(["w", "é", "", "z"])},
+        np.array([b"a text", "é".encode(), b"\xff", b"a longer text"], object),
+    ],
+    ids=["images", "table", "texts"],
+)
+def test_a_file_of_examples_is_read_as_it_was_written(inputs, tmp_path):
+    written = examples.Examples(inputs, np.arange(4), "four, ä")
+    example_files.save_examples(written, tmp_path / "x.npz")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.npz"]
+    read = example_files.load_examples(tmp_path / "x.npz")
+    assert read.description == written.description
+    assert read.targets.tolist() == [0, 1, 2, 3]
+    for array, expected in zip(
+        *(x.inputs.values() if isinstance(inputs, dict) else [x.inputs] for x in (read, written)),
+        strict=True,
+    ):
+        assert array.dtype == expected.dtype
+        np.testing.assert_array_equal(array, expected)
+
+
+def test_an_interrupted_write_leaves_the_earlier_file(tmp_path, monkeypatch):
+    def interrupt(file, **arrays):
+        file.write(b"a part")
+        raise KeyboardInterrupt
+
+    path = tmp_path / "x.npz"
+    example_files.save_examples(helpers.noise(3), path)
+    monkeypatch.setattr(np, "savez_compressed", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        example_files.save_examples(helpers.noise(4), path)
+    assert len(example_files.load_examples(path)) == 3
+
+
+def test_a_file_of_something_else_is_named(tmp_path):
+    np.savez(tmp_path / "x.npz", targets=np.arange(3))
+    (tmp_path / "y.npz").write_text("no archive")
+    for name in ("x.npz", "y.npz", "z.npz"):
+        with pytest.raises(DataError, match=rf"{name} holds no examples"):
+            example_files.load_examples(tmp_path / name)
 
 
 def test_an_unknown_data_set_is_named():
@@ -73,13 +131,23 @@ def test_an_unknown_data_set_is_named():
         datasets.load("cifar_ten", "test")
 
 
-def test_data_that_is_not_here_and_not_to_be_had_is_an_error(monkeypatch):
+def test_data_that_can_not_be_downloaded_is_an_error(monkeypatch):
     datasets._load_tfds.cache_clear()  # another test may have read it
-    monkeypatch.setattr(datasets, "builder", lambda dataset: Unprepared())
+    monkeypatch.setattr(datasets, "builder", lambda dataset: UnpreparedBuilder())
     assert not datasets.is_prepared("cifar10")
     with pytest.raises(
         DataError, match=r"'cifar10' is not in /nowhere.*ConnectionError.*TFDS_DATA_DIR.*'sample'"
     ):
+        datasets.load("cifar10", "train")
+
+
+def test_no_download_is_tried_offline(monkeypatch):
+    datasets._load_tfds.cache_clear()
+    builder = UnpreparedBuilder()
+    builder.download_and_prepare = lambda: 1 / 0
+    monkeypatch.setattr(datasets, "builder", lambda dataset: builder)
+    monkeypatch.setattr(datasets, "is_offline", lambda: True)
+    with pytest.raises(DataError, match="KERAS_FM_OFFLINE forbids to download it"):
         datasets.load("cifar10", "train")
 
 
@@ -89,7 +157,7 @@ def test_no_download_is_tried_without_a_network(monkeypatch):
     def unknown_host(*arguments):
         raise socket.gaierror("name or service not known")
 
-    builder = Unprepared()
+    builder = UnpreparedBuilder()
     builder.url_infos = {"https://nowhere.invalid/data.tar.gz": None}
     monkeypatch.setattr(datasets, "builder", lambda dataset: builder)
     monkeypatch.setattr(datasets, "getproxies", dict)
@@ -98,24 +166,78 @@ def test_no_download_is_tried_without_a_network(monkeypatch):
         datasets.load("cifar10", "train")
 
 
-def test_an_empty_data_folder_is_asked_without_network(tmp_path):
+def test_a_missing_data_set_is_found_out_without_network(tmp_path):
     code = (
         "import socket; socket.socket.connect = None\n"
-        "from keras_fm import data\n"
-        "data._check_network = lambda builder: 1 / 0\n"
-        "assert not data.is_prepared('cifar10')\n"
-        "try: data.load('cifar10', 'test')\n"
-        "except data.DataError as error: print(error)\n"
+        "from keras_fm.data import datasets\n"
+        "datasets._check_network = lambda builder: 1 / 0\n"
+        "assert not datasets.is_prepared('cifar10')\n"
+        "try: datasets.load('cifar10', 'test')\n"
+        "except datasets.DataError as error: print(error)\n"
     )
-    done = helpers.python(code, TFDS_DATA_DIR=str(tmp_path))
-    assert done.returncode == 0, done.stderr
-    assert str(tmp_path) in done.stdout
-    assert "ZeroDivisionError" in done.stdout
+    process = helpers.python(code, TFDS_DATA_DIR=str(tmp_path))
+    assert process.returncode == 0, process.stderr
+    assert str(tmp_path) in process.stdout
+    assert "ZeroDivisionError" in process.stdout
     assert not any(tmp_path.rglob("*.*"))
 
 
+@pytest.fixture
+def local_builder(monkeypatch):
+    """Replaces the TFDS builders by one of features and data: pairs in a batch, or records."""
+
+    def replace(features, data, supervised_keys=None):
+        def as_dataset(split, **options):
+            if supervised_keys is not None:
+                return data
+            specs = {name: tf.TensorSpec((), x.tf_dtype) for name, x in features.items()}
+            return tf.data.Dataset.from_generator(lambda: data, output_signature=specs)
+
+        info = types.SimpleNamespace(
+            features=tfds.features.FeaturesDict(features),
+            supervised_keys=supervised_keys,
+            splits={"train": types.SimpleNamespace(num_examples=3)},
+        )
+        builder = types.SimpleNamespace(info=info, is_prepared=lambda: True, as_dataset=as_dataset)
+        monkeypatch.setattr(datasets, "builder", lambda name: builder)
+        datasets._load_tfds.cache_clear()
+
+    yield replace
+    datasets._load_tfds.cache_clear()
+
+
+def test_texts_of_a_data_set_are_joined(local_builder):
+    local_builder({"text": tfds.features.Text()}, [{"text": "ab"}, {"text": "ñ"}])
+    joined = datasets.load("books", "train")
+    assert [chr(code) for code in joined.targets] == ["b", "ñ"]
+    assert joined.description == "books train"
+
+
+def test_categories_of_a_table_are_named(local_builder):
+    columns = {
+        "color": tfds.features.ClassLabel(names=["D", "E"]),
+        "size": tfds.features.Scalar(np.float32),
+    }
+    features = {"features": columns, "price": tfds.features.Scalar(np.int64)}
+    batch = {"color": tf.constant([1, 0, 1]), "size": tf.constant([0.5, 1, 2])}, tf.range(3)
+    local_builder(features, batch, ("features", "price"))
+    examples = datasets.load("stones", "train")
+    assert examples.inputs["color"].tolist() == ["E", "D", "E"]
+    assert examples.inputs["size"].tolist() == [0.5, 1, 2]
+    assert examples.targets.tolist() == [0, 1, 2]
+
+
+def test_a_data_set_without_pairs_or_texts_is_named(local_builder):
+    features = {"title": tfds.features.Text(), "id": tfds.features.Scalar(np.int64)}
+    local_builder(features, [{"title": "x", "id": 1}])
+    with pytest.raises(
+        DataError, match=r"'books' has neither pairs .* nor a feature 'text' .*features: title, id"
+    ):
+        datasets.load("books", "train")
+
+
 @pytest.mark.full_data
-def test_cifar10_is_whole():
+def test_cifar10_is_complete():
     test = datasets.load("cifar10", "test")
     assert test.inputs.shape == (10_000, 32, 32, 3)
     assert np.bincount(test.targets).tolist() == [1000] * 10
@@ -123,7 +245,7 @@ def test_cifar10_is_whole():
 
 
 @pytest.mark.full_data
-def test_the_sample_lies_in_the_test_split():
+def test_the_sample_is_part_of_the_test_split():
     test = datasets.load("cifar10", "test")
     path = helpers.ROOT / "keras_fm" / "samples" / "cifar10.npz"
     with np.load(path, allow_pickle=False) as arrays:
@@ -135,7 +257,7 @@ def test_the_sample_lies_in_the_test_split():
 
 @pytest.mark.full_data
 @pytest.mark.parametrize("split", ["tset", "test[:5", "test+tset"])
-def test_an_unknown_split_names_its_neighbour(split):
+def test_an_unknown_split_suggests_another(split):
     with pytest.raises(UnknownNameError, match=r"'cifar10' has no split .*Did you mean .*'test'"):
         datasets.load("cifar10", split)
 

@@ -1,4 +1,4 @@
-"""What a fine-tuning is given: data and options that do, and those that do not."""
+"""Data and options of a fine-tuning: what fits, and what is refused."""
 
 import helpers
 import numpy as np
@@ -24,18 +24,20 @@ from keras_fm.training import fine_tuning, runs, training
 LABELS = ["air", "land", "water"]
 
 
-def tune(model, path, *, given=None, labels=LABELS, **options):
-    given = helpers.noise(24) if given is None else given
-    return fine_tuning.fine_tune(model, given, class_names=labels, run_dir=path, **options)
+def tune(model, path, *, data=None, labels=LABELS, **options):
+    data = helpers.noise(24) if data is None else data
+    return fine_tuning.fine_tune(model, data, class_names=labels, run_dir=path, **options)
 
 
-def broken(**parts):
+def broken(**fields):
     noise = helpers.noise(12)
-    return Examples(**({"inputs": noise.inputs, "targets": noise.targets, "origin": "x"} | parts))
+    return Examples(
+        **({"inputs": noise.inputs, "targets": noise.targets, "description": "x"} | fields)
+    )
 
 
 @pytest.mark.parametrize(
-    ("given", "error", "received"),
+    ("data", "error", "received"),
     [
         (broken(inputs=np.zeros((12, 32, 32, 3), np.float32)), DataError, r"float32 \[12, 32"),
         (broken(inputs=np.zeros((0, 32, 32, 3), np.uint8)), DataError, "received 0 and 12"),
@@ -48,9 +50,9 @@ def broken(**parts):
     ],
     ids=["range", "none", "too-large", "negative", "too-few", "fractions", "no-pair", "no-folder"],
 )
-def test_bad_data_is_named_and_leaves_nothing(small_run, tmp_path, given, error, received):
+def test_bad_data_is_named_and_leaves_nothing(small_run, tmp_path, data, error, received):
     with pytest.raises(error, match=received):
-        tune(small_run.model, tmp_path / "run", given=given)
+        tune(small_run.model, tmp_path / "run", data=data)
     assert not any(tmp_path.iterdir())
 
 
@@ -113,7 +115,7 @@ def test_texts_of_a_csv_file(tiny_reader, tmp_path):
     assert set(answer["probabilities"]) == {"bad", "good"}
 
 
-def test_a_table_of_the_same_columns_goes_on(tmp_path):
+def test_a_table_of_the_same_columns_keeps_the_weights(tmp_path):
     sample = datasets.sample("diamonds")
     frame = pd.DataFrame({**sample.inputs, "price": sample.targets * 2})
     frame.to_csv(tmp_path / "mine.csv", index=False)
@@ -129,14 +131,14 @@ def test_a_table_of_the_same_columns_goes_on(tmp_path):
 
 def sizes():
     """A table of columns that no model of the zoo has seen."""
-    random = np.random.default_rng(0)
-    size = random.normal(size=60)
-    frame = pd.DataFrame({"size": size, "noise": random.normal(size=60)})
+    rng = np.random.default_rng(0)
+    size = rng.normal(size=60)
+    frame = pd.DataFrame({"size": size, "noise": rng.normal(size=60)})
     frame["verdict"] = np.where(size > 0, "large", "small")
     return frame
 
 
-def test_a_table_of_other_columns_begins_anew(tmp_path, stop_at):
+def test_a_table_of_other_columns_is_trained_from_scratch(tmp_path, stop_at):
     frame = sizes()
     frame.to_csv(tmp_path / "my sizes.csv", index=False)
     stop_at(2)
@@ -168,7 +170,9 @@ def test_a_table_of_other_columns_begins_anew(tmp_path, stop_at):
         ({"text": "size"}, InvalidInputError, "text is the column of the texts"),
     ],
 )
-def test_what_a_table_of_other_columns_can_not_have_is_named(tmp_path, options, error, sentence):
+def test_options_that_a_table_of_other_columns_can_not_have_are_named(
+    tmp_path, options, error, sentence
+):
     with pytest.raises(error, match=sentence):
         keras_fm.fine_tune(
             "linear_regression", sizes(), target="verdict", run_dir=tmp_path / "run", **options
@@ -176,7 +180,7 @@ def test_what_a_table_of_other_columns_can_not_have_is_named(tmp_path, options, 
     assert not any(tmp_path.iterdir())
 
 
-def test_a_quantity_has_no_class_weights(tmp_path):
+def test_a_regression_has_no_class_weights(tmp_path):
     with pytest.warns(DataWarning), pytest.raises(InvalidInputError, match="no classes to weigh"):
         keras_fm.fine_tune(
             "linear_regression", sizes(), target="size", class_weight="balanced",
@@ -191,12 +195,12 @@ def test_a_run_directory_that_can_not_be_made_is_named(small_run, tmp_path):
         tune(small_run.model, tmp_path / "file" / "run", epochs=1)
 
 
-def test_each_stage_has_its_own_numbers(small_run, tmp_path, capsys):
+def test_each_stage_has_its_own_recipe(small_run, tmp_path, capsys):
     options = {"head.batch_size": 4, "head.epochs": 1, "epochs": 2, "seed": np.int64(3)}
     run = tune(small_run.model, tmp_path / "run", **options)
     head = runs.load_run(run.path / "head")
-    recipes = [training.load_recipe(each.path / "recipe.toml") for each in (head, run)]
+    recipes = [training.load_recipe(stage.path / "recipe.toml") for stage in (head, run)]
     assert [recipe.batch_size for recipe in recipes] == [4, 8]
-    shown = capsys.readouterr().out
-    assert "the head alone: 1 epochs at most" in shown
-    assert "the fine-tuning itself: 2 epochs at most" in shown
+    output = capsys.readouterr().out
+    assert "the head alone: 1 epochs at most" in output
+    assert "the fine-tuning itself: 2 epochs at most" in output

@@ -8,11 +8,13 @@ from keras_fm.data.user_data import DataNotes
 from keras_fm.errors import DataError, DataWarning
 
 
-def cut(whole, count, seed=0, quantity=False):
+def split(examples, count, seed=0, regression=False):
+    """Return the training and the validation examples, and the notes."""
     notes = DataNotes()
-    return *splitting.train_validation_split(
-        whole, count, seed, quantity=quantity, notes=notes
-    ), notes
+    parts = splitting.train_validation_split(
+        examples, count, seed, regression=regression, notes=notes
+    )
+    return *parts, notes
 
 
 def texts(words, targets):
@@ -23,75 +25,116 @@ def texts(words, targets):
 
 def test_each_class_has_its_share():
     targets = np.array([0] * 60 + [1] * 30 + [2] * 10)
-    whole = Examples(helpers.noise(100).inputs, targets, "noise")
-    examples, validation, notes = cut(whole, 20)
+    examples = Examples(helpers.noise(100).inputs, targets, "noise")
+    train, validation, notes = split(examples, 20)
     assert np.bincount(validation.targets).tolist() == [12, 6, 2]
-    assert np.bincount(examples.targets).tolist() == [48, 24, 8]
-    both = np.concatenate([examples.inputs, validation.inputs])
-    assert {x.tobytes() for x in both} == {x.tobytes() for x in whole.inputs}
-    assert (examples.description, validation.description) == (
-        "noise, 80 to train on",
-        "noise, 20 held out",
-    )
+    assert np.bincount(train.targets).tolist() == [48, 24, 8]
+    both = np.concatenate([train.inputs, validation.inputs])
+    assert {image.tobytes() for image in both} == {image.tobytes() for image in examples.inputs}
+    assert (train.description, validation.description) == (
+        "noise, 80 to train on", "noise, 20 held out"
+    )  # fmt: skip
     assert notes == []
 
 
+def test_inputs_and_targets_stay_together():
+    targets = np.array([0] * 20 + [1] * 20)
+    examples = Examples({"row": np.arange(40)}, targets, "table")
+    for part in split(examples, 10)[:2]:
+        np.testing.assert_array_equal(targets[part.inputs["row"]], part.targets)
+
+
 def test_the_seed_draws():
-    whole = helpers.noise(30)
-    one, other, third = (cut(whole, 6, seed)[1].inputs for seed in (0, 0, 1))
-    np.testing.assert_array_equal(one, other)
-    assert not np.array_equal(one, third)
+    examples = helpers.noise(30)
+    drawn, same, other = (split(examples, 6, seed)[1].inputs for seed in (0, 0, 1))
+    np.testing.assert_array_equal(drawn, same)
+    assert not np.array_equal(drawn, other)
 
 
-@pytest.mark.parametrize(("sizes", "count", "held_out"), [
+@pytest.mark.parametrize(("sizes", "count", "validating"), [
     ([8, 8, 8], 6, [2, 2, 2]), ([8, 8, 8], 7, [3, 2, 2]), ([9, 1], 2, [2, 0]), ([3, 3], 5, [2, 2]),
+    ([7, 2, 1], 5, [4, 1, 0]), ([1, 1, 1], 2, [0, 0, 0]),
 ])  # fmt: skip
-def test_a_class_keeps_an_example_to_train_on(sizes, count, held_out):
+def test_an_example_of_each_class_stays_to_train_on(sizes, count, validating):
     targets = np.repeat(np.arange(len(sizes)), sizes)
-    _, validation, _ = cut(Examples(helpers.noise(len(targets)).inputs, targets, "x"), count)
-    assert np.bincount(validation.targets, minlength=len(sizes)).tolist() == held_out
+    examples = Examples(helpers.noise(len(targets)).inputs, targets, "x")
+    train, validation, _ = split(examples, count)
+    counts = np.bincount(train.targets, minlength=len(sizes))
+    assert (np.array(sizes) - counts).tolist() == validating
+    assert (validation is None) == (sum(validating) == 0)
 
 
-def test_a_quantity_is_cut_over_its_whole_range():
-    values = np.random.default_rng(0).normal(size=100)
-    _, validation, _ = cut(Examples({"size": values}, values, "table"), 20, quantity=True)
+def test_a_group_of_each_class_stays_to_train_on():
+    """Also where all copies of an example are a group that would fill the quota of its class."""
+    for seed in range(5):
+        train, _, _ = split(texts(["a"] * 6 + ["b", "c", "d", "e"], [0] * 6 + [1] * 4), 6, seed)
+        assert set(train.targets) == {0, 1}
+
+
+def test_a_regression_is_stratified_by_quantile():
+    values = np.random.default_rng(0).exponential(size=100)
+    _, validation, _ = split(Examples({"size": values}, values, "table"), 20, regression=True)
     ranks = np.searchsorted(np.sort(values), validation.targets)
     assert np.bincount(ranks // 10).tolist() == [2] * 10
 
 
-def test_copies_stay_on_one_side():
-    whole = texts([f"text {n % 20}" for n in range(40)], [n % 2 for n in range(40)])
-    examples, validation, notes = cut(whole, 10)
-    assert len(validation) == 12, "of each class five, and copies are pairs"
-    assert not set(examples.inputs) & set(validation.inputs)
+def test_duplicates_stay_on_one_side():
+    examples = texts([f"text {n % 20}" for n in range(40)], [n % 2 for n in range(40)])
+    train, validation, notes = split(examples, 10)
+    assert len(validation) == 12, "five of each class, rounded up to pairs"
+    assert not set(train.inputs) & set(validation.inputs)
     assert notes == [
         "20 of 40 examples are duplicates of others; they stay on one side of the split"
     ]
 
 
-def test_copies_of_another_class_are_counted():
-    whole = texts(["a", "b", "c", "d", "a", "b"], [0, 1, 0, 1, 1, 1])
-    with pytest.warns(DataWarning, match="1 examples come again with another class"):
-        cut(whole, 2)
+def test_duplicate_images_stay_on_one_side():
+    noise = helpers.noise(20)
+    images = np.concatenate([noise.inputs, noise.inputs])
+    train, validation, _ = split(Examples(images, np.arange(40) % 20 % 2, "pairs"), 10)
+    sides = [{image.tobytes() for image in part.inputs} for part in (train, validation)]
+    assert sides[0].isdisjoint(sides[1])
+
+
+def test_duplicates_of_another_class_are_counted():
+    examples = texts(["a", "b", "c", "d", "a", "b"], [0, 1, 0, 1, 1, 1])
+    with pytest.warns(DataWarning, match="1 examples repeat an input with another class"):
+        split(examples, 2)
 
 
 def test_equal_rows_of_a_table_are_counted():
-    whole = Examples({"size": np.array([1.0, 2.0] * 10)}, np.array([0, 1] * 10), "table")
+    examples = Examples({"size": np.array([1.0, 2.0] * 10)}, np.array([0, 1] * 10), "table")
     with pytest.warns(DataWarning, match="4 of 4 validation examples are among the training"):
-        _, validation, _ = cut(whole, 4)
+        _, validation, _ = split(examples, 4)
     assert len(validation) == 4
 
 
+def test_leakage_is_counted_by_the_validation_examples():
+    notes = DataNotes()
+    train, validation = texts("aab", [0, 0, 0]), texts("abbcd", [0, 0, 0, 0, 0])
+    with pytest.warns(DataWarning, match="3 of 5 validation examples"):
+        splitting.warn_leakage(train, validation, notes)
+    assert len(notes) == 1
+    splitting.warn_leakage(train, texts("xy", [0, 0]), notes)
+    assert len(notes) == 1
+
+
 @pytest.mark.parametrize("count", [10, 11])
-def test_something_is_left_to_train_on(count):
+def test_validation_leaves_some_to_train_on(count):
     with pytest.raises(DataError, match=f"is {count}, but 10 images of noise has only 10"):
-        cut(helpers.noise(10), count)
-    assert cut(helpers.noise(10), 0)[1] is None
+        split(helpers.noise(10), count)
 
 
-def test_many_copies_of_one_example_do_not_fill_the_split():
-    words = ["often"] * 50 + [f"text {n}" for n in range(50)]
+def test_without_validation_everything_is_trained_on():
+    noise = helpers.noise(10)
+    train, validation, _ = split(noise, 0)
+    assert train is noise
+    assert validation is None
+
+
+def test_many_duplicates_of_an_example_do_not_fill_the_split():
+    words = ["frequent"] * 50 + [f"text {n}" for n in range(50)]
     for seed in range(5):
-        examples, validation, _ = cut(texts(words, [0] * 50 + [1] * 50), 20, seed)
-        assert len(examples) + len(validation) == 100
+        train, validation, _ = split(texts(words, [0] * 50 + [1] * 50), 20, seed)
+        assert len(train) + len(validation) == 100
         assert validation.targets.tolist() == [1] * 10

@@ -1,4 +1,4 @@
-"""Texts of a user's own: CSV files, data frames, folders and strings; and what can be wrong."""
+"""Users' texts: CSV files, data frames, folders and strings; and their errors."""
 
 import pandas as pd
 import pytest
@@ -6,15 +6,17 @@ import pytest
 from keras_fm import registry
 from keras_fm.data.user_data import UserData
 from keras_fm.errors import DataError, DataWarning, InvalidInputError
-from keras_fm.models import spec
-from keras_fm.tasks.base import task_of
+from keras_fm.models.spec import ModelSpec
 
-WORDS = {"good": "a fine film", "bad": "a dull film"}
+REVIEWS = {"good": "a fine film", "bad": "a dull film"}
 
 
-def learn(given, **options):
-    task = task_of(spec.default_spec(registry.find("lstm")[0]))
-    return task.data.load_user_data(UserData(given, **options), 0)
+def text_classifier():
+    return ModelSpec.of(registry.find("lstm")[0])
+
+
+def load(data, **options):
+    return text_classifier().task.data.load_user_data(UserData(data, **options), 0)
 
 
 @pytest.fixture
@@ -29,9 +31,9 @@ def reviews(tmp_path):
 @pytest.mark.parametrize(
     "options", [{"text": "body", "target": "stars"}, {"target": "stars"}], ids=["both", "target"]
 )
-def test_a_csv_file_of_texts(reviews, options):
-    identity, examples, notes = learn(reviews, **options)
-    assert identity.labels == ("3", "4", "5")
+def test_texts_of_a_csv_file_are_loaded(reviews, options):
+    spec, examples, notes = load(reviews, **options)
+    assert spec.labels == ("3", "4", "5")
     assert sorted(examples.inputs) == sorted(f"text, number {n}".encode() for n in range(12))
     for text, target in zip(examples.inputs, examples.targets, strict=True):
         assert int(text.split()[-1]) % 3 == target
@@ -39,114 +41,118 @@ def test_a_csv_file_of_texts(reviews, options):
     assert notes == ["3 classes: 3 4, 4 4, 5 4"]
 
 
-def test_a_data_frame_of_texts(reviews):
-    identity, examples, _ = learn(pd.read_csv(reviews), text="body", target="stars")
-    assert (identity.labels, len(examples)) == (("3", "4", "5"), 12)
+def test_texts_of_a_data_frame_are_loaded(reviews):
+    spec, examples, _ = load(pd.read_csv(reviews), text="body", target="stars")
+    assert (spec.labels, len(examples)) == (("3", "4", "5"), 12)
 
 
 @pytest.mark.parametrize(
-    ("options", "error", "complaint"),
+    ("options", "error", "message"),
     [
         ({}, InvalidInputError, "say which column of .* names their classes: target="),
         ({"text": "bodi", "target": "stars"}, DataError, "no column 'bodi'. Did you mean 'body'"),
         ({"text": "body", "target": "star"}, DataError, "no column 'star'. Did you mean 'stars'"),
         ({"text": "body", "target": "body"}, InvalidInputError, "are both the column 'body'"),
         ({"text": "id", "target": "stars"}, DataError, "expected texts in 'id'; received int64"),
-        ({"kind": "regression"}, InvalidInputError, "kind is for a table"),
+        ({"problem_type": "regression"}, InvalidInputError, "problem_type is for a table"),
     ],
 )
-def test_columns_that_do_not_do_are_named(reviews, options, error, complaint):
-    with pytest.raises(error, match=complaint):
-        learn(reviews, **options)
+def test_unsuitable_columns_are_named(reviews, options, error, message):
+    with pytest.raises(error, match=message):
+        load(reviews, **options)
 
 
-def test_missing_texts_and_labels_are_counted(reviews):
+def test_missing_texts_and_labels_are_counted_and_left_out(reviews):
     reviews.write_text(reviews.read_text() + "12,,3\n13,a text,\n14,,\n")
     with pytest.warns(DataWarning) as caught:
-        identity, examples, _ = learn(reviews, text="body", target="stars")
-    told = "\n".join(str(one.message) for one in caught)
-    assert "2 of 15 texts are empty or no texts" in told
-    assert "1 of 13 examples have no label" in told
-    assert (identity.labels, len(examples)) == (("3", "4", "5"), 12)
+        spec, examples, _ = load(reviews, text="body", target="stars")
+    messages = "\n".join(str(warning.message) for warning in caught)
+    assert "2 of 15 texts are empty or no texts" in messages
+    assert "1 of 13 examples have no label" in messages
+    assert (spec.labels, len(examples)) == (("3", "4", "5"), 12)
 
 
-def test_a_text_that_is_missing_with_its_label_is_of_no_class(reviews):
+def test_an_example_without_text_and_label_is_of_no_class(reviews):
     reviews.write_text(reviews.read_text() + "12,,\n")
     with pytest.warns(DataWarning):
-        _, _, notes = learn(reviews, text="body", target="stars")
+        _, _, notes = load(reviews, text="body", target="stars")
     assert not [note for note in notes if "without any example" in note]
 
 
-def test_a_folder_of_texts(tmp_path):
-    for label, text in WORDS.items():
+def test_texts_of_a_folder_are_loaded(tmp_path):
+    for label, text in REVIEWS.items():
         (tmp_path / label).mkdir()
         for number in range(3):
             (tmp_path / label / f"{number}.txt").write_text(f"\ufeff{text} {number}\n")
     (tmp_path / "good" / "3.txt").write_text(" \n")
     with pytest.warns(DataWarning, match="1 of 7 texts are empty"):
-        identity, examples, _ = learn(tmp_path)
-    assert identity.labels == ("bad", "good")
+        spec, examples, _ = load(tmp_path)
+    assert spec.labels == ("bad", "good")
     assert sorted(examples.inputs)[0] == b"a dull film 0"
     with pytest.raises(InvalidInputError, match="columns of a CSV file"):
-        learn(tmp_path, target="stars")
+        load(tmp_path, target="stars")
 
 
-def test_strings(tmp_path):
-    texts = [*WORDS.values()] * 2
-    identity, examples, _ = learn((texts, [*WORDS] * 2))
-    assert (identity.labels, set(examples.inputs)) == (
+def test_strings_are_loaded():
+    texts = [*REVIEWS.values()] * 2
+    spec, examples, _ = load((texts, [*REVIEWS] * 2))
+    assert (spec.labels, set(examples.inputs)) == (
         ("bad", "good"), {b"a fine film", b"a dull film"}
     )  # fmt: skip
     with pytest.raises(DataError, match="expected texts; received int 5"):
-        learn(([5, 6], ["a", "b"]))
+        load(([5, 6], ["a", "b"]))
     with pytest.warns(DataWarning, match="1 of 5 texts"):
-        learn(([*texts, 5], [*WORDS, *WORDS, "bad"]))
+        load(([*texts, 5], [*REVIEWS, *REVIEWS, "bad"]))
 
 
-def test_classes_that_a_model_does_not_know_are_counted(reviews):
-    identity = spec.default_spec(registry.find("lstm")[0]).with_class_names(["3", "4"])
+def test_classes_unknown_to_a_model_are_counted(reviews):
+    task = text_classifier().with_class_names(["3", "4"]).task
     with pytest.raises(DataError, match="4 of 12 examples have a class"):
-        task_of(identity).data.load_eval_data(UserData(reviews, target="stars"))
+        task.data.load_eval_data(UserData(reviews, target="stars"))
 
 
 def test_texts_that_are_numbers_are_counted():
     with pytest.warns(DataWarning, match=r"2 of 6 texts are numbers, such as b'4\.5'"):
-        _, examples, _ = learn((["4.5", "a film", "12", *WORDS.values(), "b"], [*"ababab"]))
+        _, examples, _ = load((["4.5", "7 of 10", "12", *REVIEWS.values(), "b"], [*"ababab"]))
     assert len(examples) == 6
     with pytest.raises(DataError, match="expected texts; received numbers, such as b'4'"):
-        learn((["4", "5", "1e3", "-7"], [*"abab"]))
+        load((["4", "5", "1e3", "-7"], [*"abab"]))
 
 
 def test_texts_that_are_not_utf_8_are_counted(tmp_path):
-    for label, text in WORDS.items():
+    for label, text in REVIEWS.items():
         (tmp_path / label).mkdir()
         for number in range(3):
             (tmp_path / label / f"{number}.txt").write_text(f"{text} {number}")
     (tmp_path / "good" / "latin.txt").write_bytes("a café film".encode("latin-1"))
     (tmp_path / "good" / "utf16.txt").write_bytes("a film".encode("utf-16"))
     with pytest.warns(DataWarning) as caught:
-        _, examples, _ = learn(tmp_path)
-    told = "\n".join(str(one.message) for one in caught)
-    assert "1 of 8 texts are empty or no texts" in told
-    assert "1 of 7 texts are not UTF-8" in told
+        _, examples, _ = load(tmp_path)
+    messages = "\n".join(str(warning.message) for warning in caught)
+    assert "1 of 8 texts are empty or no texts" in messages
+    assert "1 of 7 texts are not UTF-8" in messages
     assert len(examples) == 7
 
 
 @pytest.mark.parametrize(
-    ("frame", "options", "complaint"),
+    ("frame", "options", "message"),
     [
         (pd.DataFrame([["a", "b"]] * 4), {"target": 1}, "every example has the class 'b'"),
         (pd.DataFrame([["a", "b"]] * 4, columns=["x", "x"]), {}, "has two columns 'x'"),
-        (pd.DataFrame(columns=["body", "stars"]), {"target": "stars"}, "learned from 0 texts"),
+        (
+            pd.DataFrame(columns=["body", "stars"]),
+            {"target": "stars"},
+            "expected texts to learn from; received 0 texts",
+        ),
     ],
-    ids=["numbers", "twice", "empty"],
+    ids=["named-by-numbers", "duplicate-names", "empty"],
 )
-def test_data_frames_that_do_not_do_are_named(frame, options, complaint):
-    with pytest.raises(DataError, match=complaint):
-        learn(frame, **options)
+def test_unsuitable_data_frames_are_named(frame, options, message):
+    with pytest.raises(DataError, match=message):
+        load(frame, **options)
 
 
 def test_another_separator_is_named(tmp_path):
     (tmp_path / "x.csv").write_text("body;stars\na film;3\n")
     with pytest.raises(DataError, match="The cells seem to lie between ';'"):
-        learn(tmp_path / "x.csv", text="body", target="stars")
+        load(tmp_path / "x.csv", text="body", target="stars")

@@ -14,48 +14,48 @@ def sample():
 
 
 @pytest.fixture(scope="module")
-def scores(small_run):
+def metrics(small_run):
     return evaluation.evaluate(small_run.model, split="sample", slice_by="label")
 
 
-def test_accuracy_is_the_share_of_right_answers(scores, small_run, sample):
+def test_accuracy_is_the_fraction_of_correct_predictions(metrics, small_run, sample):
     logits = np.asarray(small_run.model(sample.inputs))
-    mirrored = np.asarray(small_run.model(sample.inputs[:, :, ::-1]))
-    assert scores["accuracy"] == (logits.argmax(-1) == sample.targets).mean()
-    both = (logits + mirrored).argmax(-1)
-    assert scores["accuracy_tta"] == (both == sample.targets).mean()
+    flipped = np.asarray(small_run.model(sample.inputs[:, :, ::-1]))
+    assert metrics["accuracy"] == (logits.argmax(-1) == sample.targets).mean()
+    averaged = (logits + flipped).argmax(-1)
+    assert metrics["accuracy_tta"] == (averaged == sample.targets).mean()
 
 
-def test_cross_entropy_is_in_nats(scores, small_run, sample):
+def test_cross_entropy_is_in_nats(metrics, small_run, sample):
     logits = np.asarray(small_run.model(sample.inputs), np.float64)
-    chances = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
-    expected = -np.log(chances[np.arange(256), sample.targets]).mean()
-    assert scores["cross_entropy"] == pytest.approx(expected, rel=1e-5)
+    probabilities = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    expected = -np.log(probabilities[np.arange(256), sample.targets]).mean()
+    assert metrics["cross_entropy"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_scores_say_what_was_measured(scores):
-    assert scores["num_examples"] == 256
-    assert scores["data"] == "bundled sample of 256 cifar10 test examples"
+def test_metrics_name_the_data_and_count_the_examples(metrics):
+    assert metrics["num_examples"] == 256
+    assert metrics["data"] == "bundled sample of 256 cifar10 test examples"
 
 
-def test_slices_are_the_accuracy_of_each_label(scores, sample):
-    assert list(scores["slices"])[:2] == ["airplane", "automobile"]
-    weighted = np.dot(list(scores["slices"].values()), np.bincount(sample.targets)) / 256
-    assert weighted == pytest.approx(scores["accuracy"])
+def test_slices_are_the_recall_of_each_label(metrics, sample):
+    assert list(metrics["slices"])[:2] == ["airplane", "automobile"]
+    weighted = np.dot(list(metrics["slices"].values()), np.bincount(sample.targets)) / 256
+    assert weighted == pytest.approx(metrics["accuracy"])
 
 
-def test_a_label_that_is_absent_has_no_slice(small_run, sample):
-    ships = sample.take(sample.targets == 8, "ships")
-    measured = evaluation.evaluate(small_run.path, data=ships, slice_by="label")
-    assert measured["slices"] == {"ship": measured["accuracy"]}
-    assert measured["data"] == "ships"
+def test_a_label_without_examples_has_no_slice(small_run, sample):
+    ships = sample.subset(sample.targets == 8, "ships")
+    metrics = evaluation.evaluate(small_run.path, data=ships, slice_by="label")
+    assert metrics["slices"] == {"ship": metrics["accuracy"]}
+    assert metrics["data"] == "ships"
 
 
 def test_without_slices_there_are_none(small_run):
     assert "slices" not in evaluation.evaluate(small_run.model, data=helpers.noise(3))
 
 
-def test_unknown_slices_are_named(small_run):
+def test_unknown_slices_are_an_error(small_run):
     with pytest.raises(UnknownNameError, match=r"no slices by 'labels'\. Did you mean 'label'"):
         evaluation.evaluate(small_run.model, slice_by="labels")
 
@@ -65,12 +65,12 @@ def test_no_examples_are_an_error(small_run):
         evaluation.evaluate(small_run.model, data=helpers.noise(3).subset(slice(0), "none"))
 
 
-def test_labels_the_model_does_not_have_are_named(small_run):
+def test_labels_of_another_model_are_an_error(small_run):
     with pytest.raises(DataError, match=r"30 images of noise.*from 0 to 9; received 0 to 10"):
         evaluation.evaluate(small_run.model, data=helpers.noise(30, classes=11))
 
 
 def test_images_of_another_size_are_an_error(small_run):
-    small = Examples(np.zeros((3, 28, 28, 3), np.uint8), np.zeros(3, int), "small ones")
-    with pytest.raises(DataError, match=r"small ones.*\[3, 28, 28, 3\]"):
+    small = Examples(np.zeros((3, 28, 28, 3), np.uint8), np.zeros(3, int), "small images")
+    with pytest.raises(DataError, match=r"small images.*\[3, 28, 28, 3\]"):
         evaluation.evaluate(small_run.model, data=small)

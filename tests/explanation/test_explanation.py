@@ -7,7 +7,10 @@ from keras_fm import cli, pipelines, registry
 from keras_fm.data import datasets
 from keras_fm.errors import InvalidInputError
 from keras_fm.explanation import attribution, explanation
-from keras_fm.models import building, loading, spec
+from keras_fm.models import building, loading
+from keras_fm.models.spec import ModelSpec
+from keras_fm.tasks.base import task_of
+from keras_fm.tasks.image_classification import predict as image_predict
 
 DIAMOND = {
     "carat": 1.0, "cut": "Ideal", "color": "E", "clarity": "SI1",
@@ -16,158 +19,196 @@ DIAMOND = {
 
 
 @pytest.fixture
-def reader(tiny_reader):
-    """A tiny reader that finds "great" favourable, "bad" not, and knows no other word."""
-    room, _ = registry.find("tiny_reader")
-    model = building.build(spec.ModelSpec.of(room))
-    known = (tiny_reader / "vocabulary.txt").read_text("utf-8").split("\n")
-    vectors = np.zeros(model.get_layer("token_embedding").embeddings.shape)
-    vectors[2 + known.index("great")], vectors[2 + known.index("bad")] = 3, -2
-    model.get_layer("token_embedding").set_weights([vectors])
+def text_model(tiny_reader):
+    """A text classifier for which "great" is positive, "bad" negative, other words neither."""
+    model = building.build(ModelSpec.of(registry.find("tiny_reader")[0]))
+    tokens = task_of(model).data.vocabulary.tokens
+    embeddings = np.zeros(model.get_layer("token_embedding").embeddings.shape)
+    embeddings[tokens.index("great")], embeddings[tokens.index("bad")] = 3, -2
+    model.get_layer("token_embedding").set_weights([embeddings])
     model.get_layer("mix").set_weights([np.eye(4), np.zeros(4)])
     model.get_layer("logits").set_weights([np.tile([-1.0, 1.0], (4, 1)), np.zeros(2)])
     return model
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def bert():
-    room, _ = registry.find("mini_bert")
-    return building.build(spec.ModelSpec.of(room), depth=2)
+    return building.build(ModelSpec.of(registry.find("mini_bert")[0]), depth=2, width=32, heads=4)
 
 
-def test_the_words_that_decide_are_found(reader):
-    why = explanation.explain(reader, "A great film with bad music")
-    [text] = why.inputs
-    assert why.method == "occlusion"
-    assert text.answer["label"] == "positive"
-    assert text.parts[:3] == ("a", "great", "film")
-    assert text.parts[text.scores.argmax()] == "great"
-    assert text.parts[text.scores.argmin()] == "bad"
-    assert str(why).startswith("positive ")
-    assert "for: great +" in str(why)
-    assert "against: bad -" in str(why)
+def test_occlusion_finds_the_words_for_and_against_a_prediction(text_model):
+    result = explanation.explain(text_model, "A great film with bad music")
+    [text] = result.attributions
+    assert result.method == "occlusion"
+    assert text.prediction["label"] == "positive"
+    assert text.features[:3] == ("a", "great", "film")
+    assert text.features[text.scores.argmax()] == "great"
+    assert text.features[text.scores.argmin()] == "bad"
+    assert str(result).startswith("positive ")
+    assert "for: great +" in str(result)
+    assert "against: bad -" in str(result)
 
 
-def test_a_score_is_by_how_much_the_log_odds_fall(reader):
-    without = pipelines.pipeline(reader)(["a great film", "a zyxwv film"])
-    odds = [np.log(a["probabilities"]["positive"] / a["probabilities"]["negative"])
-            for a in without]  # fmt: skip
-    [text] = explanation.explain(reader, "a great film").inputs
-    assert text.scores[1] == pytest.approx(odds[0] - odds[1], rel=1e-4)
+def test_a_tokens_score_is_the_fall_of_the_log_odds_without_it(text_model):
+    predictions = pipelines.pipeline(text_model)(["a great film", "a zyxwv film"])
+    log_odds = [np.log(p["probabilities"]["positive"] / p["probabilities"]["negative"])
+                for p in predictions]  # fmt: skip
+    [text] = explanation.explain(text_model, "a great film").attributions
+    assert text.prediction == predictions[0]
+    assert text.scores[1] == pytest.approx(log_odds[0] - log_odds[1], rel=1e-4)
 
 
-def test_log_odds():
+def test_target_scores_of_a_classifier_are_log_odds_of_the_predicted_class():
+    predictor = ModelSpec.of(registry.find("cifar_cnn")[0]).task.predictor
     logits = np.array([[1.0, 2.0, 0.5], [0.0, 0.0, 0.0]])
-    shares = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
-    expected = np.log(shares[:, 1] / (1 - shares[:, 1]))
-    np.testing.assert_allclose(attribution.log_odds(logits, 1), expected)
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    expected = np.log(probabilities[:, 1] / (1 - probabilities[:, 1]))
+    np.testing.assert_allclose(predictor.target_scores(logits, logits[0]), expected)
 
 
-def test_a_column_counts_by_what_is_answered_without_it():
-    [row] = explanation.explain("linear_regression", DIAMOND).inputs
-    ask = pipelines.pipeline("linear_regression")
-    [whole], [unweighed], [uncut] = (
-        ask({**DIAMOND, **change}) for change in ({}, {"carat": float("nan")}, {"cut": "?"})
+def test_a_columns_score_is_the_change_of_the_prediction_without_it():
+    [row] = explanation.explain("linear_regression", DIAMOND).attributions
+    predict = pipelines.pipeline("linear_regression")
+    [full], [without_carat], [without_cut] = (
+        predict({**DIAMOND, **change}) for change in ({}, {"carat": float("nan")}, {"cut": "?"})
     )
-    scores = dict(zip(row.parts, row.scores, strict=True))
-    assert row.answer == whole
-    assert scores["carat 1"] == pytest.approx(whole["value"] - unweighed["value"], rel=1e-4)
-    assert scores["cut Ideal"] == pytest.approx(whole["value"] - uncut["value"], rel=1e-4)
+    scores = dict(zip(row.features, row.scores, strict=True))
+    assert row.prediction == full
+    carat, cut = scores["carat 1"], scores["cut Ideal"]
+    assert carat == pytest.approx(full["value"] - without_carat["value"], rel=1e-4)
+    assert cut == pytest.approx(full["value"] - without_cut["value"], rel=1e-4)
     assert len(scores) == len(DIAMOND)
 
 
-def test_a_hidden_square_counts_for_its_pixels():
+def test_a_pixels_score_is_the_mean_of_the_squares_that_occlude_it(small_run):
+    image = np.zeros((32, 32, 3), "uint8")
+    image[:8, :8] = 255
+    [explained] = task_of(small_run.model).predictor.explained_inputs([image])
+    occluded = explained.occlusions()
+    regions = explained.regions
+    assert len(occluded) == len(regions) == 49
+    mean_color = image.mean(axis=(0, 1))
+    for occlusion, region in zip(occluded, regions, strict=True):
+        np.testing.assert_allclose(occlusion[region], np.broadcast_to(mean_color, (8, 8, 3)))
+        occlusion[region] = image[region]
+        np.testing.assert_array_equal(occlusion, image)
+
+
+def test_upsampled_scores_are_high_where_the_occluded_regions_score_high():
     image = np.zeros((32, 32, 1), "float32")
     image[:8, :8] = 255
-    places, hidden = zip(*attribution.occluded_squares(image), strict=True)
-    corner = image.mean(axis=-1)[:8, :8].mean() - np.stack(hidden)[:, :8, :8, 0].mean(axis=(1, 2))
-    scores = attribution.upsample_scores(places, corner, image.shape)
+    regions = image_predict.occlusion_regions(image)
+    corner_sums = np.array([image[region].sum() for region in regions])
+    scores = attribution.upsample_scores(regions, corner_sums, image.shape)
     assert scores.shape == (32, 32)
-    assert scores[:8, :8].min() > 50
+    assert scores[0, 0] == corner_sums[0]  # only the first region has this pixel
+    first_column = [sum_ for region, sum_ in zip(regions, corner_sums, strict=True)
+                    if region[0].start <= 5 < region[0].stop and region[1].start == 0]  # fmt: skip
+    assert scores[5, 0] == pytest.approx(np.mean(first_column))
+    assert (scores[:8, :8] > 0).all()
     assert (scores[16:] == 0).all()
     assert (scores[:, 16:] == 0).all()
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="says that it needs it")
-def test_grad_cam_finds_what_the_answer_is_made_of():
-    given = keras.Input((8, 8, 1))
-    x = keras.layers.Conv2D(2, 1, use_bias=False, name="maps")(given)
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Grad-CAM needs TensorFlow")
+def test_grad_cam_finds_the_pixel_that_the_prediction_is_from():
+    image_input = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(2, 1, use_bias=False, name="maps")(image_input)
     logits = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(x))
-    model = keras.Model(given, logits)
+    model = keras.Model(image_input, logits)
     model.get_layer("maps").set_weights([np.array([[[[1.0, -1.0]]]])])
     model.layers[-1].set_weights([np.eye(2), np.zeros(2)])
     image = np.zeros((1, 8, 8, 1), "float32")
     image[0, 1, 6] = 1
-    [heat] = attribution.grad_cam(model, image)
-    assert np.unravel_index(heat.argmax(), heat.shape) == (1, 6)
-    assert heat.max() == pytest.approx(1)
-    assert heat.sum() == pytest.approx(1)
+    image[0, 4, 3] = -0.5  # speaks for the other class: it has no heat
+    [heatmap] = attribution.grad_cam(model, image)
+    expected = np.zeros((8, 8))
+    expected[1, 6] = 1
+    np.testing.assert_allclose(heatmap, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("method", ["grad_cam", "occlusion"])
-def test_an_image_is_drawn_beside_what_counts(method, small_run, tmp_path):
+def test_an_image_is_drawn_beside_its_scores(method, small_run, tmp_path):
     images = datasets.sample("cifar10").inputs[:3]
-    why = explanation.explain(small_run.model, images, method=method)
-    assert [one.answer for one in why.inputs] == pipelines.pipeline(small_run.model)(images)
-    assert all(one.scores.shape == (32, 32) for one in why.inputs)
-    picture = np.asarray(Image.open(why.save(tmp_path / "new" / "why.png")))
+    result = explanation.explain(small_run.model, images, method=method)
+    predictions = pipelines.pipeline(small_run.model)(images)
+    for one, prediction in zip(result.attributions, predictions, strict=True):
+        assert one.prediction["label"] == prediction["label"]
+        assert one.prediction["probabilities"] == pytest.approx(prediction["probabilities"])
+    assert all(one.scores.shape == (32, 32) for one in result.attributions)
+    picture = np.asarray(Image.open(result.save(tmp_path / "new" / "why.png")))
     assert picture.shape == (3 * 256, 2 * 256, 3)
     np.testing.assert_array_equal(picture[4:256:8, 4:256:8], images[0])
     assert (picture[:256, :256] != picture[:256, 256:]).any()
     with pytest.raises(InvalidInputError, match=r"why\.png exists; name another file"):
-        why.save(tmp_path / "new" / "why.png")
+        result.save(tmp_path / "new" / "why.png")
 
 
-def test_attention_is_shared_out_over_the_text(bert, tmp_path):
+def test_attention_is_explained_and_drawn_for_each_head(bert, tmp_path):
     texts = ["A dull film, but great actors.", ""]
-    why = explanation.explain(bert, texts, method="attention")
-    longer, empty = why.inputs
-    count = len(longer.parts)
-    assert longer.parts[0] == "[CLS]"
+    result = explanation.explain(bert, texts, method="attention")
+    longer, empty = result.attributions
+    count = len(longer.features)
+    assert longer.features[0] == "[CLS]"
     assert longer.attention.shape == (2, 4, count, count)
     np.testing.assert_allclose(longer.attention.sum(axis=-1), 1, rtol=1e-5)
+    rollout = attribution.attention_rollout(longer.attention)
+    np.testing.assert_allclose(longer.scores, rollout.mean(axis=0), rtol=1e-5)
     assert longer.scores.sum() == pytest.approx(1, rel=1e-5)
-    assert len(empty.parts) == len(empty.scores)
-    page = why.save(tmp_path / "why.html").read_text("utf-8")
+    assert len(empty.features) == len(empty.scores)
+    page = result.save(tmp_path / "why.html").read_text("utf-8")
     assert page.count("<img") == 2 * 2 * 4
     assert ">dull</span>" in page
 
 
-def test_without_a_query_everything_is_attended_alike(bert):
-    for number in (1, 2):
-        layer = bert.get_layer(f"attention{number}")
-        layer.set_weights([np.zeros_like(weight) for weight in layer.get_weights()])
-    maps = attribution.attention(bert, np.array([[2, 50, 60, 70, 3]], "int32"))[0]
-    np.testing.assert_allclose(maps, 0.2, rtol=1e-5)
-    flow = attribution.rollout(maps)
-    np.testing.assert_allclose(flow.sum(axis=-1), 1)
-    np.testing.assert_allclose(flow, 0.25 * np.eye(5) + 0.75 * 0.2, rtol=1e-5)
+def test_attention_without_a_query_is_uniform(bert):
+    weights = [bert.get_layer(f"attention{number}").get_weights() for number in (1, 2)]
+    for number, arrays in enumerate(weights, 1):
+        bert.get_layer(f"attention{number}").set_weights([np.zeros_like(x) for x in arrays])
+    [blocks] = attribution.attention_weights(bert, np.array([[2, 50, 60, 70, 3]], "int32"))
+    for number, arrays in enumerate(weights, 1):
+        bert.get_layer(f"attention{number}").set_weights(arrays)
+    assert blocks.shape == (2, 4, 5, 5)
+    np.testing.assert_allclose(blocks, 0.2, rtol=1e-5)
 
 
-def test_signs_of_a_page_are_only_text(reader, tmp_path):
-    page = explanation.explain(reader, "<script> great & bad").save(tmp_path / "why.html")
-    assert "<script" not in page.read_text("utf-8")
+def test_rollout_multiplies_the_later_blocks_attention_by_the_earlier_ones():
+    # Of two tokens: in the first block both attend to the first, in the second to the second.
+    first, second = np.array([[1.0, 0.0]] * 2), np.array([[0.0, 1.0]] * 2)
+    heads = np.stack([[first, first], [second, second]])
+    with_residual = [(block + np.eye(2)) / 2 for block in (first, second)]
+    expected = with_residual[1] @ with_residual[0]
+    assert not np.allclose(expected, with_residual[0] @ with_residual[1])
+    np.testing.assert_allclose(attribution.attention_rollout(heads), expected)
+
+
+def test_a_page_escapes_the_text(text_model, tmp_path):
+    result = explanation.explain(text_model, "<script> great & bad")
+    page = result.save(tmp_path / "why.html").read_text("utf-8")
+    assert "great</span>" in page
+    assert ">&amp;</span>" in page
+    assert "<script" not in page
 
 
 @pytest.mark.parametrize(
-    ("name", "method", "sentence"),
+    ("name", "method", "message"),
     [
         ("linear_regression", "grad_cam", "no method 'grad_cam' to explain by"),
-        ("char_lstm", "auto", "answers nothing that could be explained"),
+        ("char_lstm", "auto", "no predictions that its inputs could explain"),
         ("lstm", "attention", "lstm has no attention"),
     ],
 )
-def test_what_a_model_has_no_method_for(name, method, sentence):
+def test_a_method_that_a_model_does_not_have_is_an_error(name, method, message):
     model = loading.get(name, weights=None)
-    given = DIAMOND if name == "linear_regression" else "A film"
-    with pytest.raises(InvalidInputError, match=sentence):
-        explanation.explain(model, given, method=method)
+    inputs = DIAMOND if name == "linear_regression" else "A film"
+    with pytest.raises(InvalidInputError, match=message):
+        explanation.explain(model, inputs, method=method)
 
 
-def test_a_drawing_has_the_ending_of_its_kind(reader, tmp_path):
-    why = explanation.explain(reader, "great")
+def test_an_explanation_of_texts_is_saved_as_html_alone(text_model, tmp_path):
+    result = explanation.explain(text_model, "great")
     with pytest.raises(InvalidInputError, match=r"drawn to a \.html file; received .*why\.png"):
-        why.save(tmp_path / "why.png")
+        result.save(tmp_path / "why.png")
     assert not list(tmp_path.glob("why*"))
 
 

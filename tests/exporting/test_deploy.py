@@ -35,7 +35,7 @@ def test_compose_follows_its_specification():
         jsonschema.validate(compose, schema)
 
 
-def test_the_manifest_is_one_of_kubernetes():
+def test_the_manifest_follows_the_schema_of_kubernetes():
     validate = pytest.importorskip("kubernetes_validate")
     version = validate.latest_version()
     for document in documents("kubernetes.yaml"):
@@ -45,7 +45,7 @@ def test_the_manifest_is_one_of_kubernetes():
         validate.validate(document, version, strict=True)
 
 
-def test_both_run_the_server_alike_on_files_that_an_export_has():
+def test_compose_and_kubernetes_run_the_server_with_the_files_of_an_export():
     [compose] = documents("compose.yaml")
     deployment = documents("kubernetes.yaml")[1]
     command = flags(compose["services"]["serving"]["command"])
@@ -54,7 +54,7 @@ def test_both_run_the_server_alike_on_files_that_an_export_has():
     assert files == [f"{server_files.MODELS}/cifar_cnn/{name}" for name in server_files.CONFIGS]
 
 
-def test_labels_name_versions_that_are_served():
+def test_version_labels_name_served_versions():
     text = (DEPLOY / "models.config").read_text("utf-8")
     config = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())
     [model] = config.model_config_list.config
@@ -63,7 +63,7 @@ def test_labels_name_versions_that_are_served():
     assert set(model.version_labels.values()) <= set(served)
 
 
-def test_prometheus_reads_where_the_server_writes():
+def test_prometheus_scrapes_the_path_of_the_server():
     [prometheus] = documents("prometheus.yml")
     [job] = prometheus["scrape_configs"]
     assert f'path: "{job["metrics_path"]}"' in server_files.CONFIGS["monitoring.config"]

@@ -1,4 +1,4 @@
-"""NVIDIA's Triton, a server that is nothing of ours, serves the exports on a CPU.
+"""NVIDIA's Triton serves the exports on a CPU.
 
 Its Python backend runs `triton_model.py`. The server needs an environment of its own, which
 `.ci/run` makes; TensorFlow it borrows from this one.
@@ -32,8 +32,8 @@ PACKAGES = ENVIRONMENT / sysconfig.get_path("platlib", vars={"base": "", "platba
 )
 SERVER = PACKAGES / "pytriton" / "tritonserver"
 STUBS = SERVER / "python_backend_stubs" / ".".join(platform.python_version_tuple()[:2])
-KINDS = {tf.uint8: "UINT8", tf.float32: "FP32", tf.int32: "INT32", tf.string: "BYTES"}
-PATIENCE = 300  # seconds for the server to load TensorFlow, while other tests run
+TRITON_DTYPES = {tf.uint8: "UINT8", tf.float32: "FP32", tf.int32: "INT32", tf.string: "BYTES"}
+TIMEOUT = 300  # seconds for the server to load TensorFlow, while other tests run
 
 pytestmark = pytest.mark.skipif(
     not STUBS.is_dir(), reason="TRITON_ENV names no environment with nvidia-pytriton: see .ci/run"
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def versions(small_run, tmp_path_factory):
-    """By name an export of images and one of a table, in which there are texts too."""
+    """The exports of a model of images and of one of a table, which has string columns."""
     folder = tmp_path_factory.mktemp("exports")
     return {
         name: saved_model.export(model, folder / name)
@@ -52,7 +52,7 @@ def versions(small_run, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def served(versions):
-    """The same as TensorFlow loads them here."""
+    """The exports, loaded by TensorFlow here."""
     return {name: tf.saved_model.load(str(version)) for name, version in versions.items()}
 
 
@@ -77,7 +77,7 @@ def server(versions, served, tmp_path_factory):
 
 
 def configure(version, signature):
-    """Triton's description of a model: the inputs and outputs that the signature has."""
+    """Return Triton's configuration of a model with the inputs and outputs of the signature."""
     parameters = {
         "version": version,
         "signature": "serving_default",
@@ -90,9 +90,9 @@ def configure(version, signature):
     }
     for side, specs in tensors.items():
         for name, spec in specs.items():
-            kind = KINDS[spec.dtype].replace("BYTES", "STRING")
+            dtype = TRITON_DTYPES[spec.dtype].replace("BYTES", "STRING")
             sizes = [-1 if size is None else size for size in spec.shape]
-            lines.append(f'{side} {{ name: "{name}" data_type: TYPE_{kind} dims: {sizes} }}')
+            lines.append(f'{side} {{ name: "{name}" data_type: TYPE_{dtype} dims: {sizes} }}')
     for key, value in parameters.items():
         lines.append(f'parameters {{ key: "{key}" value {{ string_value: "{value}" }} }}')
     return "\n".join(lines)
@@ -100,7 +100,7 @@ def configure(version, signature):
 
 @contextmanager
 def run(repository, backends):
-    """A Triton on this machine alone, until the block ends."""
+    """Run a Triton on this machine alone, until the block ends."""
     http, grpc = free_port(), free_port()
     log = repository.parent / "triton.log"
     environment = {
@@ -131,34 +131,34 @@ def run(repository, backends):
         yield http, grpc
     finally:
         process.terminate()
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT)
 
 
 def wait_until_ready(process, port, log):
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
+    deadline = time.monotonic() + TIMEOUT
+    while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text("utf-8", "replace")
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/health/ready"):
                 return
         except OSError:  # it does not listen yet
             time.sleep(0.2)
-    pytest.fail(f"not ready after {PATIENCE} s:\n{log.read_text('utf-8', 'replace')}")
+    pytest.fail(f"not ready after {TIMEOUT} s:\n{log.read_text('utf-8', 'replace')}")
 
 
 def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 def post(port, model, inputs):
-    """What the server answers over HTTP, by name."""
+    """Return the outputs over HTTP, by name."""
     body = {
         "inputs": [
             {
                 "name": name,
-                "datatype": KINDS[tf.as_dtype(value.dtype)],
+                "datatype": TRITON_DTYPES[tf.as_dtype(value.dtype)],
                 "shape": value.shape,
                 "data": [x.decode() if isinstance(x, bytes) else x.item() for x in value.flat],
             }
@@ -168,27 +168,28 @@ def post(port, model, inputs):
     url = f"http://127.0.0.1:{port}/v2/models/{model}/infer"
     with urllib.request.urlopen(url, json.dumps(body).encode()) as response:
         outputs = json.load(response)["outputs"]
-    return {one["name"]: np.reshape(one["data"], one["shape"]) for one in outputs}
+    return {output["name"]: np.reshape(output["data"], output["shape"]) for output in outputs}
 
 
-def ask(port, model, inputs):
-    """What the server answers over gRPC, by name."""
+def infer(port, model, inputs):
+    """Return the outputs over gRPC, by name."""
     from tritonclient import grpc
 
-    given = []
+    tensors = []
     for name, value in inputs.items():
-        given.append(grpc.InferInput(name, value.shape, KINDS[tf.as_dtype(value.dtype)]))
-        given[-1].set_data_from_numpy(value)
+        tensors.append(grpc.InferInput(name, value.shape, TRITON_DTYPES[tf.as_dtype(value.dtype)]))
+        tensors[-1].set_data_from_numpy(value)
     with grpc.InferenceServerClient(f"127.0.0.1:{port}") as client:
-        answer = client.infer(model, given)
-    return {one.name: answer.as_numpy(one.name) for one in answer.get_response().outputs}
+        response = client.infer(model, tensors)
+    names = [output.name for output in response.get_response().outputs]
+    return {name: response.as_numpy(name) for name in names}
 
 
 def requests(model):
-    """Inputs by name: one row, several, and of images such as have to be scaled."""
+    """Return inputs by name: of one example, of several, and images that are resized."""
     if model == "images":
         images = datasets.sample("cifar10").inputs
-        return [{"image": some} for some in (images[:1], images[:5], images[:2, :20, :31])]
+        return [{"image": batch} for batch in (images[:1], images[:5], images[:2, :20, :31])]
     table = datasets.sample("diamonds").inputs
     rows = {name: np.asarray(column[:3]) for name, column in table.items()}
     return [{name: as_served(column[:size]) for name, column in rows.items()} for size in (1, 3)]
@@ -202,51 +203,51 @@ def as_served(column):
 
 @pytest.mark.parametrize("model", ["images", "table"])
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
-def test_it_answers_what_tensorflow_does(protocol, model, server, served, monkeypatch):
+def test_outputs_are_those_of_tensorflow(protocol, model, server, served, monkeypatch):
     if protocol == "grpc":
         monkeypatch.setattr(sys, "path", [*sys.path, str(PACKAGES)])  # behind this one's own
         pytest.importorskip("tritonclient.grpc")
-    speak = {"http": post, "grpc": ask}[protocol]
+    request = {"http": post, "grpc": infer}[protocol]
     for inputs in requests(model):
         tensors = {name: tf.constant(value) for name, value in inputs.items()}
         expected = served[model].signatures["serving_default"](**tensors)
-        answers = speak(server[protocol == "grpc"], model, inputs)
-        assert set(answers) == set(expected)
+        outputs = request(server[protocol == "grpc"], model, inputs)
+        assert set(outputs) == set(expected)
         for name, values in expected.items():
             if values.dtype == tf.string:
-                assert answers[name].astype("U").tolist() == values.numpy().astype("U").tolist()
+                assert outputs[name].astype("U").tolist() == values.numpy().astype("U").tolist()
             else:
-                np.testing.assert_allclose(answers[name], values, rtol=1e-6, atol=1e-6)
+                np.testing.assert_allclose(outputs[name], values, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("shape", "sentence"),
+    ("shape", "message"),
     [
         ((1, 32, 32, 4), "unexpected shape for input 'image' for model 'images'"),
         ((32, 32, 3), "unexpected shape for input 'image' for model 'images'"),
     ],
 )
-def test_an_image_of_another_shape_is_refused(shape, sentence, server):
-    code, said = refuse(server, "images", {"image": np.zeros(shape, "uint8")})
+def test_an_image_of_another_shape_is_refused(shape, message, server):
+    code, error = error_of(server, "images", {"image": np.zeros(shape, "uint8")})
     assert code == 400
-    assert sentence in said
+    assert message in error
 
 
-def test_what_tensorflow_refuses_is_passed_on(server, served):
+def test_errors_of_tensorflow_are_passed_on(server, served):
     one, three = requests("table")
-    torn = {**three, "carat": one["carat"]}
-    tensors = {name: tf.constant(value) for name, value in torn.items()}
-    sentence = "expected as many rows in each input; received carat [1], clarity [3]"
+    mismatched = {**three, "carat": one["carat"]}
+    tensors = {name: tf.constant(value) for name, value in mismatched.items()}
+    message = "expected as many rows in each input; received carat [1], clarity [3]"
     with pytest.raises(tf.errors.OpError) as caught:
         served["table"].signatures["serving_default"](**tensors)
-    assert sentence in caught.value.message
-    code, said = refuse(server, "table", torn)
+    assert message in caught.value.message
+    code, error = error_of(server, "table", mismatched)
     assert code == 500
-    assert sentence in said
+    assert message in error
 
 
-def refuse(server, model, inputs):
-    """The code and the text of the error that the server answers."""
+def error_of(server, model, inputs):
+    """Return the code and the message of the server's error."""
     with pytest.raises(urllib.error.HTTPError) as caught:
         post(server[0], model, inputs)
     with caught.value as error:

@@ -215,7 +215,7 @@ CONSTRUCTED = {
 
 @pytest.mark.parametrize("kind", CONSTRUCTED, ids=name_of)
 def test_a_layer_keeps_its_name_and_dtype_in_its_config(kind):
-    """Keras makes the config of a layer without `get_config` of those arguments that it can name."""
+    """Keras makes the config of a layer without `get_config` of the arguments it can name."""
     layer = kind(**CONSTRUCTED[kind], name="my_layer", dtype="mixed_bfloat16", trainable=False)
     copy = kind.from_config(layer.get_config())
     assert (copy.name, copy.dtype_policy.name, copy.trainable) == (

@@ -1,4 +1,4 @@
-"""The checks of a served graph, where a server loads it: it takes any shape, so they have to."""
+"""The checks of a served graph in the loader of a server, which lets any shape through."""
 
 import numpy as np
 import pytest
@@ -11,16 +11,16 @@ from keras_fm.preprocessing import graph_checks
 
 @pytest.fixture(scope="module")
 def serve(tmp_path_factory):
-    """`serve(answer, inputs)`: a function from arrays to what the loaded graph answers."""
+    """`serve(function, specs)`: returns the function as a loaded graph, from arrays to arrays."""
     sessions = []
 
-    def start(answer, inputs):
+    def start(function, specs):
         folder = tmp_path_factory.mktemp("served")
-        function = tf.function(answer, input_signature=inputs)
-        tf.saved_model.save(tf.Module(), str(folder), {"serving_default": function})
+        graph = tf.function(function, input_signature=specs)
+        tf.saved_model.save(tf.Module(), str(folder), {"serving_default": graph})
         session = Session(folder)
         sessions.append(session)
-        return lambda **given: session.run("serving_default", given)
+        return lambda **inputs: session.run("serving_default", inputs)
 
     yield start
     for session in sessions:
@@ -38,22 +38,22 @@ SPECS = [
 
 
 @pytest.fixture(scope="module")
-def ask(serve):
-    """The scores, of what fits alone."""
+def run_scores(serve):
+    """`scores` with checks of its inputs."""
     return serve(graph_checks.with_shape_checks(scores, SPECS), SPECS)
 
 
 @pytest.fixture(scope="module")
-def count(serve):
-    """Which votes are yes, where each is yes or no."""
+def run_votes(serve):
+    """Which votes are yes, with a check that each is yes or no."""
     spec = tf.TensorSpec((None,), tf.string, name="vote")
 
-    def count(vote):
-        holds = (vote == "yes") | (vote == "no")
-        vote = graph_checks.assert_rows(vote, holds, "vote", "yes or no", lambda: vote)
+    def votes(vote):
+        condition = (vote == "yes") | (vote == "no")
+        vote = graph_checks.assert_rows(vote, condition, "vote", "yes or no", lambda: vote)
         return {"yes": vote == "yes"}
 
-    return serve(count, [spec])
+    return serve(votes, [spec])
 
 
 @pytest.mark.parametrize(
@@ -70,49 +70,49 @@ def count(serve):
         ((0, 4, 3), 1, "expected as many rows in each input; received latent [0, 4, 3], kind [1]"),
     ],
 )
-def test_other_shapes_are_named(latent, kind, sentence, ask):
+def test_other_shapes_are_named(latent, kind, sentence, run_scores):
     rows = np.float32(1) if kind is None else np.ones(kind, "float32")
     with pytest.raises(ExportError) as error:
-        ask(latent=np.ones(latent, "float32"), kind=rows)
+        run_scores(latent=np.ones(latent, "float32"), kind=rows)
     assert str(error.value).startswith(f"assertion failed: [{sentence}]")
     assert error.value.code == tf.errors.INVALID_ARGUMENT
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 3), (1, 9, 3), (0, 4, 3), (0, 0, 3)])
-def test_what_fits_passes(shape, ask):
-    answers = ask(latent=np.ones(shape, "float32"), kind=np.zeros(shape[0], "float32"))
-    np.testing.assert_array_equal(answers["score"], np.full(shape[0], 3 * shape[1]))
+def test_matching_shapes_pass(shape, run_scores):
+    outputs = run_scores(latent=np.ones(shape, "float32"), kind=np.zeros(shape[0], "float32"))
+    np.testing.assert_array_equal(outputs["score"], np.full(shape[0], 3 * shape[1]))
 
 
-def test_without_the_check_a_wrong_shape_is_answered(serve):
-    """Why there is one: this loader believes what it is given."""
-    ask = serve(scores, SPECS)
-    answers = ask(latent=np.ones((2, 4, 2), "float32"), kind=np.zeros(1, "float32"))
-    assert answers["score"].tolist() == [8, 8]
+def test_without_checks_a_wrong_shape_has_outputs(serve):
+    """The reason for the checks: the loader does not check shapes."""
+    run = serve(scores, SPECS)
+    outputs = run(latent=np.ones((2, 4, 2), "float32"), kind=np.zeros(1, "float32"))
+    assert outputs["score"].tolist() == [8, 8]
 
 
-def test_one_row_may_stand_for_all(serve):
-    ask = serve(graph_checks.with_shape_checks(scores, SPECS, shared=("kind",)), SPECS)
+def test_a_single_row_is_broadcast(serve):
+    run = serve(graph_checks.with_shape_checks(scores, SPECS, broadcast_inputs=("kind",)), SPECS)
     latent = np.ones((2, 1, 3), "float32")
-    assert ask(latent=latent, kind=np.ones(1, "float32"))["score"].tolist() == [4, 4]
+    assert run(latent=latent, kind=np.ones(1, "float32"))["score"].tolist() == [4, 4]
     with pytest.raises(ExportError, match="as many rows"):
-        ask(latent=latent, kind=np.ones(3, "float32"))
+        run(latent=latent, kind=np.ones(3, "float32"))
 
 
 def test_the_columns_of_a_table_are_checked_by_name(serve):
     columns = {name: tf.TensorSpec((None,), tf.float32, name=name) for name in ("b", "a")}
 
-    def add(given):
-        return {"sum": given["a"] - given["b"]}
+    def subtract(columns):
+        return {"difference": columns["a"] - columns["b"]}
 
-    ask = serve(graph_checks.with_shape_checks(add, [columns]), [columns])
-    assert ask(a=np.full(2, 5, "float32"), b=np.ones(2, "float32"))["sum"].tolist() == [4, 4]
+    run = serve(graph_checks.with_shape_checks(subtract, [columns]), [columns])
+    assert run(a=np.full(2, 5, "float32"), b=np.ones(2, "float32"))["difference"].tolist() == [4, 4]
     with pytest.raises(ExportError, match=r"b: expected float32 \[any\]; received \[2, 1\]"):
-        ask(a=np.ones(2, "float32"), b=np.ones((2, 1), "float32"))
+        run(a=np.ones(2, "float32"), b=np.ones((2, 1), "float32"))
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("votes", "sentence"),
     [
         ([b"yes", b"perhaps", b"never"], "vote, row 1: expected yes or no; received perhaps"),
         ([b"x" * 10**6], f"vote, row 0: expected yes or no; received {'x' * 60}]"),
@@ -120,28 +120,28 @@ def test_the_columns_of_a_table_are_checked_by_name(serve):
         ([b"a\xff\0"], "vote, row 0: expected yes or no; received a"),
     ],
 )
-def test_the_first_row_that_does_not_hold_is_named(given, sentence, count):
+def test_the_first_wrong_row_is_named(votes, sentence, run_votes):
     with pytest.raises(ExportError) as error:
-        count(vote=np.array(given, object))
+        run_votes(vote=np.array(votes, object))
     assert sentence in str(error.value)
     assert len(str(error.value)) < 400
 
 
-def test_rows_that_hold_pass(count):
-    assert count(vote=np.array([b"yes", b"no"], object))["yes"].tolist() == [True, False]
-    assert count(vote=np.array([], object))["yes"].tolist() == []
+def test_right_rows_pass(run_votes):
+    assert run_votes(vote=np.array([b"yes", b"no"], object))["yes"].tolist() == [True, False]
+    assert run_votes(vote=np.array([], object))["yes"].tolist() == []
 
 
-def test_no_answer_is_made_of_a_check():
-    """So a converter that drops control dependencies drops it whole."""
+def test_no_output_is_computed_from_a_check():
+    """So a converter that drops control dependencies drops the checks."""
     checked = tf.function(graph_checks.with_shape_checks(scores, SPECS), input_signature=SPECS)
     graph = checked.get_concrete_function().graph
-    reached, waiting = set(), [tensor.op for tensor in graph.outputs]
-    while waiting:
-        operation = waiting.pop()
+    reached, pending = set(), [tensor.op for tensor in graph.outputs]
+    while pending:
+        operation = pending.pop()
         if operation.name not in reached:
             reached.add(operation.name)
-            waiting += [tensor.op for tensor in operation.inputs]
+            pending += [tensor.op for tensor in operation.inputs]
     kinds = {graph.get_operation_by_name(name).type for name in reached}
     assert "PlaceholderWithDefault" not in kinds
     assert not {kind for kind in kinds if "If" in kind or kind == "Assert"}

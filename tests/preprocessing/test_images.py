@@ -11,116 +11,120 @@ from keras_fm.errors import InvalidInputError
 from keras_fm.preprocessing import images
 
 
-def slope():
+def gradient():
     """A smooth image: decoders of JPEG differ where there is noise."""
     ramp = np.arange(32, dtype=np.uint8) * 7
     return np.stack([*np.broadcast_arrays(ramp[:, None], ramp[None], 90)], axis=-1).astype("uint8")
 
 
-def by_pillow(raw):
+def decode_with_pillow(raw):
     return np.asarray(Image.open(io.BytesIO(raw)).convert("RGB"), np.float32)
 
 
-def read(*inputs, size=(32, 32)):
+def load(*inputs, size=(32, 32)):
     return images.load_images(list(inputs), *size, 3)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "float32", "float64"])
-def test_an_image_of_the_models_size_keeps_its_values(dtype):
+def test_an_image_of_the_size_of_the_model_keeps_its_values(dtype):
     image = helpers.image(32, 32)
-    batch = read(image.astype(dtype))
+    batch = load(image.astype(dtype))
     assert (batch.shape, batch.dtype) == ((1, 32, 32, 3), np.float32)
     np.testing.assert_array_equal(batch[0], image)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (31, 33), (200, 300), (64, 64)])
-def test_any_size_becomes_the_models(size):
-    batch = read(helpers.image(*size), size=(24, 32))
+def test_any_size_is_resized_to_that_of_the_model(size):
+    batch = load(helpers.image(*size), size=(24, 32))
     assert batch.shape == (1, 24, 32, 3)
     assert batch.min() >= 0
     assert batch.max() <= 255
-    one_colour = read(np.full((*size, 3), 77, np.uint8), size=(24, 32))
-    np.testing.assert_allclose(one_colour, 77, rtol=1e-6)
+    one_color = load(np.full((*size, 3), 77, np.uint8), size=(24, 32))
+    np.testing.assert_allclose(one_color, 77, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(32, 52), (52, 32), (32, 33)])
-def test_the_middle_is_kept(rows, columns):
+def test_the_center_is_cropped(rows, columns):
     image = helpers.image(rows, columns)
     top, left = (rows - 32) // 2, (columns - 32) // 2
-    np.testing.assert_array_equal(read(image)[0], image[top : top + 32, left : left + 32])
+    np.testing.assert_array_equal(load(image)[0], image[top : top + 32, left : left + 32])
 
 
-def test_the_middle_has_the_models_aspect_ratio():
+def test_the_crop_has_the_aspect_ratio_of_the_model():
     image = np.zeros((40, 40, 3), np.uint8)
     image[10:30] = 200
-    np.testing.assert_allclose(read(image, size=(8, 16)), 200, rtol=1e-6)
-    np.testing.assert_allclose(read(image, size=(20, 40)), 200, rtol=1e-6)
+    np.testing.assert_allclose(load(image, size=(8, 16)), 200, rtol=1e-6)
+    np.testing.assert_allclose(load(image, size=(20, 40)), 200, rtol=1e-6)
 
 
-def test_scaling_down_averages():
-    board = np.indices((64, 64)).sum(0) % 2 * 255
-    batch = read(board.astype("uint8"), size=(8, 8))
+def test_downscaling_is_antialiased():
+    checkerboard = np.indices((64, 64)).sum(0) % 2 * 255
+    batch = load(checkerboard.astype("uint8"), size=(8, 8))
     assert abs(batch[0, 2:6, 2:6] - 127.5).max() < 8
 
 
 @pytest.mark.parametrize("shape", [(20, 30), (20, 30, 1)])
-def test_a_grey_array_becomes_three_channels(shape):
-    grey = helpers.image(20, 30)[..., 0]
-    colour = np.stack([grey] * 3, axis=-1)
-    np.testing.assert_array_equal(read(grey.reshape(shape)), read(colour))
+def test_a_gray_array_becomes_three_channels(shape):
+    gray = helpers.image(20, 30)[..., 0]
+    color = np.stack([gray] * 3, axis=-1)
+    np.testing.assert_array_equal(load(gray.reshape(shape)), load(color))
 
 
 def test_a_batch_is_a_list_of_images():
     batch = np.stack([helpers.image(40, 50, seed) for seed in range(3)])
-    np.testing.assert_array_equal(images.load_images(batch, 32, 32, 3), read(*batch))
+    np.testing.assert_array_equal(images.load_images(batch, 32, 32, 3), load(*batch))
 
 
 @pytest.mark.parametrize("wrap", [list, tuple, iter])
 def test_images_of_different_sizes_make_one_batch(wrap):
-    given = [
+    inputs = [
         helpers.image(10, 20),
         helpers.encode(helpers.image(32, 32)),
         helpers.image(9, 9)[..., 0],
     ]
-    batch = images.load_images(wrap(given), 32, 32, 3)
+    batch = images.load_images(wrap(inputs), 32, 32, 3)
     assert batch.shape == (3, 32, 32, 3)
     np.testing.assert_array_equal(batch[1], helpers.image(32, 32))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF", "JPEG"])
-def test_files_paths_and_bytes_are_one(kind, tmp_path):
-    raw = helpers.encode(slope(), kind)
+def test_files_are_read_from_paths_and_bytes(kind, tmp_path):
+    raw = helpers.encode(gradient(), kind)
     path = tmp_path / "a file"
     path.write_bytes(raw)
-    for given in (raw, path, str(path), [raw], [path]):
-        batch = images.load_images(given, 32, 32, 3)
-        np.testing.assert_allclose(batch[0], by_pillow(raw), atol=4 if kind == "JPEG" else 0)
+    for inputs in (raw, path, str(path), [raw], [path]):
+        batch = images.load_images(inputs, 32, 32, 3)
+        np.testing.assert_allclose(
+            batch[0], decode_with_pillow(raw), atol=4 if kind == "JPEG" else 0
+        )
 
 
 @pytest.mark.parametrize(
     ("kind", "mode"), [("PNG", "L"), ("PNG", "RGBA"), ("PNG", "P"), ("PNG", "1"), ("JPEG", "L")]
 )
-def test_files_of_any_colour_mode_become_rgb(kind, mode):
-    picture = Image.fromarray(slope()).convert(mode)
+def test_files_of_any_color_mode_become_rgb(kind, mode):
+    picture = Image.fromarray(gradient()).convert(mode)
     stream = io.BytesIO()
     picture.save(stream, kind)
     raw = stream.getvalue()
-    np.testing.assert_allclose(read(raw)[0], by_pillow(raw), atol=4 if kind == "JPEG" else 0)
+    np.testing.assert_allclose(
+        load(raw)[0], decode_with_pillow(raw), atol=4 if kind == "JPEG" else 0
+    )
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-@pytest.mark.parametrize("kept", [0, 10, 0.5])
-def test_a_cut_file_is_named(kind, kept, tmp_path):
+@pytest.mark.parametrize("length", [0, 10, 0.5])
+def test_a_truncated_file_is_named(kind, length, tmp_path):
     raw = helpers.encode(helpers.image(32, 32), kind)
     path = tmp_path / "cut.img"
-    path.write_bytes(raw[: int(kept * len(raw)) if kept < 1 else kept])
+    path.write_bytes(raw[: int(length * len(raw)) if length < 1 else length])
     size = path.stat().st_size
     with pytest.raises(InvalidInputError, match=rf"cut\.img is not an image.*: {size:,} bytes"):
         images.load_images(path, 32, 32, 3)
 
 
 @pytest.mark.parametrize(
-    ("given", "received"),
+    ("inputs", "received"),
     [
         ([], "empty list"),
         (np.zeros((0, 32, 32, 3)), "empty list"),
@@ -145,77 +149,77 @@ def test_a_cut_file_is_named(kind, kept, tmp_path):
         (["a\0b"], "can't be read"),
     ],
 )  # fmt: skip
-def test_bad_input_is_named(given, received):
+def test_bad_input_is_named(inputs, received):
     with pytest.raises(InvalidInputError, match=received):
-        images.load_images(given, 32, 32, 3)
+        images.load_images(inputs, 32, 32, 3)
 
 
-def test_a_grey_model_takes_colour_by_its_brightness():
-    colours = np.zeros((4, 4, 3), np.uint8)
-    colours[...] = (255, 0, 0)
-    for given in (colours, helpers.encode(colours)):
-        batch = images.load_images(given, 4, 4, 1)
+def test_a_grayscale_model_takes_the_luma_of_colors():
+    red = np.zeros((4, 4, 3), np.uint8)
+    red[...] = (255, 0, 0)
+    for inputs in (red, helpers.encode(red)):
+        batch = images.load_images(inputs, 4, 4, 1)
         assert batch.shape == (1, 4, 4, 1)
         np.testing.assert_allclose(batch, 0.2989 * 255, atol=1)  # red's share, by ITU-R 601
 
 
-def test_a_grey_model_takes_grey_as_it_is():
-    grey = helpers.image(28, 28)[..., 0]
-    for given in (grey, helpers.encode(grey)):
-        np.testing.assert_allclose(images.load_images(given, 28, 28, 1)[0, ..., 0], grey, atol=1)
+def test_a_grayscale_model_takes_gray_as_it_is():
+    gray = helpers.image(28, 28)[..., 0]
+    for inputs in (gray, helpers.encode(gray)):
+        np.testing.assert_allclose(images.load_images(inputs, 28, 28, 1)[0, ..., 0], gray, atol=1)
 
 
 @pytest.fixture
-def sent():
-    """What an export makes of files."""
+def decode():
+    """Decodes files as an export does."""
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.string)])
-    def read(files):
+    def decode_in_graph(files):
         return images.decode_files(files, 24, 32, 3)
 
-    return lambda *files: read(tf.constant(files, tf.string)).numpy()
+    return lambda *files: decode_in_graph(tf.constant(files, tf.string)).numpy()
 
 
-def test_files_that_are_sent_are_read_like_those_that_are_here(sent):
+def test_an_export_reads_files_as_the_pipeline_does(decode):
     files = [make(np.random.default_rng(0)) for make in bad_files.ODD.values()]
-    np.testing.assert_array_equal(sent(*files), images.load_images(files, 24, 32, 3))
-    assert sent().shape == (0, 24, 32, 3)
+    np.testing.assert_array_equal(decode(*files), images.load_images(files, 24, 32, 3))
+    assert decode().shape == (0, 24, 32, 3)
 
 
-def test_the_first_broken_file_is_named(sent):
-    whole, random = helpers.encode(slope()), np.random.default_rng(0)
+def test_the_first_broken_file_is_named(decode):
+    file, rng = helpers.encode(gradient()), np.random.default_rng(0)
     for make in bad_files.BROKEN.values():
-        broken = make(random)
+        broken = make(rng)
         sentence = (
             "image_bytes, row 1: expected a whole JPEG or PNG file of at most 33,554,432 pixels; "
             f"received {len(broken)} bytes"
         )
         with pytest.raises(tf.errors.InvalidArgumentError, match=sentence):
-            sent(whole, broken, whole, broken)
+            decode(file, broken, file, broken)
 
 
 @pytest.mark.parametrize(
     ("kind", "options"), [("PNG", {}), ("JPEG", {}), ("JPEG", {"progressive": True})]
 )
-def test_no_cut_file_is_taken_for_a_whole_one(kind, options, sent):
-    whole = bad_files.file(np.random.default_rng(3), kind, **options)
-    sent(whole)
-    for length in range(0, len(whole), 7):
+def test_every_truncated_file_is_refused(kind, options, decode):
+    file = bad_files.file(np.random.default_rng(3), kind, **options)
+    decode(file)
+    for length in range(0, len(file), 7):
         with pytest.raises(tf.errors.InvalidArgumentError, match="row 0"):
-            sent(whole[:length])
+            decode(file[:length])
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_a_file_says_how_much_memory_it_takes_before_it_takes_it(kind, sent, monkeypatch):
+def test_a_file_of_too_many_pixels_is_refused_before_it_is_decoded(kind, decode, monkeypatch):
     monkeypatch.setattr(images, "MAX_PIXELS", 600)
-    sent(helpers.encode(helpers.image(20, 30), kind))
+    decode(helpers.encode(helpers.image(20, 30), kind))
     with pytest.raises(tf.errors.InvalidArgumentError, match="at most 600 pixels"):
-        sent(helpers.encode(helpers.image(20, 31), kind))
+        decode(helpers.encode(helpers.image(20, 31), kind))
 
 
-def test_a_file_is_decoded_so_often_and_no_more(sent, monkeypatch):
+def test_a_file_of_too_many_scans_is_refused(decode, monkeypatch):
     file = bad_files.scans(np.random.default_rng(0), 5)
     monkeypatch.setattr(images, "MAX_SCANS", file.count(b"\xff\xda"))
-    sent(file)
+    decode(file)
     with pytest.raises(tf.errors.InvalidArgumentError, match="row 0"):
-        sent(bad_files.scans(np.random.default_rng(0), 6))
+        decode(bad_files.scans(np.random.default_rng(0), 6))

@@ -1,3 +1,7 @@
+import datetime
+import decimal
+
+import helpers
 import keras
 import numpy as np
 import pandas as pd
@@ -50,7 +54,7 @@ def test_the_sample_has_columns_of_numbers_and_strings(sample):
     assert sample.targets.min() > 300
 
 
-def test_encoding_finds_places_and_missing_numbers():
+def test_encoding_finds_categories_and_missing_numbers():
     encoded = tables.encode(
         COLUMNS,
         {
@@ -67,11 +71,11 @@ def test_encoding_finds_places_and_missing_numbers():
     assert encoded["kind"].dtype == np.int32
 
 
-@pytest.mark.parametrize("kind", ["rows", "columns", "csv", "csv path", "frame"])
-def test_rows_are_read_from_what_a_user_has(kind, tmp_path):
+@pytest.mark.parametrize("form", ["rows", "columns", "csv", "csv path", "frame"])
+def test_rows_of_any_form_are_read(form, tmp_path):
     file = tmp_path / "rows.csv"
     file.write_text("kind,size,note,age\nä,1.5,x,\n,2,y,7\n", "utf-8")
-    given = {
+    inputs = {
         "rows": [{"kind": "ä", "size": 1.5, "age": None}, {"kind": None, "size": "2", "age": 7}],
         "columns": {"kind": ["ä", ""], "size": np.array([1.5, 2]), "age": [NAN, 7]},
         "csv": [str(file)],
@@ -79,34 +83,36 @@ def test_rows_are_read_from_what_a_user_has(kind, tmp_path):
         "frame": pd.DataFrame({"age": [None, 7], "size": [1.5, 2], "kind": ["ä", None]}).astype(
             {"age": "Int64", "kind": "string"}
         ),
-    }[kind]
-    read = table_inputs.read_rows(given, COLUMNS)
-    np.testing.assert_array_equal(read["size"], np.array([1.5, 2], "float32"))
-    np.testing.assert_array_equal(read["age"], np.array([NAN, 7], "float32"))
-    assert read["kind"].tolist() == ["ä", ""]
+    }[form]
+    raw = table_inputs.read_rows(inputs, COLUMNS)
+    np.testing.assert_array_equal(raw["size"], np.array([1.5, 2], "float32"))
+    np.testing.assert_array_equal(raw["age"], np.array([NAN, 7], "float32"))
+    assert raw["kind"].tolist() == ["ä", ""]
 
 
-def test_a_row_can_leave_out_what_it_has_not():
+def test_a_row_can_lack_cells():
     rows = [{"kind": "a", "size": 1}, {"age": 2, "size": 3}]
-    for given in (rows, rows[::-1]):
-        read = table_inputs.read_rows(given, COLUMNS)
-        assert sorted(read["kind"]) == ["", "a"]
-        np.testing.assert_array_equal(np.sort(read["age"]), np.array([2, NAN], "float32"))
+    for inputs in (rows, rows[::-1]):
+        raw = table_inputs.read_rows(inputs, COLUMNS)
+        assert sorted(raw["kind"]) == ["", "a"]
+        np.testing.assert_array_equal(np.sort(raw["age"]), np.array([2, NAN], "float32"))
 
 
 @pytest.mark.parametrize("word", ["?", " ? ", "-", "N/A", "Unknown", "", " ", "nan", "NULL"])
-def test_a_number_can_be_missing_in_words(word, tmp_path):
+def test_a_word_can_stand_for_a_missing_number(word, tmp_path):
     file = tmp_path / "rows.csv"
     file.write_text(f"kind,size,age\na,1.5,{word}\nä,2,7\n", "utf-8")
-    for given in (file, {"kind": ["a", "ä"], "size": [1.5, 2], "age": [word, "7"]}):
-        age = table_inputs.read_rows(given, COLUMNS)["age"]
+    for inputs in (file, {"kind": ["a", "ä"], "size": [1.5, 2], "age": [word, "7"]}):
+        age = table_inputs.read_rows(inputs, COLUMNS)["age"]
         np.testing.assert_array_equal(age, np.array([NAN, 7], "float32"))
 
 
 CODES = Input(
     name="code", dtype="string", shape=[], description="", categories=["01", "02", "1", "A"]
 )
-TRUTHS = Input(name="truth", dtype="string", shape=[], description="", categories=["False", "True"])
+BOOLEANS = Input(
+    name="truth", dtype="string", shape=[], description="", categories=["False", "True"]
+)
 FLAG = Input(name="flag", dtype="float32", shape=[], description="")
 
 
@@ -117,21 +123,21 @@ FLAG = Input(name="flag", dtype="float32", shape=[], description="")
         (CODES, ["1", ""], ["1", ""]),
         (CODES, [1.0, NAN], ["1", ""]),
         (CODES, [7.0, 1.5], ["7.0", "1.5"]),
-        (TRUTHS, ["true", ""], ["True", ""]),
-        (TRUTHS, [True, "FALSE"], ["True", "False"]),
+        (BOOLEANS, ["true", ""], ["True", ""]),
+        (BOOLEANS, [True, "FALSE"], ["True", "False"]),
         (FLAG, ["True", "false"], [1, 0]),
         (FLAG, [True, 0], [1, 0]),
     ],
 )
-def test_cells_are_read_as_the_models_columns_say(column, cells, expected, tmp_path):
+def test_cells_are_read_by_the_columns_of_the_model(column, cells, expected, tmp_path):
     frame = pd.DataFrame({column.name: cells, "note": "x"})
     frame.to_csv(tmp_path / "rows.csv", index=False)
-    for given in (tmp_path / "rows.csv", frame, frame.to_dict("records")):
-        read = table_inputs.read_rows(given, [column])[column.name]
-        assert read.tolist() == expected
+    for inputs in (tmp_path / "rows.csv", frame, frame.to_dict("records")):
+        cells = table_inputs.read_rows(inputs, [column])[column.name]
+        assert cells.tolist() == expected
 
 
-def test_a_number_that_is_infinite_is_named_by_its_row():
+def test_an_infinite_number_is_named_by_its_row():
     frame = pd.DataFrame({"kind": "a", "size": 1.0, "age": [1.0, np.inf]}, index=[70, 71])
     with pytest.raises(InvalidInputError, match=r"'age', row 71: .*received inf"):
         table_inputs.read_rows(frame, COLUMNS)
@@ -145,13 +151,13 @@ def test_another_separator_is_named(tmp_path):
         table_inputs.read_rows(tmp_path / "rows.csv", COLUMNS)
 
 
-def test_one_row_is_a_table():
-    read = table_inputs.read_rows({"kind": "a", "size": 1, "age": 2}, COLUMNS)
-    assert [column.shape for column in read.values()] == [(1,)] * 3
+def test_a_single_row_is_a_table():
+    raw = table_inputs.read_rows({"kind": "a", "size": 1, "age": 2}, COLUMNS)
+    assert [column.shape for column in raw.values()] == [(1,)] * 3
 
 
 @pytest.mark.parametrize(
-    ("given", "complaint"),
+    ("inputs", "complaint"),
     [
         ([], "received an empty list"),
         (3, "received int"),
@@ -159,41 +165,117 @@ def test_one_row_is_a_table():
         ((), "received an empty list"),
         (np.ones(3), "received ndarray"),
         ([{"kind": "a"}], "no column 'size'; received kind"),
-        ({"kind": ["a"], "size": ["big"], "age": [1]}, "'size': expected numbers.*big"),
+        ({"kind": ["a"], "size": ["big"], "age": [1]}, "'size', row 0: expected a number.*'big'"),
+        (
+            {"kind": ["a"], "size": [[1, 2]], "age": [1]},
+            r"'size': .*an array of the shape \[1, 2\]",
+        ),
         ({"kind": ["a"], "size": [1, 2], "age": [1]}, "'size': 2.*rows"),
         ({"kind": [], "size": [], "age": []}, "one row or more"),
     ],
 )
-def test_what_is_no_table_is_named(given, complaint):
+def test_what_is_no_table_is_named(inputs, complaint):
     with pytest.raises(InvalidInputError, match=complaint):
-        table_inputs.read_rows(given, COLUMNS)
+        table_inputs.read_rows(inputs, COLUMNS)
 
 
-def test_a_file_that_is_not_there_is_named():
+def test_a_wrong_cell_is_named_by_its_row(tmp_path):
+    frame = pd.DataFrame({"kind": "a", "size": 1.0, "age": ["1", "?", "old"]}, index=[7, 8, 9])
+    with pytest.raises(InvalidInputError, match=r"'age', row 9: expected a number, .* 'old'"):
+        table_inputs.read_rows(frame, COLUMNS)
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    for inputs in (tmp_path / "rows.csv", frame.to_dict("records"), frame.to_dict("list")):
+        with pytest.raises(InvalidInputError, match=r"'age', row 2: expected a number, .* 'old'"):
+            table_inputs.read_rows(inputs, COLUMNS)
+    with pytest.raises(InvalidInputError, match=r"'age', row 0: .* received datetime\.date"):
+        table_inputs.read_rows({"kind": "a", "size": 1, "age": datetime.date(2026, 1, 2)}, COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["1.5", " 2 ", "1e3", "1_000"], [1.5, 2, 1000, 1000]),
+        ([1, 2.5, True, None], [1, 2.5, 1, NAN]),
+        ([np.float64(0.1), np.int8(3), decimal.Decimal("1.5")], [np.float32(0.1), 3, 1.5]),
+        (["1.5", None, "?", 2, pd.NA], [1.5, NAN, NAN, 2, NAN]),
+        (np.array([2**53 + 1, 3]), [2**53, 3]),
+        (pd.Series([1, None, 3], dtype="Int64"), [1, NAN, 3]),
+        (pd.Series([True, None], dtype="boolean"), [1, NAN]),
+        (pd.Series(["1", "2", "1"], dtype="category"), [1, 2, 1]),
+    ],
+    ids=["strings", "objects", "scalars", "mixed", "integers", "nullable", "boolean", "category"],
+)
+def test_numbers_of_any_type_are_read(cells, expected):
+    inputs = [{"age": cells}, pd.DataFrame({"age": cells}), [{"age": cell} for cell in cells]]
+    for table in inputs:
+        numbers = table_inputs.read_rows(table, [COLUMNS[2]])["age"]
+        assert numbers.dtype == np.float32
+        np.testing.assert_array_equal(numbers, np.array(expected, "float32"))
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [[1, 0, 1], np.array([1, 0, 1], "float32"), [True, False, True], pd.Series([1, None, 1])],
+    ids=["int", "float32", "bool", "missing"],
+)
+def test_categories_are_the_numbers_of_a_column(cells):
+    column = Input(
+        name="k", dtype="string", shape=[], description="", categories=["0", "1", "True"]
+    )
+    strings = table_inputs.read_rows(pd.DataFrame({"k": cells}), [column])["k"].tolist()
+    known = {"True", "1"}
+    assert strings[0] in known
+    assert strings[0] == strings[2]
+    assert strings[1] == ("" if isinstance(cells, pd.Series) else str(cells[1]).removesuffix(".0"))
+
+
+def test_several_files_are_one_table(tmp_path):
+    (tmp_path / "a.csv").write_text("kind,size,age\na,1,2\n")
+    (tmp_path / "b.csv").write_text("age,size,note,kind\n3,,x,ä\n", "utf-8")
+    raw = table_inputs.read_rows([tmp_path / "a.csv", str(tmp_path / "b.csv")], COLUMNS)
+    assert raw["kind"].tolist() == ["a", "ä"]
+    np.testing.assert_array_equal(raw["size"], np.array([1, NAN], "float32"))
+    np.testing.assert_array_equal(raw["age"], np.array([2, 3], "float32"))
+
+
+def test_a_file_without_rows_is_named(tmp_path):
+    (tmp_path / "a.csv").write_text("kind,size,age\n")
+    with pytest.raises(InvalidInputError, match="one row or more"):
+        table_inputs.read_rows(tmp_path / "a.csv", COLUMNS)
+
+
+def test_no_import_of_tensorflow_or_pandas():
+    code = "import sys, keras_fm.preprocessing.table_inputs; print('|', *sys.modules)"
+    modules = helpers.python(code).stdout.rpartition("|")[2].split()
+    assert "keras_fm.preprocessing.table_inputs" in modules
+    assert not {"tensorflow", "keras", "pandas"} & {*modules}
+
+
+def test_a_missing_file_is_named():
     with pytest.raises(
         DataError, match=r"nowhere\.csv can't be read as a CSV file: .*No such file"
     ):
         table_inputs.read_rows("nowhere.csv", COLUMNS)
 
 
-def test_missing_numbers_become_the_mean_and_are_told():
+def test_missing_numbers_become_the_mean_and_are_flagged():
     filled = np.asarray(ImputeMissing()(np.array([[1.0, NAN], [NAN, 2.0]], "float32")))
     np.testing.assert_array_equal(filled, [[1, 0, 0, 1], [0, 2, 1, 0]])
 
 
-def test_standardising_knows_only_the_numbers_that_are_there(run):
+def test_missing_numbers_do_not_count_in_the_statistics(run):
     room = loading.registry.find("linear_regression")[0]
     model = building.build(spec.ModelSpec.of(room))
     columns = {
-        given.name: np.zeros(4, given.dtype) if given.dtype == "int32" else np.ones(4, "float32")
-        for given in model.inputs
+        tensor.name: np.zeros(4, tensor.dtype) if tensor.dtype == "int32" else np.ones(4, "float32")
+        for tensor in model.inputs
     }
     columns["carat"] = np.array([1, 3, NAN, NAN], "float32")
     prices = np.exp([1.0, 2.0, 3.0, 4.0])
-    tables.standardise(model, Examples(columns, prices, "four"))
-    assert np.asarray(model.get_layer("normalization").mean)[0, 0] == pytest.approx(2)
+    tabular_blocks.adapt_features(model, columns, prices)
+    assert np.asarray(model.get_layer("normalise").mean)[0, 0] == pytest.approx(2)
     assert np.asarray(model.get_layer("scale").mean).item() == pytest.approx(2.5)
-    # With weights of zero a linear model answers the mean.
+    # With weights of zero a linear model predicts the mean.
     assert np.asarray(model(columns)) == pytest.approx(np.exp(2.5), rel=1e-5)
 
 
@@ -218,27 +300,27 @@ def test_the_history_has_the_same_metric(run):
 def test_a_regression_can_be_measured_by_a_column(run, sample):
     slices = evaluation.evaluate(run.model, split="sample", slice_by="cut")["slices"]
     assert set(slices) == set(sample.inputs["cut"])
-    ideal = sample.take(sample.inputs["cut"] == "Ideal", "ideal ones")
+    ideal = sample.subset(sample.inputs["cut"] == "Ideal", "ideal ones")
     alone = evaluation.evaluate(run.model, data=ideal)
     assert slices["Ideal"] == pytest.approx(alone["rmse_log"], rel=1e-5)
 
 
-def test_answers_are_quantities(run, sample):
-    ask = pipelines.pipeline(run.model)
+def test_predictions_are_numbers(run, sample):
+    predict = pipelines.pipeline(run.model)
     rows = [{name: column[i].item() for name, column in sample.inputs.items()} for i in range(5)]
     expected = np.asarray(run.model(task_of(run.model).data.encode(sample).inputs))[:5]
-    answered = [answer["value"] for answer in ask(rows)]
-    np.testing.assert_allclose(answered, expected, rtol=1e-5)
-    assert ask(rows[0]) == ask(rows[:1])
-    strange = ask({**rows[0], "cut": "Superb", "x": None})
-    assert np.isfinite(strange[0]["value"])
+    values = [answer["value"] for answer in predict(rows)]
+    np.testing.assert_allclose(values, expected, rtol=1e-5)
+    assert predict(rows[0]) == predict(rows[:1])
+    unusual = predict({**rows[0], "cut": "Superb", "x": None})
+    assert np.isfinite(unusual[0]["value"])
 
 
 def test_the_export_takes_raw_columns(run, sample, tmp_path):
     version = saved_model.export(run.path, tmp_path / "export")
     served = tf.saved_model.load(str(version)).signatures["serving_default"]
-    given = served.structured_input_signature[1]
-    assert {name: (spec.dtype.name, spec.shape.as_list()) for name, spec in given.items()} == {
+    specs = served.structured_input_signature[1]
+    assert {name: (spec.dtype.name, spec.shape.as_list()) for name, spec in specs.items()} == {
         name: ("string" if column.dtype.kind == "U" else "float32", [None])
         for name, column in sample.inputs.items()
     }
@@ -263,26 +345,26 @@ def test_the_export_takes_raw_columns(run, sample, tmp_path):
     ],
 )
 def test_a_table_that_does_not_fit_is_named(run, sample, change, complaint):
-    parts = {"inputs": sample.inputs, "targets": sample.targets, "origin": "mine"}
+    fields = {"inputs": sample.inputs, "targets": sample.targets, "description": "mine"}
     columns = {name: column for name, column in change.items() if name in sample.inputs}
-    parts |= {name: part for name, part in change.items() if name in parts}
+    fields |= {name: value for name, value in change.items() if name in fields}
     if columns:
-        parts["inputs"] = {**sample.inputs, **columns}
+        fields["inputs"] = {**sample.inputs, **columns}
     with pytest.raises(DataError, match=f"mine: .*{complaint}"):
-        evaluation.evaluate(run.model, data=Examples(**parts))
+        evaluation.evaluate(run.model, data=Examples(**fields))
 
 
 def two_classes():
-    """An identity for a table with two labels, in place of the diamonds' prices."""
+    """The specification of a model of two classes, in place of the diamonds' prices."""
     entry = loading.registry.info("linear_regression")
     return ModelSpec(entry, "tabular-classification", ("no", "yes"), tuple(COLUMNS), None)
 
 
 def classifier():
     inputs = tabular_blocks.model_inputs(COLUMNS)
-    places = keras.layers.Embedding(4, 2, name="kinds")(inputs["kind"])
+    embedding = keras.layers.Embedding(4, 2, name="kinds")(inputs["kind"])
     x = tabular_blocks.concatenate(
-        [*tabular_blocks.standardized_features(inputs, COLUMNS), places], "embedding"
+        [*tabular_blocks.standardized_features(inputs, COLUMNS), embedding], "embedding"
     )
     logits = keras.layers.Dense(2, name="logits")(x)
     return spec.attach_spec(keras.Model(inputs, logits), two_classes())
@@ -302,21 +384,21 @@ def test_a_table_can_have_classes(tmp_path):
     scores = evaluation.evaluate(model, data=examples, slice_by="label")
     assert set(scores["slices"]) == {"no", "yes"}
     answers = pipelines.pipeline(model)(some_rows())
-    right = [answer["label"] == ("no", "yes")[i % 2] for i, answer in enumerate(answers)]
-    assert np.mean(right) == scores["accuracy"]
+    is_right = [answer["label"] == ("no", "yes")[i % 2] for i, answer in enumerate(answers)]
+    assert np.mean(is_right) == scores["accuracy"]
     with pytest.raises(DataError, match="labels from 0 to 1; received 0 to 2"):
         evaluation.evaluate(model, data=Examples(some_rows(), np.arange(8) % 3, "three"))
 
     version = saved_model.export(model, tmp_path / "export")
     served = tf.saved_model.load(str(version)).signatures["serving_default"]
-    asked = served(**{name: tf.constant(column) for name, column in some_rows().items()})
-    assert asked["label"].numpy().astype("U").tolist() == [answer["label"] for answer in answers]
+    outputs = served(**{name: tf.constant(column) for name, column in some_rows().items()})
+    assert outputs["label"].numpy().astype("U").tolist() == [answer["label"] for answer in answers]
     np.testing.assert_allclose(
-        asked["probabilities"], [list(a["probabilities"].values()) for a in answers], atol=1e-5
+        outputs["probabilities"], [list(a["probabilities"].values()) for a in answers], atol=1e-5
     )
 
 
-def test_a_picture_shows_answers_upwards_and_truth_rightwards():
+def test_a_density_shows_predictions_upwards_and_targets_rightwards():
     from keras_fm.tasks import pictures
 
     truth = np.array([1.0, 10.0, 100.0])
@@ -334,9 +416,9 @@ def test_a_picture_shows_answers_upwards_and_truth_rightwards():
 def test_diamonds_are_split_by_their_order():
     task = task_of(spec.default_spec(loading.registry.find("linear_regression")[0]))
     train, test = task.data.load("train"), task.data.load("test")
-    whole = datasets.load("diamonds", "train")
-    assert (len(train), len(test), len(whole)) == (48_546, 5_394, 53_940)
-    np.testing.assert_array_equal(test.targets, whole.targets[len(train) :])
+    all_rows = datasets.load("diamonds", "train")
+    assert (len(train), len(test), len(all_rows)) == (48_546, 5_394, 53_940)
+    np.testing.assert_array_equal(test.targets, all_rows.targets[len(train) :])
 
 
 @pytest.mark.parametrize(
@@ -348,14 +430,16 @@ def test_diamonds_are_split_by_their_order():
         ("self", "Self"),
     ],
 )
-def test_names_become_plain_and_stay_different(names):
+def test_sanitized_names_stay_different(names):
     columns = [Input(name=name, dtype="float32", shape=[], description="") for name in names]
-    plain = tables.sanitized_names(columns)
-    assert tuple(plain) == names
-    assert len({name.lower() for name in plain.values()}) == len(names), "TensorFlow lowers them"
-    assert plain.get("fine_1", "fine_1") == "fine_1"
-    assert all(name.isascii() and name.isidentifier() for name in plain.values())
-    assert "self" not in map(str.lower, plain.values()), "a signature has one"
+    sanitized = tables.sanitized_names(columns)
+    assert tuple(sanitized) == names
+    assert len({name.lower() for name in sanitized.values()}) == len(names), (
+        "TensorFlow lowers them"
+    )
+    assert sanitized.get("fine_1", "fine_1") == "fine_1"
+    assert all(name.isascii() and name.isidentifier() for name in sanitized.values())
+    assert "self" not in map(str.lower, sanitized.values()), "a signature has one"
 
 
 def model_of(name, columns, target=None):
@@ -366,48 +450,49 @@ def model_of(name, columns, target=None):
     return building.build(ModelSpec(room.entry, task, labels, tuple(columns), target))
 
 
-def columns_of(names, first):
-    """Columns of numbers and of strings by turns; `first` is the kind of the first."""
-    kinds = ["string", "float32"] if first == "string" else ["float32", "string"]
+def columns_of(names, first_dtype):
+    """Numeric and categorical columns by turns."""
+    dtypes = ["string", "float32"] if first_dtype == "string" else ["float32", "string"]
     return [
-        Input(name=name, dtype=kinds[place % 2], shape=[], description="",
-              categories=["u", "v"] if kinds[place % 2] == "string" else [])
-        for place, name in enumerate(names)
+        Input(name=name, dtype=dtypes[index % 2], shape=[], description="",
+              categories=["u", "v"] if dtypes[index % 2] == "string" else [])
+        for index, name in enumerate(names)
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("first", ["string", "float32"])
+@pytest.mark.parametrize("first_dtype", ["string", "float32"])
 @pytest.mark.parametrize("log", [None, False, True])
 @pytest.mark.parametrize("model", ["linear_regression", "mlp"])
-def test_a_column_can_be_called_as_a_layer(model, log, first):
+def test_a_column_can_have_the_name_of_a_layer(model, log, first_dtype):
     target = None if log is None else Target(name="price", description="", log=log)
     names = ["a", "b"]
-    layers = {layer.name for layer in model_of(model, columns_of(names, first), target).layers}
-    names = [*names, *sorted(layers - {*names}), "a_one_hot", "a_embedding", "logits_column"]
-    names = [*names, "exponential"]
-    columns = columns_of(dict.fromkeys(names), first)
+    layers = {
+        layer.name for layer in model_of(model, columns_of(names, first_dtype), target).layers
+    }
+    names = [*names, *sorted(layers - {*names}), "a_is", "embed_a", "logits_column", "exponential"]
+    columns = columns_of(dict.fromkeys(names), first_dtype)
     built = model_of(model, columns, target)
     assert layers - {*names[:2]} <= {layer.name for layer in built.layers}
-    plain = {name: name for name in names}
-    assert tables.sanitized_names(columns) == plain, "a signature's names stay"
+    sanitized = {name: name for name in names}
+    assert tables.sanitized_names(columns) == sanitized, "a signature's names stay"
     rows = {
         column.name: ["u", "v"] if column.dtype == "string" else [1.0, 2.0] for column in columns
     }
     task, targets = task_of(built), np.array([1, 0] if log is None else [10.0, 1000.0])
     examples = task.data.encode(Examples(table_inputs.read_rows(rows, columns), targets, "two"))
-    tabular_blocks.adapt_features(built, examples)
+    tabular_blocks.adapt_features(built, examples.inputs, examples.targets)
     if log is not None:
         expected = np.exp(np.log(targets).mean()) if log else targets.mean()
         [value, _] = pipelines.pipeline(built)(rows)
         assert value["value"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_an_export_takes_a_column_that_is_called_as_a_layer(tmp_path):
+def test_an_export_takes_a_column_with_the_name_of_a_layer(tmp_path):
     names = ["logits", "scale", "Age", "age", "self"]
     model = model_of("mlp", columns_of(names, "float32"))
     version = saved_model.export(model, tmp_path / "export", warmup=False)
     served = tf.saved_model.load(str(version)).signatures["serving_default"]
-    given = served.structured_input_signature[1]
-    assert set(given) == {"logits", "scale", "Age", "age_3", "column_self"}
+    specs = served.structured_input_signature[1]
+    assert set(specs) == {"logits", "scale", "Age", "age_3", "column_self"}
     model.save(tmp_path / "model.keras")
     assert [*keras.models.load_model(tmp_path / "model.keras").input] == [*model.input]

@@ -4,25 +4,25 @@ import tensorflow as tf
 
 from keras_fm.preprocessing import tokenizers
 
-KNOWN = ["the", "film", "isn't", ".", "é", "👍", "日"]
+VOCABULARY = ["the", "film", "isn't", ".", "é", "👍", "日"]
 
 
 @pytest.fixture
-def words(tmp_path):
+def tokenizer(tmp_path):
     file = tmp_path / "vocabulary.txt"
-    file.write_text("".join(f"{word}\n" for word in KNOWN), "utf-8")
+    file.write_text("".join(f"{word}\n" for word in VOCABULARY), "utf-8")
     return tokenizers.WordTokenizer(file)
 
 
-def numbers(words, *texts, max_length=100):
+def tokenize(tokenizer, *texts, max_length=100):
     raw = [text.encode() if isinstance(text, str) else text for text in texts]
-    return words(tf.constant(raw, tf.string), longest).to_list()
+    return tokenizer(tf.constant(raw, tf.string), max_length).to_list()
 
 
 def split(text):
     raw = text if isinstance(text, bytes) else text.encode()
-    (found,) = tokenizers.split_words(tf.constant([raw])).to_list()
-    return [word.decode() for word in found]
+    (words,) = tokenizers.split_words(tf.constant([raw])).to_list()
+    return [word.decode() for word in words]
 
 
 @pytest.mark.parametrize(
@@ -40,39 +40,40 @@ def split(text):
         ("", []),
     ],
 )
-def test_texts_are_split_into_words_and_signs(text, expected):
+def test_texts_are_split_into_words_and_symbols(text, expected):
     assert split(text) == expected
 
 
-def test_words_have_numbers_from_2(words):
-    assert numbers(words, "The film isn't 日 é.", "👍?") == [[2, 3, 4, 8, 6, 5], [7, 1]]
+def test_words_have_ids_from_2(tokenizer):
+    assert tokenize(tokenizer, "The film isn't 日 é.", "👍?") == [[2, 3, 4, 8, 6, 5], [7, 1]]
 
 
-def test_a_text_without_words_is_one_unknown(words):
-    assert numbers(words, "", "  ", "<br />", "the") == [[1], [1], [1], [2]]
+def test_a_text_without_words_is_an_unknown_word(tokenizer):
+    assert tokenize(tokenizer, "", "  ", "<br />", "the") == [[1], [1], [1], [2]]
 
 
-def test_of_a_long_text_the_middle_is_left_out(words):
+def test_the_middle_of_a_long_text_is_dropped(tokenizer):
     text = "the " * 3 + "film " * 10 + ". " * 3
-    assert numbers(words, text, "film", max_length=5) == [[2, 2, 2, 5, 5], [3]]
-    assert numbers(words, text, max_length=16) == [[2] * 3 + [3] * 10 + [5] * 3]
+    assert tokenize(tokenizer, text, "film", max_length=5) == [[2, 2, 2, 5, 5], [3]]
+    assert tokenize(tokenizer, text, max_length=16) == [[2] * 3 + [3] * 10 + [5] * 3]
 
 
-def test_a_batch_can_be_empty_or_large(words):
-    assert numbers(words) == []
-    (found,) = numbers(words, "the " * 250_000, max_length=400)
-    assert found == [2] * 400
+def test_a_batch_can_be_empty_or_large(tokenizer):
+    assert tokenize(tokenizer) == []
+    (row,) = tokenize(tokenizer, "the " * 250_000, max_length=400)
+    assert row == [2] * 400
 
 
-def test_a_row_does_not_depend_on_the_others(words):
+def test_a_row_does_not_depend_on_the_others(tokenizer):
     texts = ["the film", "", "é " * 500, "film . 日"]
-    alone = [numbers(words, text, max_length=50)[0] for text in texts]
-    assert numbers(words, *texts, max_length=50) == alone
+    alone = [tokenize(tokenizer, text, max_length=50)[0] for text in texts]
+    assert tokenize(tokenizer, *texts, max_length=50) == alone
 
 
-def test_the_same_in_a_graph(words):
-    read = tf.function(
-        lambda text: words(text, 4).to_tensor(), input_signature=[tf.TensorSpec((None,), tf.string)]
+def test_a_graph_tokenizes_alike(tokenizer):
+    in_graph = tf.function(
+        lambda text: tokenizer(text, 4).to_tensor(),
+        input_signature=[tf.TensorSpec((None,), tf.string)],
     )
-    np.testing.assert_array_equal(read(tf.constant(["the film", "."])), [[2, 3], [5, 0]])
-    assert read(tf.constant([], tf.string)).shape[0] == 0
+    np.testing.assert_array_equal(in_graph(tf.constant(["the film", "."])), [[2, 3], [5, 0]])
+    assert in_graph(tf.constant([], tf.string)).shape[0] == 0

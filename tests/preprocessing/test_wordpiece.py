@@ -2,14 +2,14 @@ import helpers
 import numpy as np
 import pytest
 import tensorflow as tf
+from reference_tokenizer import reference_tokenizer
 
 from keras_fm.data import datasets
-from keras_fm.preprocessing import tokenizers as tokenizing
 from keras_fm.preprocessing import wordpiece
-from keras_fm.preprocessing.wordpiece import WordPiece
+from keras_fm.preprocessing.tokenizers import WordPieceTokenizer
 
-FILE = helpers.ROOT / "zoo" / "mini_bert" / "vocabulary.txt"
-NASTY = [
+VOCABULARY = helpers.ROOT / "zoo" / "mini_bert" / "vocabulary.txt"
+UNUSUAL_TEXTS = [
     "",
     " \n\t ",
     "I don't LOVE it<br /><br />!!",
@@ -30,32 +30,20 @@ NASTY = [
 ]
 
 
-def raw(texts):
-    return [t if isinstance(t, bytes) else t.encode("utf-8", "surrogatepass") for t in texts]
-
-
-def in_graph(file, texts, max_length=512, **options):
-    cut = tf.function(tokenizing.WordPieceTokenizer(file))
-    return cut(tf.constant(raw(texts), tf.string), longest, **options).to_list()
+def tokenize_in_graph(file, texts, max_length=512, **options):
+    raw = [t if isinstance(t, bytes) else t.encode("utf-8", "surrogatepass") for t in texts]
+    tokenize = tf.function(WordPieceTokenizer(file))
+    return tokenize(tf.constant(raw, tf.string), max_length, **options).to_list()
 
 
 @pytest.fixture
-def tiny(tmp_path):
-    pieces = [
-        *wordpiece.SPECIAL_TOKENS,
-        "a",
-        "f",
-        "##f",
-        "film",
-        "##s",
-        "un",
-        "##film",
-        "##ed",
-        "!",
-    ]
+def small_vocabulary(tmp_path):
+    """A vocabulary file, and its tokens."""
+    tokens = ["a", "f", "##f", "film", "##s", "un", "##film", "##ed", "!"]
+    tokens = [*wordpiece.SPECIAL_TOKENS, *tokens]
     file = tmp_path / "vocabulary.txt"
-    file.write_text("".join(f"{piece}\n" for piece in pieces), "utf-8")
-    return file, pieces
+    file.write_text("".join(f"{token}\n" for token in tokens), "utf-8")
+    return file, tokens
 
 
 @pytest.mark.parametrize(
@@ -64,75 +52,72 @@ def tiny(tmp_path):
         ("A film!", ["a", "film", "!"]),
         ("unfilmed films", ["un", "##film", "##ed", "film", "##s"]),
         ("ff fff", ["f", "##f", "f", "##f", "##f"]),
-        ("filmx a", ["[UNK]", "a"]),  # a word that is not all known is unknown as a whole
+        ("filmx a", ["[UNK]", "a"]),  # a word that is partly unknown is unknown as a whole
         ("xfilm", ["[UNK]"]),
-        ("a" + "f" * 100, ["[UNK]"]),
+        ("f" * 100, ["f", *["##f"] * 99]),
+        ("f" * 101, ["[UNK]"]),
         ("[MASK]", ["[UNK]", "[UNK]", "[UNK]"]),
         ("", []),
     ],
 )
-def test_words_are_cut_into_the_longest_pieces(text, expected, tiny):
-    file, pieces = tiny
-    numbers = [pieces.index(piece) for piece in ["[CLS]", *expected, "[SEP]"]]
-    assert WordPiece(file)(text) == numbers
-    assert in_graph(file, [text]) == [numbers]
+def test_words_are_split_into_the_longest_tokens(text, expected, small_vocabulary):
+    file, tokens = small_vocabulary
+    token_ids = [tokens.index(token) for token in ["[CLS]", *expected, "[SEP]"]]
+    assert tokenize_in_graph(file, [text]) == [token_ids]
+    assert reference_tokenizer(file)(text) == token_ids
 
 
-def test_of_a_long_text_beginning_and_end_stay(tiny):
-    file, _ = tiny
+def test_the_middle_of_a_long_text_is_dropped(small_vocabulary):
+    file, _ = small_vocabulary
     text = "a " * 4 + "film " * 9 + "! " * 3
     expected = [2, 5, 5, 5, 5, 13, 13, 13, 3]
-    assert WordPiece(file)(text, max_length=9) == expected
-    assert in_graph(file, [text, "a"], max_length=9) == [expected, [2, 5, 3]]
+    assert tokenize_in_graph(file, [text, "a"], max_length=9) == [expected, [2, 5, 3]]
+    assert reference_tokenizer(file)(text, max_length=9) == expected
 
 
-def test_a_gap_is_a_piece_where_it_is_asked_for(tiny):
-    file, pieces = tiny
+def test_masks_are_parsed_on_request(small_vocabulary):
+    file, tokens = small_vocabulary
     text = "a[MASK] \ue000film [mask]"
-    found = in_graph(file, [text], masks=True)[0]
+    [token_ids] = tokenize_in_graph(file, [text], parse_masks=True)
     unknown = ["[UNK]"] * 3
-    assert [pieces[n] for n in found] == ["[CLS]", "a", "[MASK]", "film", *unknown, "[SEP]"]
+    expected = ["[CLS]", "a", "[MASK]", "film", *unknown, "[SEP]"]
+    assert [tokens[token_id] for token_id in token_ids] == expected
 
 
-def test_graph_and_python_agree_on_nasty_texts():
-    cut = WordPiece(FILE)
-    for text, found in zip(NASTY, in_graph(FILE, NASTY), strict=True):
-        assert found == cut(text), repr(text[:60])
+def test_unusual_texts_agree_with_the_reference():
+    tokenize = reference_tokenizer(VOCABULARY)
+    rows = tokenize_in_graph(VOCABULARY, UNUSUAL_TEXTS)
+    for text, row in zip(UNUSUAL_TEXTS, rows, strict=True):
+        assert row == tokenize(text), repr(text[:60])
 
 
-def test_they_agree_on_every_character():
-    cut = WordPiece(FILE)
-    codes = [c for c in range(0x30000) if not 0xD800 <= c < 0xE000]
+def test_every_character_agrees_with_the_reference():
+    tokenize = reference_tokenizer(VOCABULARY)
+    codes = [code for code in range(0x30000) if not 0xD800 <= code < 0xE000]
     texts = [f"a{chr(code)}b" for code in codes]
-    numbers = in_graph(FILE, texts)
-    assert [
-        chr(c) for c, text, n in zip(codes, texts, numbers, strict=True) if cut(text) != n
-    ] == []
+    rows = tokenize_in_graph(VOCABULARY, texts)
+    pairs = zip(codes, texts, rows, strict=True)
+    assert [chr(code) for code, text, row in pairs if tokenize(text) != row] == []
 
 
-def test_they_agree_on_bytes_that_are_no_text():
-    random = np.random.default_rng(0)
-    texts = [random.integers(0, 256, size, dtype="uint8").tobytes() for size in [20] * 3000]
-    cut = WordPiece(FILE)
-    assert in_graph(FILE, texts) == [cut(text) for text in texts]
+def test_random_bytes_agree_with_the_reference():
+    rng = np.random.default_rng(0)
+    texts = [rng.integers(0, 256, 20, dtype="uint8").tobytes() for _ in range(3000)]
+    tokenize = reference_tokenizer(VOCABULARY)
+    assert tokenize_in_graph(VOCABULARY, texts) == [tokenize(text) for text in texts]
 
 
-def test_the_library_that_learned_the_pieces_cuts_so_too():
-    tokenizers = pytest.importorskip("tokenizers")
-    cut = WordPiece(FILE)
-    theirs = tokenizers.Tokenizer(
-        tokenizers.models.WordPiece(cut.numbers, unk_token="[UNK]", max_input_chars_per_word=100)
-    )
-    theirs.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
-    for text in datasets.sample("imdb_reviews").inputs[:100]:
-        assert theirs.encode(" ".join(wordpiece.split(text))).ids == cut(text, 10**6)[1:-1]
+def test_reviews_agree_with_the_reference():
+    texts = list(datasets.sample("imdb_reviews").inputs)
+    tokenize = reference_tokenizer(VOCABULARY)
+    assert tokenize_in_graph(VOCABULARY, texts) == [tokenize(text) for text in texts]
 
 
 @pytest.mark.full_data
-def test_graph_and_python_agree_on_every_test_review():
-    cut, graph = WordPiece(FILE), tokenizing.WordPieceTokenizer(FILE)
+def test_every_test_review_agrees_with_the_reference():
+    tokenize, tokenizer = reference_tokenizer(VOCABULARY), WordPieceTokenizer(VOCABULARY)
     texts = datasets.load("imdb_reviews", "test").inputs
     assert len(texts) == 25_000
-    for first in range(0, len(texts), 5000):
-        some = list(texts[first : first + 5000])
-        assert graph(tf.constant(some), 512).to_list() == [cut(text) for text in some]
+    for start in range(0, len(texts), 5000):
+        batch = list(texts[start : start + 5000])
+        assert tokenizer(tf.constant(batch), 512).to_list() == [tokenize(text) for text in batch]

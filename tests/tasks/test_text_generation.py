@@ -1,3 +1,5 @@
+import functools
+
 import helpers
 import keras
 import numpy as np
@@ -51,9 +53,15 @@ def character_ids(text):
     )
 
 
+@functools.cache
+def forward(model):
+    """The model as a graph for texts of any length, which is traced once."""
+    return tf.function(model, input_signature=[tf.TensorSpec((1, None), tf.int32)])
+
+
 def probabilities(model, text):
     """Of the next character after a line that begins with the text, by the model alone."""
-    logits = np.asarray(model(character_ids("\n" + text)[None]), "float64")[0, -1, 1:]
+    logits = forward(model)(character_ids("\n" + text)[None])[0, -1, 1:].numpy().astype("float64")
     powers = np.exp(logits - logits.max())
     return powers / powers.sum()
 

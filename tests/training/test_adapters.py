@@ -92,7 +92,7 @@ def test_models_without_adapters_are_refused(tiny_net, tmp_path):
 def test_models_without_a_layer_to_adapt_are_refused():
     with pytest.raises(InvalidInputError, match="linear_regression has no dense layer"):
         adapters.enable(keras_fm.get("linear_regression"), 2)
-    with pytest.raises(InvalidInputError, match="gan has no layer 'embedding' with a head"):
+    with pytest.raises(InvalidInputError, match="gan has no layer 'embedding' before a head"):
         adapters.enable(keras_fm.get("gan", weights=None), 2)
 
 

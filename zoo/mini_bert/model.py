@@ -69,7 +69,8 @@ def build_for_pretraining(
     """Build the same encoder with a head for masked language modeling.
 
     Inputs: `text_ids` as above, and `mask_positions`, `[batch, masks]`, int32: the positions to
-    predict. Output: logits, `[batch, masks, vocabulary_size]`, float32, by the transposed token embedding.
+    predict. Output: float32 logits `[batch, masks, vocabulary_size]`, by the transposed token
+    embedding.
 
     No dropout: there is more text than the model can overfit.
 

@@ -9,7 +9,7 @@ from keras_fm.tasks.fill_mask.serve import MaskedLMServing
 
 
 class FillMask(Task):
-    """Predicts masked tokens: `text_ids` and `mask_positions` -> logits `[batch, masks, tokens]`."""
+    """Predicts masked tokens: `text_ids`, `mask_positions` -> logits `[batch, masks, tokens]`."""
 
     recipe_class = FillMaskRecipe
     unit = "windows"

@@ -44,7 +44,7 @@ class ImageData(ClassificationData):
         return AugmentedImages(examples.inputs, self.targets(examples), recipe=recipe, seed=seed)
 
     def sample_images(self, count: int) -> np.ndarray:
-        """Return some bundled images; noise, which shows a deviation as well, where there are none."""
+        """Return some bundled images; noise, which shows a deviation as well, without a sample."""
         images = self.sample_inputs(count)
         if images is not None:
             return images

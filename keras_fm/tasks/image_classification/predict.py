@@ -1,5 +1,7 @@
 """Predictions for raw images."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -33,9 +35,7 @@ class ImagePredictor(ClassificationPredictor):
             explained.append(
                 ExplainedInput(
                     image[None],
-                    lambda image=image, regions=regions: np.stack(
-                        [_occluded(image, region) for region in regions]
-                    ),
+                    partial(_occluded, image, regions),
                     image=image.round().astype("uint8"),
                     regions=regions,
                 )
@@ -54,7 +54,9 @@ def occlusion_regions(image: np.ndarray) -> list[tuple[slice, slice]]:
     ]
 
 
-def _occluded(image: np.ndarray, region: tuple[slice, slice]) -> np.ndarray:
-    occluded = image.copy()
-    occluded[region] = image.mean(axis=(0, 1))
-    return occluded
+def _occluded(image: np.ndarray, regions: Sequence[tuple[slice, slice]]) -> np.ndarray:
+    """Return copies of an image, `[regions, ...]`, each with a region in the mean color."""
+    copies = np.stack([image] * len(regions))
+    for copy, region in zip(copies, regions, strict=True):
+        copy[region] = image.mean(axis=(0, 1))
+    return copies

@@ -10,7 +10,7 @@ from keras_fm.tasks.image_classification.summaries import ImageSummaries
 
 
 class ImageClassification(Task):
-    """Classifies uint8 images 0..255 of one shape; raw images of any size are cropped and resized."""
+    """Classifies uint8 images 0..255 of one shape; raw images of any size are resized."""
 
     recipe_class = ImageClassificationRecipe
     recipe_group = "images"

@@ -113,7 +113,7 @@ class GANObjective(Objective):
     def _compare(
         self, evaluator: Evaluator, features: np.ndarray, labels: np.ndarray, examples: Examples
     ) -> dict[str, float]:
-        """The features of generated images of these labels, beside those of the examples."""
+        """Return the features of generated images of these labels, beside those of the examples."""
         _, real = evaluator.predict_with_features(examples.inputs)
         variance = total_variance(real)
         scores = {"frechet_distance": frechet_distance(features, real) / variance}

@@ -39,7 +39,7 @@ class RegressionObjective(Objective):
         *,
         outputs: np.ndarray | None = None,
     ) -> dict[str, Any]:
-        """Return `rmse_log` (natural logarithm) of a log target; `rmse`, `mae` in its unit; `r2`."""
+        """Return `rmse_log` (natural logarithm) of a log target; `rmse`, `mae` (its unit); `r2`."""
         if outputs is None:
             outputs = self.outputs(model, examples)
         scores: dict[str, Any] = self.score(outputs, examples)

@@ -1,5 +1,6 @@
 """Predictions for raw texts."""
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -33,13 +34,18 @@ class TextPredictor(ClassificationPredictor):
         return self.predictions(self.predict_token_ids(model, token_ids))
 
     def explained_inputs(self, inputs: Any) -> list[ExplainedInput]:
-        """Return texts, and the same with a token masked."""
+        """Return texts, and the same with a token masked; padded, as for `predict_raw`."""
         vocabulary = self.data.vocabulary
         return [
             ExplainedInput(
-                row[None],
-                lambda row=row: np.where(np.eye(len(row), dtype=bool), vocabulary.mask_id, row),
+                pad_sequences([row]),
+                partial(_masked, row, vocabulary.mask_id),
                 tuple(vocabulary.tokens[token_id] for token_id in row),
             )
             for row in self.data.raw_token_ids(inputs)
         ]
+
+
+def _masked(token_ids: np.ndarray, mask_id: int) -> np.ndarray:
+    """Return a padded row for each token of a text, in which it is masked."""
+    return pad_sequences(np.where(np.eye(len(token_ids), dtype=bool), mask_id, token_ids))

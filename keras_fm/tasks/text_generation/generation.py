@@ -189,7 +189,7 @@ def _step(model: keras.Model, ids: tf.Tensor, states: Any) -> tuple[tf.Tensor, A
 
 
 def _read_prompts(model: keras.Model, ids: tf.Tensor, lengths: tf.Tensor) -> Any:
-    """The logits behind each row's last character, and the states there."""
+    """Return the logits behind each row's last character, and the states there."""
     rows = tf.shape(ids)[0]
     layers = [layer for layer in model.layers if isinstance(layer, keras.layers.RNN)]
     states = [layer.get_initial_state(rows) for layer in layers]
@@ -224,7 +224,7 @@ def _uniform_numbers(seeds: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
 
 
 def _sample(logits: tf.Tensor, temperature: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
-    """A known character for each row: where `uniform` falls among the probabilities."""
+    """Return a known character for each row: where `uniform` falls among the probabilities."""
     known = logits[:, 1:]
     known -= tf.reduce_max(known, axis=-1, keepdims=True)
     cumulative = tf.cumsum(tf.nn.softmax(known / tf.maximum(temperature, 1e-6)[:, None]), axis=-1)

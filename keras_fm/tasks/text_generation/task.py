@@ -31,6 +31,7 @@ class TextGeneration(Task):
     objective_class = CharacterObjective
     serving_class = CharacterServing
     summaries_class = CharacterSummaries
+    data: CharacterData
 
     def remap_weights(
         self, source: keras.Model, target: keras.Model
