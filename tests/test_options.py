@@ -62,6 +62,12 @@ def test_anything_else_is_no_number(value):
     assert str(caught.value) == f"rate is a number from 0 to 1; received {value!r}"
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 10**400])
+def test_a_number_without_bounds_is_finite(value):
+    with pytest.raises(InvalidInputError, match="rate is a number; received"):
+        check_float("rate", value)
+
+
 def test_a_bound_can_be_outside_the_range():
     assert check_float("timeout", 1e-9, above=0) == 1e-9
     with pytest.raises(InvalidInputError) as caught:

@@ -24,7 +24,13 @@ TOLERANCE = 1e-4  # between a row alone and the same row in a batch, which sum i
 
 @dataclass(frozen=True)
 class ServingCheck:
-    """A thing that a server needs; `detail` says what was found."""
+    """A check of one thing that a server needs.
+
+    Attributes:
+        name: what is checked.
+        passed: whether a server can do with it.
+        detail: what was found.
+    """
 
     name: str
     passed: bool
@@ -33,7 +39,12 @@ class ServingCheck:
 
 @dataclass(frozen=True)
 class ServingReport:
-    """All checks of one version."""
+    """All checks of a version.
+
+    Attributes:
+        version: the folder of the SavedModel.
+        checks: in the order in which they ran.
+    """
 
     version: Path
     checks: tuple[ServingCheck, ...]

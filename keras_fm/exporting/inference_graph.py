@@ -110,8 +110,10 @@ def with_constant_weights(model: keras.Model, fn: Callable[..., Any]) -> Callabl
 class _Graph:
     """Connections of a model's layers, by their names.
 
-    sources: the layers that a layer reads. num_readers: how many layers read it. outputs: the
-    layers of the model's outputs.
+    Attributes:
+        sources: the layers that each layer reads.
+        num_readers: how many layers read each layer.
+        outputs: the layers of the model's outputs.
     """
 
     sources: dict[str, list[str]] = field(default_factory=dict)

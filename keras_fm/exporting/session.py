@@ -26,7 +26,8 @@ _load = inspect.unwrap(tf.compat.v1.saved_model.load)  # TensorFlow 2 calls it d
 class Session:
     """A loaded version: `with Session(path) as session: session.run("serving_default", inputs)`.
 
-    signatures: TensorFlow's `SignatureDef` by name.
+    Attributes:
+        signatures: TensorFlow's `SignatureDef` by name.
 
     Raises:
         ExportError: the session can't load the version; the message says why.

@@ -1,4 +1,4 @@
-"""The protocols of a running TF Serving: REST, gRPC, and signatures; no TensorFlow over REST.
+"""The protocols of a running TF Serving: REST, gRPC, and signatures.
 
-May import registry and errors.
+May import registry, options, http_session and errors; TensorFlow for gRPC alone.
 """

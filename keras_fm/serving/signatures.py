@@ -13,7 +13,9 @@ _NUMPY_DTYPES = {"float": "float32", "double": "float64", "half": "float16"}  # 
 class TensorInfo:
     """Dtype and shape of an input or output.
 
-    dtype: "string" or numpy's name. shape: None for a dimension of any size.
+    Attributes:
+        dtype: "string", or numpy's name.
+        shape: None for a dimension of any size.
     """
 
     dtype: str

@@ -2,7 +2,7 @@
 
 A file comes from the model's package, from the cache, or from a mirror into the cache.
 
-May import registry and errors. Imports no Keras.
+May import registry, files, http_session and errors; imports no Keras.
 """
 
 import logging

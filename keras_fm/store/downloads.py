@@ -31,7 +31,11 @@ _log = logging.getLogger(__name__)
 class RemoteFile:
     """A weights file that can be downloaded.
 
-    name: what messages call it. size: in bytes, where it is known. urls: its mirrors.
+    Attributes:
+        name: what messages call it.
+        sha256: of its content.
+        size: in bytes, where it is known.
+        urls: its mirrors.
     """
 
     name: str

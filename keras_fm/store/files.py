@@ -14,7 +14,9 @@ SUFFIX = ".weights.h5"
 class WeightsFile:
     """A weights file on this machine.
 
-    sha256: what it must have; None for a file that the user named by its path.
+    Attributes:
+        path: where it is.
+        sha256: what it must have; None for a file that the user named by its path.
     """
 
     path: Path

@@ -13,8 +13,12 @@ from keras_fm.store.files import is_valid
 class InventoryItem:
     """A weights file, and a location where it is.
 
-    name: `model.tag`. size: in bytes. path, location: None where it is not on this machine; the
-    location is "package" or "cache".
+    Attributes:
+        name: `model.tag`.
+        sha256: of its content.
+        size: in bytes.
+        path: None where it is not on this machine.
+        location: "package" or "cache"; None where it is not on this machine.
     """
 
     name: str

@@ -262,6 +262,29 @@ def test_a_model_of_another_task_has_predict_alone(serve, tmp_path):
             client([[1, 2]])
 
 
+def test_a_response_may_be_larger_than_grpcs_default(serve, tmp_path):
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.float32, name="x")])
+    def repeat(x):
+        return {"y": tf.tile(x[:, None], [1, 1_200_000])}
+
+    tf.saved_model.save(tf.Module(), str(tmp_path / "1"), {"serving_default": repeat})
+    server = serve({"repeat": tmp_path / "1"})
+    outputs = keras_fm.Client(server.grpc, "repeat").predict({"x": [2.0]})
+    assert outputs["y"].nbytes > 4 << 20
+
+
+def test_numpy_numbers_are_options(server, diamonds):
+    options = {"version": np.int64(1), "timeout": np.float32(20)}
+    assert keras_fm.Client(server.rest, "linear_regression", **options)(diamonds[:1])
+    with pytest.raises(ServerError, match=r"Specific\(linear_regression, 2\)"):
+        keras_fm.Client(server.rest, "linear_regression", version=np.int64(2))(diamonds[:1])
+
+
+def test_a_name_can_not_leave_its_place_in_the_address(server):
+    with pytest.raises(ServerError, match=r"/v1/models/a%2F\.\.%2Flinear_regression/metadata"):
+        keras_fm.Client(server.rest, "a/../linear_regression").predict({})
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -272,6 +295,7 @@ def test_a_model_of_another_task_has_predict_alone(serve, tmp_path):
         (("http://host:port", "m"), "received 'http://host:port'"),
         ((None, "m"), "received None"),
         (("http://host:1", ""), "model is its name in the server; received ''"),
+        (("http://host:1", "m", {"version": True}), "version is a whole number; received True"),
         (("http://host:1", "m", {"version": "1"}), "version is a whole number; received '1'"),
         (("http://host:1", "m", {"timeout": 0}), "timeout is a number .*received 0"),
         (("http://host:1", "m", {"timeout": float("nan")}), "timeout is a number"),

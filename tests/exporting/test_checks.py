@@ -50,6 +50,7 @@ def save(module, path, fn, spec):
 
 
 def test_an_export_passes(version):
+    (version.parent / "0").mkdir(exist_ok=True)
     report = checks.serve_check(version.parent)
     assert report.passed, str(report)
     assert report.version == version
@@ -216,6 +217,7 @@ DATA = "variables/variables.data-00000-of-00001"
         (lambda v: (v / "variables/variables.index").unlink(), "not a valid checkpoint"),
         (lambda v: (v / "assets/labels.txt").unlink(), "labels.txt; No such file or directory"),
         (lambda v: change_proto(v, rename_operation), "not registered 'TheirBiasAdd'"),
+        (lambda v: change_proto(v, rename_operation), "not there: TheirBiasAdd"),
         (lambda v: change_proto(v, lambda m: m.meta_info_def.tags.remove("serve")), "tags"),
         (lambda v: change_proto(v, call_missing_function), "does not hold: ['nothing']"),
         (lambda v: change_proto(v, lambda m: m.ClearField("saver_def")), "not find variable"),

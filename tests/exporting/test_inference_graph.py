@@ -105,6 +105,23 @@ def test_a_kernel_with_another_reader_stays_as_it_is():
     assert_close(copy, model, rtol=1e-5)
 
 
+@pytest.mark.parametrize("read_by", ["embedding", "output"])
+def test_a_kernel_whose_output_is_read_stays_as_it_is(read_by):
+    """The embedding layer is a signature's output, and so are the model's."""
+    image = keras.Input((8, 8, 3), name="image")
+    x = layers.GlobalAveragePooling2D(name="pool")(image)
+    kernel = layers.Dense(4, name="embedding" if read_by == "embedding" else "logits")(x)
+    norm = layers.BatchNormalization(name="norm")(kernel)
+    model = keras.Model(image, norm if read_by == "embedding" else [kernel, norm])
+    for weight in model.weights:
+        weight.assign(RNG.uniform(0.2, 2.0, weight.shape))
+    attach_spec(model, spec_of(loading.get("cifar_cnn_basic", weights=None)))
+    copy = inference_graph.inference_model(model)
+    assert "norm" in names(copy)
+    for weight, expected in zip(copy.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
 def test_the_zoos_network_keeps_its_outputs_and_no_normalization(cifar):
     copy = inference_graph.inference_model(cifar)
     classes = {type(layer) for layer in copy.layers}

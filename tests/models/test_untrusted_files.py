@@ -8,9 +8,11 @@ import sys
 import zipfile
 from pathlib import Path
 
+import h5py
 import helpers
 import hostile_files
 import keras
+import numpy as np
 import pytest
 
 from keras_fm.errors import InvalidInputError, SchemaError, UnknownNameError, WeightsError
@@ -109,6 +111,20 @@ def test_scrambled_files_are_read_or_refused(good, tmp_path):
     assert 50 < len(refused) < 300
 
 
+def test_an_array_in_chunks_is_refused(tmp_path):
+    with h5py.File(tmp_path / "a.weights.h5", "w") as file:
+        file.create_dataset("a", data=np.ones((4, 4)), chunks=(2, 2))
+    with pytest.raises(WeightsError, match="'/a' is stored in pieces"):
+        hdf5.array_shapes(tmp_path / "a.weights.h5")
+
+
+def test_bfloat16_is_read_and_the_optimizer_is_not(tmp_path):
+    with h5py.File(tmp_path / "a.weights.h5", "w") as file:
+        file["layers/dense/vars/0"] = np.zeros((3, 2), "V2")  # as Keras writes bfloat16
+        file["optimizer/vars/0"] = np.zeros(5)
+    assert hdf5.array_shapes(tmp_path / "a.weights.h5") == {(3, 2): 1}
+
+
 @pytest.fixture
 def evil(tmp_path):
     """A `.keras` file whose Lambda leaves a file `ran` beside it when it runs."""
@@ -188,6 +204,21 @@ def test_weights_in_an_archive_are_checked_too(saved, files):
 def test_an_archive_holds_what_keras_writes_into_it(saved, changes, complaint):
     with pytest.raises(WeightsError, match=re.escape(complaint)):
         loading.get(rewrite(saved, **changes))
+
+
+def test_an_encrypted_archive_is_refused(saved):
+    content = bytearray(saved.read_bytes())
+    with zipfile.ZipFile(saved) as archive:
+        offsets = [member.header_offset + 6 for member in archive.infolist()]
+    position = content.find(b"PK\1\2")
+    while position >= 0:  # the members of the central directory
+        offsets.append(position + 8)
+        position = content.find(b"PK\1\2", position + 1)
+    for offset in offsets:
+        content[offset] |= 1
+    saved.write_bytes(content)
+    with pytest.raises(WeightsError, match="is packed, as Keras does not do"):
+        loading.get(saved)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The weights store: resolving names, downloads, the cache, and offline use."""
 
+import contextlib
 import hashlib
 import socket
 import sys
@@ -290,6 +291,39 @@ def test_a_second_process_waits_and_says_so(caplog, monkeypatch, home):
     assert "another process downloads tiny_net.first; waiting for it" in caplog.text
 
 
+def test_a_file_that_another_process_downloaded_is_not_downloaded_again(monkeypatch, home):
+    @contextlib.contextmanager
+    def wait(path, name):
+        path.write_bytes(BODY)
+        yield
+
+    monkeypatch.setattr(downloads, "_exclusive", wait)
+    with serving(BODY) as server:
+        assert downloads.fetch(remote_file(f"{server.url}/a")).read_bytes() == BODY
+    assert server.requests == 0
+
+
+@pytest.mark.parametrize("status", [204, 206, 304, 404])
+def test_another_status_is_no_file(status):
+    with (
+        serving(BODY, Fault("status", how=(status, None))) as server,
+        pytest.raises(WeightsError, match=f"answers {status} Not now$"),
+    ):
+        downloads.fetch(remote_file(f"{server.url}/a"))
+    assert server.requests == 1
+
+
+def test_a_slow_server_is_left(monkeypatch):
+    monkeypatch.setattr(downloads, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(downloads, "MIN_BYTES_PER_SECOND", 20_000)
+    monkeypatch.setattr(downloads, "MAX_ATTEMPTS", 1)
+    with (
+        serving(BODY[:300], Fault("drip")) as server,
+        pytest.raises(WeightsError, match="is slower than 20,000 bytes a second"),
+    ):
+        downloads.fetch(remote_file(f"{server.url}/a"))
+
+
 def test_a_cache_that_can_not_be_written_is_named(monkeypatch, tmp_path, folder):
     (tmp_path / "file").touch()
     monkeypatch.setenv("KERAS_FM_HOME", str(tmp_path / "file"))
@@ -313,6 +347,32 @@ def test_a_token_stays_with_its_server(monkeypatch):
             list(transports._http(f"{source.url}/a", 10, {"Authorization": "Bearer secret"}))
     assert responses[0].url == f"{url}/there"
     assert "Authorization" not in responses[0].request.headers
+
+
+def test_a_download_asks_for_bytes_that_are_not_packed(monkeypatch):
+    responses = []
+    monkeypatch.setattr(transports, "_body", lambda response, _: responses.append(response) or [])
+    with serving(BODY) as server:
+        list(transports.chunks(f"{server.url}/a", 10))
+    assert responses[0].request.headers["Accept-Encoding"] == "identity"
+
+
+def test_redirects_are_followed_a_few_times():
+    with serving(BODY, Fault("redirect", how="chain")) as server:
+        assert downloads.fetch(remote_file(f"{server.url}/a")).read_bytes() == BODY
+    assert server.requests == 4
+    with (
+        serving(BODY, Fault("redirect", how="loop")) as server,
+        pytest.raises(WeightsError, match="redirects more than 10 times"),
+    ):
+        downloads.fetch(RemoteFile("other", "0" * 64, 3, (f"{server.url}/a",)))
+    assert server.requests == 10
+
+
+@pytest.mark.parametrize("target", ["file:///etc/hostname", "ftp://127.0.0.1/a", "//", "http://["])
+def test_a_redirect_leads_to_http_alone(target):
+    with serving(BODY, Fault("redirect", how=target)) as server, pytest.raises(WeightsError):
+        downloads.fetch(remote_file(f"{server.url}/a"))
 
 
 def test_the_hub_is_asked_through_its_own_library(monkeypatch):
