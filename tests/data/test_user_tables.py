@@ -429,6 +429,14 @@ def test_categories_occur_twice_or_more(monkeypatch):
     assert table.columns[0].categories == ["a", "b", "c", "d"]
 
 
+def test_columns_of_bytes_are_decoded():
+    columns = {"k": np.array([b"u", "é".encode()] * 20, object), "m": np.arange(40)}
+    table = load((columns, [b"x", b"y"] * 20))
+    assert table.columns[0].values == ["u", "é"]
+    assert table.class_names == ("x", "y")
+    assert set(table.examples.inputs["k"]) == {"u", "é"}
+
+
 def test_a_frame_and_its_targets_are_a_pair():
     frame = pd.DataFrame({"a": range(40)}, index=range(100, 140))
     table = load((frame, pd.Series(["x", "y"] * 20)))
