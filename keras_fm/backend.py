@@ -43,8 +43,8 @@ def need_tensorflow(what: str, otherwise: str = "", *, or_jax: bool = False) -> 
     """Raise a `KerasFmError` where Keras runs on another backend than TensorFlow.
 
     Args:
-        what: the beginning of the sentence, such as "a SavedModel is written by".
-        otherwise: what the user can do instead.
+        what: The beginning of the sentence, such as "a SavedModel is written by".
+        otherwise: What the user can do instead.
         or_jax: JAX would do as well.
     """
     backend = keras.backend.backend()

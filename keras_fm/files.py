@@ -25,9 +25,9 @@ def atomic_path(
     For code that writes a file by its name, such as `model.save_weights`; else `atomic_write`.
 
     Args:
-        path: the file to create or replace.
-        fsync: wait until file and name are on the disk.
-        temporary: the temporary path; by default a new one that ends in the name of `path`.
+        path: The file to create or replace.
+        fsync: Wait until file and name are on the disk.
+        temporary: The temporary path; by default a new one that ends in the name of `path`.
     """
     path = Path(path)
     temporary = temporary or path.with_name(f"{PREFIX}{secrets.token_hex(4)}-{path.name}")
@@ -55,10 +55,10 @@ def atomic_write(
     """Yield a stream to a temporary file, which becomes `path` at the end of the block.
 
     Args:
-        path: the file to create or replace.
+        path: The file to create or replace.
         mode: "w" for text in UTF-8, whose line ends stay as they are; "wb" for bytes.
-        fsync: wait until file and name are on the disk.
-        temporary: the temporary path; by default a new one that ends in the name of `path`.
+        fsync: Wait until file and name are on the disk.
+        temporary: The temporary path; by default a new one that ends in the name of `path`.
     """
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
     # Closed before it is renamed: it is `close` that a full disk may refuse.
@@ -76,7 +76,7 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     All files in it are on the disk before the folder gets its name.
 
     Args:
-        path: the folder to create; it must not exist, or must be empty.
+        path: The folder to create; it must not exist, or must be empty.
     """
     path = Path(path)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f"{PREFIX}{path.name}-"))

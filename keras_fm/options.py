@@ -11,13 +11,13 @@ def check_int(name: str, value: Any, low: int | None = None, high: int | None = 
     """Return the value as Python's `int`.
 
     Args:
-        name: what the error calls the option.
-        value: what the user passed.
-        low: the smallest value allowed.
-        high: the largest value allowed.
+        name: What the error calls the option.
+        value: What the user passed.
+        low: The smallest value allowed.
+        high: The largest value allowed.
 
     Raises:
-        InvalidInputError: it is no integer, or outside the range.
+        InvalidInputError: It is no integer, or outside the range.
     """
     if not isinstance(value, bool) and isinstance(value, numbers.Integral):
         integer = int(value)
@@ -38,15 +38,15 @@ def check_float(
     """Return the value, a finite number, as Python's `float`.
 
     Args:
-        name: what the error calls the option.
-        value: what the user passed.
-        low: the smallest value allowed.
-        high: the largest value allowed.
-        above: a bound that is not allowed itself, in place of `low`.
-        unit: what the number counts, such as "seconds", for the error.
+        name: What the error calls the option.
+        value: What the user passed.
+        low: The smallest value allowed.
+        high: The largest value allowed.
+        above: A bound that is not allowed itself, in place of `low`.
+        unit: What the number counts, such as "seconds", for the error.
 
     Raises:
-        InvalidInputError: it is no finite number, or outside the range.
+        InvalidInputError: It is no finite number, or outside the range.
     """
     if not isinstance(value, bool) and isinstance(value, numbers.Real):
         try:

@@ -33,10 +33,10 @@ class Batches:
         """Create the batches.
 
         Args:
-            inputs: an array, or a dict of columns, as the model takes them.
+            inputs: An array, or a dict of columns, as the model takes them.
             targets: `[examples, ...]`, as the loss takes them.
-            recipe: says the batch size and the augmentation.
-            seed: of all random numbers.
+            recipe: Says the batch size and the augmentation.
+            seed: Of all random numbers.
         """
         self.inputs = inputs
         self.targets = targets
@@ -93,9 +93,9 @@ def dataset_from_function(
     """Build a data set of `get_batch(0)`, `get_batch(1)`, ..., whose shapes may differ.
 
     Args:
-        get_batch: makes the batch of an index.
-        num_batches: how many there are.
-        element_spec: the `tf.TensorSpec` of each component of a batch.
+        get_batch: Makes the batch of an index.
+        num_batches: How many there are.
+        element_spec: The `tf.TensorSpec` of each component of a batch.
     """
     batches = tf.data.Dataset.from_generator(
         lambda: map(get_batch, range(num_batches)), output_signature=element_spec
@@ -107,8 +107,8 @@ def dataset_from_arrays(*arrays: Any, batch_size: int) -> tf.data.Dataset:
     """Build batches of examples in their order from arrays of inputs, targets, and sample weights.
 
     Args:
-        *arrays: the components of an element, or dicts of them; the weights can be left out.
-        batch_size: examples in a batch; the last one can have fewer.
+        *arrays: The components of an element, or dicts of them; the weights can be left out.
+        batch_size: Examples in a batch; the last one can have fewer.
     """
     return tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
 

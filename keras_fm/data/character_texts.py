@@ -19,7 +19,7 @@ def read_text_file(path: str | os.PathLike[str]) -> Examples:
     """Read a text file as examples of characters; bytes that are not UTF-8 become U+FFFD.
 
     Raises:
-        DataError: the file can't be read, or has fewer than two characters.
+        DataError: The file can't be read, or has fewer than two characters.
     """
     try:
         text = Path(path).read_bytes().decode("utf-8-sig", "replace")
@@ -70,8 +70,8 @@ class EvalWindows:
     beginning of the text.
 
     Attributes:
-        inputs: character indices `[windows, length]`.
-        targets: the indices of the next characters `[windows, length]`.
+        inputs: Character indices `[windows, length]`.
+        targets: The indices of the next characters `[windows, length]`.
         weights: 1 where a target is scored, else 0, float32 `[windows, length]`.
     """
 
@@ -84,9 +84,9 @@ class EvalWindows:
         """Cut a text into windows of `2 * context` characters, or one of a shorter text.
 
         Args:
-            inputs: character indices `[characters]`.
-            targets: the indices of the next characters `[characters]`.
-            context: how many characters before it a prediction has at least.
+            inputs: Character indices `[characters]`.
+            targets: The indices of the next characters `[characters]`.
+            context: How many characters before it a prediction has at least.
         """
         length = min(2 * context, len(inputs))
         starts = np.minimum(np.arange(0, len(inputs) - context, context), len(inputs) - length)

@@ -21,9 +21,9 @@ class ClassTargets:
     """Classes of examples.
 
     Attributes:
-        class_names: in the order of the class indices.
-        targets: the class indices of the examples that have a class, int64.
-        mask: which of the raw examples have a class, bool.
+        class_names: In the order of the class indices.
+        targets: The class indices of the examples that have a class, int64.
+        mask: Which of the raw examples have a class, bool.
     """
 
     class_names: tuple[str, ...]
@@ -37,12 +37,12 @@ def infer_classes(
     """Infer the classes of examples that a model is to be trained on.
 
     Args:
-        raw: the examples; notes on their classes are added to it.
-        class_names: of all classes, where the user says them; integer targets index them.
-        known_names: the classes of the model; the same names in another order take its order.
+        raw: The examples; notes on their classes are added to it.
+        class_names: Of all classes, where the user says them; integer targets index them.
+        known_names: The classes of the model; the same names in another order take its order.
 
     Raises:
-        DataError: there is a single class, or the targets are no classes.
+        DataError: There is a single class, or the targets are no classes.
         InvalidInputError: `class_names` is no list of different names.
     """
     if len(raw.targets) < 2:
@@ -88,11 +88,11 @@ def encode_targets(raw: RawExamples, class_names: Sequence[str]) -> ClassTargets
     """Convert the targets of examples to indices of the classes of a model.
 
     Args:
-        raw: the examples.
-        class_names: those of the model.
+        raw: The examples.
+        class_names: Those of the model.
 
     Raises:
-        DataError: a class is none of the model's.
+        DataError: A class is none of the model's.
     """
     labels, mask = _present_labels(raw)
     names = raw.class_names or class_names
@@ -106,8 +106,8 @@ def warn_missing_classes(raw: RawExamples, readable: RawExamples) -> None:
     """Warn of classes of which no example could be read.
 
     Args:
-        raw: all examples; the warning is added to its notes.
-        readable: those that could be read.
+        raw: All examples; the warning is added to its notes.
+        readable: Those that could be read.
     """
     labels, readable_labels = (
         {str(label) for label in _to_labels(examples) if label is not None}

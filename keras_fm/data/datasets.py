@@ -28,9 +28,9 @@ def load(dataset: str, split: str) -> Examples:
             `"sample"`: a few hundred test examples that ship with the package.
 
     Raises:
-        DataError: the data is not on this machine and can't be downloaded, or has no examples that
+        DataError: The data is not on this machine and can't be downloaded, or has no examples that
             a model can learn from.
-        UnknownNameError: the data set has no such split.
+        UnknownNameError: The data set has no such split.
     """
     return sample(dataset) if split == SAMPLE else _load_tfds(dataset, split)
 
@@ -44,7 +44,7 @@ def prepared(dataset: str) -> "DatasetBuilder":
     """Return the TFDS builder of a data set that is on this machine, or is downloaded now.
 
     Raises:
-        DataError: the data is not on this machine and can't be downloaded.
+        DataError: The data is not on this machine and can't be downloaded.
         UnknownNameError: TFDS has no such data set.
     """
     dataset_builder = builder(dataset)
@@ -75,7 +75,7 @@ def sample(dataset: str) -> Examples:
     `tools/make_samples.py` selected them.
 
     Raises:
-        UnknownNameError: no sample of this data set ships with the package.
+        UnknownNameError: No sample of this data set ships with the package.
     """
     folder = resources.files("keras_fm") / "samples"
     file = folder / f"{dataset}.npz"

@@ -25,7 +25,7 @@ def load_examples(path: Path) -> Examples:
     """Read a file that `save_examples` wrote.
 
     Raises:
-        DataError: the file is missing, or holds something else.
+        DataError: The file is missing, or holds something else.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:

@@ -20,7 +20,7 @@ class Examples:
             characters of one long text `[examples]`, int32 code points; or the columns of a table
             by name, each `[examples]`, numbers or strings.
         targets: `[examples]`: class indices, regression targets, or the next characters.
-        description: the data set and the split, in words.
+        description: The data set and the split, in words.
     """
 
     inputs: Inputs
@@ -36,8 +36,8 @@ class Examples:
         """Select some of the examples.
 
         Args:
-            indices: a slice, indices, or a boolean mask.
-            description: of the subset.
+            indices: A slice, indices, or a boolean mask.
+            description: Of the subset.
         """
         return Examples(take_rows(self.inputs, indices), self.targets[indices], description)
 
@@ -63,7 +63,7 @@ def split_validation(examples: Examples, count: int) -> tuple[Examples, Examples
     """Split off the last `count` examples for validation; None where `count` is 0.
 
     Raises:
-        DataError: no example would be left to train on.
+        DataError: No example would be left to train on.
     """
     if count == 0:
         return examples, None

@@ -21,9 +21,9 @@ def ppmi_embeddings(text_ids: np.ndarray, vocabulary_size: int, width: int) -> n
     smoothing and for the square root of the singular values.
 
     Args:
-        text_ids: token IDs `[texts, length]`, 0 for padding.
-        vocabulary_size: number of token IDs.
-        width: of an embedding.
+        text_ids: Token IDs `[texts, length]`, 0 for padding.
+        vocabulary_size: Number of token IDs.
+        width: Of an embedding.
     """
     counts = _cooccurrences(text_ids, vocabulary_size).tocoo()
     if counts.nnz <= width:  # too few words for so many singular values

@@ -22,14 +22,14 @@ def train_validation_split(
     sides.
 
     Args:
-        examples: all of them.
-        count: how many validate; where it is 0, the second result is None.
-        seed: of the draw.
-        regression: the targets are numbers, stratified by quantile, not classes.
-        notes: sentences on duplicates are added to it.
+        examples: All of them.
+        count: How many validate; where it is 0, the second result is None.
+        seed: Of the draw.
+        regression: The targets are numbers, stratified by quantile, not classes.
+        notes: Sentences on duplicates are added to it.
 
     Raises:
-        DataError: no example would be left to train on.
+        DataError: No example would be left to train on.
     """
     if count >= len(examples):
         raise DataError(

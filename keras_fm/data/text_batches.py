@@ -38,11 +38,11 @@ class BucketedTexts(Batches):
         """Create the batches.
 
         Args:
-            rows: an object array with the token IDs of each text, int32 `[tokens]`.
+            rows: An object array with the token IDs of each text, int32 `[tokens]`.
             targets: `[texts, ...]`, as the loss takes them.
-            recipe: says the batch size and the token dropout.
-            seed: of all random numbers.
-            mask_id: stands for a dropped token.
+            recipe: Says the batch size and the token dropout.
+            seed: Of all random numbers.
+            mask_id: Stands for a dropped token.
         """
         super().__init__(rows, targets, recipe=recipe, seed=seed)
         self.mask_id = mask_id
@@ -82,10 +82,10 @@ class SequenceWindows(Batches):
         """Create the batches.
 
         Args:
-            ids: of the characters or tokens of one text, int32.
-            next_ids: the targets, as many.
-            recipe: says the batch size and the length of a window.
-            seed: of all random numbers.
+            ids: Of the characters or tokens of one text, int32.
+            next_ids: The targets, as many.
+            recipe: Says the batch size and the length of a window.
+            seed: Of all random numbers.
         """
         self.window = min(recipe.sequence_length or len(ids), len(ids))
         inputs, targets = (sliding_windows(array, self.window) for array in (ids, next_ids))
@@ -116,10 +116,10 @@ class MaskedLMBatches(Batches):
         """Create the batches.
 
         Args:
-            rows: an object array with the token IDs of each text, int32 `[tokens]`.
-            mask_generator: masks some tokens of a window.
-            recipe: says the batch size and the lengths of the windows.
-            seed: of all random numbers.
+            rows: An object array with the token IDs of each text, int32 `[tokens]`.
+            mask_generator: Masks some tokens of a window.
+            recipe: Says the batch size and the lengths of the windows.
+            seed: Of all random numbers.
         """
         token_ids = np.concatenate(rows)
         super().__init__(token_ids, token_ids, recipe=recipe, seed=seed)
@@ -165,9 +165,9 @@ class MaskGenerator:
     Of the tokens to predict, 80 % become the mask, 10 % a random token, and 10 % stay.
 
     Attributes:
-        probability: share of each window to predict.
-        mask_id: the ID of the mask.
-        vocabulary_size: number of token IDs.
+        probability: Share of each window to predict.
+        mask_id: The ID of the mask.
+        vocabulary_size: Number of token IDs.
     """
 
     probability: float

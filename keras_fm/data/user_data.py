@@ -27,13 +27,13 @@ class UserData:
     """A user's data and what the user says of it.
 
     Attributes:
-        data: a file or folder, (inputs, targets), a `tf.data.Dataset`, `Examples`, a data frame, or
+        data: A file or folder, (inputs, targets), a `tf.data.Dataset`, `Examples`, a data frame, or
             the name of a TFDS data set.
-        text: the column of the texts.
-        target: the column to predict.
-        problem_type: of a table: "regression" or "classification"; None: inferred.
-        class_names: of all classes, in the order of their indices; None: inferred.
-        split: of a TFDS data set.
+        text: The column of the texts.
+        target: The column to predict.
+        problem_type: Of a table: "regression" or "classification"; None: inferred.
+        class_names: Of all classes, in the order of their indices; None: inferred.
+        split: Of a TFDS data set.
     """
 
     data: Any
@@ -69,11 +69,11 @@ class RawExamples:
     """Examples as a user has them.
 
     Attributes:
-        inputs: images, texts, or the columns of a table by name.
-        targets: class names, class indices, one-hot rows, or numbers.
-        description: what they are, in words.
-        class_names: by class index, where the data has them.
-        notes: sentences for the user.
+        inputs: Images, texts, or the columns of a table by name.
+        targets: Class names, class indices, one-hot rows, or numbers.
+        description: What they are, in words.
+        class_names: By class index, where the data has them.
+        notes: Sentences for the user.
     """
 
     inputs: Any
@@ -97,11 +97,11 @@ def read_arrays(source: UserData, rank: int) -> RawExamples:
     """Read data that is in memory, in a `tf.data.Dataset` or in TFDS.
 
     Args:
-        source: the user's data.
-        rank: of one input: 3 for an image, 0 for a text or a cell of a table.
+        source: The user's data.
+        rank: Of one input: 3 for an image, 0 for a text or a cell of a table.
 
     Raises:
-        DataError: it is nothing of the kind, or a data set that can't be downloaded.
+        DataError: It is nothing of the kind, or a data set that can't be downloaded.
     """
     data = source.data
     if isinstance(data, Examples):

@@ -20,15 +20,15 @@ def read_folder(path: Path, suffixes: set[str] = SUFFIXES, noun: str = "images")
     """Read the paths of the files in a folder that has a folder for each class.
 
     Args:
-        path: the folder.
-        suffixes: of the files to read.
-        noun: what the files are, for messages.
+        path: The folder.
+        suffixes: Of the files to read.
+        noun: What the files are, for messages.
 
     Returns:
         Paths as inputs, and as targets the names of the folders.
 
     Raises:
-        DataError: there is no such folder, or it has fewer than two classes.
+        DataError: There is no such folder, or it has fewer than two classes.
     """
     if not path.is_dir():
         reason = "is a file" if path.exists() else "is not there"
@@ -66,15 +66,15 @@ def fit_images(raw: RawExamples, shape: Sequence[int]) -> tuple[np.ndarray, np.n
     """Crop and resize images of any kind and size, as `pipeline` and the exports do.
 
     Args:
-        raw: its inputs are arrays 0..255, paths, or the bytes of files.
-        shape: height, width and channels of the model's images.
+        raw: Its inputs are arrays 0..255, paths, or the bytes of files.
+        shape: Height, width and channels of the model's images.
 
     Returns:
         The images, uint8 `[images, height, width, channels]`; and a mask of the inputs that could
         be read.
 
     Raises:
-        DataError: no image could be read, or the values are not 0..255.
+        DataError: No image could be read, or the values are not 0..255.
     """
     inputs = raw.inputs
     if isinstance(inputs, np.ndarray) and inputs.dtype.kind in "buif":

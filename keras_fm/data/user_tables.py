@@ -28,12 +28,12 @@ class TableData:
     """A table to train on.
 
     Attributes:
-        columns: the inputs of a model.
+        columns: The inputs of a model.
         problem_type: "regression" or "classification".
-        class_names: of a classification, in the order of the class indices; else empty.
-        target: the column to predict.
-        examples: the rows, shuffled.
-        notes: sentences on what was left out or converted.
+        class_names: Of a classification, in the order of the class indices; else empty.
+        target: The column to predict.
+        examples: The rows, shuffled.
+        notes: Sentences on what was left out or converted.
     """
 
     columns: tuple[Input, ...]
@@ -55,19 +55,19 @@ def load_table(
     """Load a table to train on, and infer its columns and the problem type.
 
     Args:
-        source: a CSV file with a header, where an empty cell, NA or NaN is missing; a data frame;
+        source: A CSV file with a header, where an empty cell, NA or NaN is missing; a data frame;
             or (columns, targets). Its `target` is the column to predict. Its `problem_type` None:
             strings, truth values and integers of few different values are classes, anything else
             is a regression target.
-        seed: of the shuffling: files are often sorted.
-        known_columns: of a pretrained model: kept where the table has them all, of the same type;
+        seed: Of the shuffling: files are often sorted.
+        known_columns: Of a pretrained model: kept where the table has them all, of the same type;
             else, and where it is None, the columns are inferred.
-        known_class_names: the classes of a model; the same names in another order take its order.
-        known_target: of a pretrained model: kept with its scale where it has the same name.
+        known_class_names: The classes of a model; the same names in another order take its order.
+        known_target: Of a pretrained model: kept with its scale where it has the same name.
 
     Raises:
-        DataError: the file can't be read, has no such column, or nothing can be learned from it.
-        InvalidInputError: an option of `source` does not fit a table.
+        DataError: The file can't be read, has no such column, or nothing can be learned from it.
+        InvalidInputError: An option of `source` does not fit a table.
     """
     frame, target_name, description = _read_frame(source)
     if source.text is not None:
@@ -126,13 +126,13 @@ def load_eval_table(
     """Load a table to evaluate a model on.
 
     Args:
-        source: a table with the model's columns and the one that it predicts.
-        columns: the inputs of the model.
-        target: the name of the column that it predicts.
-        class_names: of a classifier; empty: a regression.
+        source: A table with the model's columns and the one that it predicts.
+        columns: The inputs of the model.
+        target: The name of the column that it predicts.
+        class_names: Of a classifier; empty: a regression.
 
     Raises:
-        DataError: a column is missing, or a target is none of the model's classes.
+        DataError: A column is missing, or a target is none of the model's classes.
     """
     strings = [column.name for column in columns if column.dtype == "string"]
     strings += [target] if any(map(column_inference.has_leading_zero, class_names)) else []
@@ -153,8 +153,8 @@ def _read_frame(
     """Read a table; return it, the name of the column to predict, and a description.
 
     Args:
-        source: the user's table.
-        string_columns: columns of a CSV file whose cells are not converted to numbers.
+        source: The user's table.
+        string_columns: Columns of a CSV file whose cells are not converted to numbers.
     """
     import pandas as pd
 

@@ -23,8 +23,8 @@ def read_user_texts(source: UserData) -> RawExamples:
     """Read the texts of a CSV file, a data frame, a folder with a folder for each class, or arrays.
 
     Raises:
-        DataError: it can't be read, or has no such columns.
-        InvalidInputError: the user does not say which columns hold the texts and their classes, and
+        DataError: It can't be read, or has no such columns.
+        InvalidInputError: The user does not say which columns hold the texts and their classes, and
             it is not clear from the table.
     """
     import pandas as pd
@@ -61,7 +61,7 @@ def fit_texts(raw: RawExamples) -> tuple[np.ndarray, np.ndarray]:
         The texts, an object array of bytes `[texts]`; and a mask of the inputs that are texts.
 
     Raises:
-        DataError: no input is a text, or all are numbers.
+        DataError: No input is a text, or all are numbers.
     """
     if not len(raw.inputs):
         raise DataError(f"{raw.description}: expected texts to learn from; received 0 texts")

@@ -27,9 +27,9 @@ class ServingCheck:
     """A check of one thing that a server needs.
 
     Attributes:
-        name: what is checked.
-        passed: whether a server can do with it.
-        detail: what was found.
+        name: What is checked.
+        passed: Whether a server can do with it.
+        detail: What was found.
     """
 
     name: str
@@ -42,8 +42,8 @@ class ServingReport:
     """All checks of a version.
 
     Attributes:
-        version: the folder of the SavedModel.
-        checks: in the order in which they ran.
+        version: The folder of the SavedModel.
+        checks: In the order in which they ran.
     """
 
     version: Path
@@ -70,13 +70,13 @@ def serve_check(directory: str | os.PathLike[str], *, url: str | None = None) ->
     operations have to be those of stock TensorFlow.
 
     Args:
-        directory: the SavedModel's folder, or the folder that holds its versions.
-        url: of a TF Serving that serves it, such as "http://localhost:8501" or, for gRPC,
+        directory: The SavedModel's folder, or the folder that holds its versions.
+        url: Of a TF Serving that serves it, such as "http://localhost:8501" or, for gRPC,
             "grpc://localhost:8500": the example requests beside the export are sent there, and its
             responses have to be those of the session here.
 
     Raises:
-        InvalidInputError: there is no SavedModel.
+        InvalidInputError: There is no SavedModel.
     """
     version = _find_version(Path(directory))
     checks = [_check_operations(version)]

@@ -49,13 +49,13 @@ def inference_model(model: keras.Model, precision: Precision = "float32") -> ker
     and bias, also through a max pooling between them.
 
     Args:
-        model: any functional model of the zoo.
+        model: Any functional model of the zoo.
         precision: "bfloat16" lets the layers with kernels, and those that read them, compute and be
             stored in it; the outputs stay float32. "int8" has Keras quantize the layers that it
             can: dense layers and embeddings.
 
     Raises:
-        InvalidInputError: another precision, or a model that has nothing to quantize.
+        InvalidInputError: Another precision, or a model that has nothing to quantize.
     """
     if precision not in PRECISIONS:
         raise InvalidInputError(
@@ -111,9 +111,9 @@ class _Graph:
     """Connections of a model's layers, by their names.
 
     Attributes:
-        sources: the layers that each layer reads.
-        num_readers: how many layers read each layer.
-        outputs: the layers of the model's outputs.
+        sources: The layers that each layer reads.
+        num_readers: How many layers read each layer.
+        outputs: The layers of the model's outputs.
     """
 
     sources: dict[str, list[str]] = field(default_factory=dict)

@@ -30,7 +30,7 @@ class Session:
         signatures: TensorFlow's `SignatureDef` by name.
 
     Raises:
-        ExportError: the session can't load the version; the message says why.
+        ExportError: The session can't load the version; the message says why.
     """
 
     def __init__(self, version: Path) -> None:
@@ -63,14 +63,14 @@ class Session:
         """Run a signature.
 
         Args:
-            signature: its name.
-            inputs: an array for each of its inputs, of the input's dtype.
+            signature: Its name.
+            inputs: An array for each of its inputs, of the input's dtype.
 
         Returns:
             An array for each output; strings are bytes in an object array.
 
         Raises:
-            ExportError: no such signature or input, or TensorFlow's own error.
+            ExportError: No such signature or input, or TensorFlow's own error.
         """
         if signature not in self.signatures:
             raise ExportError(f"no signature {signature!r}; there are {[*self.signatures]}")

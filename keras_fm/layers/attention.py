@@ -22,9 +22,9 @@ class RotaryMultiHeadAttention(keras.layers.MultiHeadAttention):
     Query, value and key: `[batch, length, width]`.
 
     Args:
-        num_heads: the number of attention heads.
-        key_dim: the features of a head; even.
-        **kwargs: as in `keras.layers.MultiHeadAttention`.
+        num_heads: The number of attention heads.
+        key_dim: The features of a head; even.
+        **kwargs: As in `keras.layers.MultiHeadAttention`.
     """
 
     def __init__(self, num_heads: int, key_dim: int, **kwargs: Any) -> None:

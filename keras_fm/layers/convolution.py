@@ -21,12 +21,12 @@ class PackedConv2D(keras.layers.Conv2D):
     defaults.
 
     Args:
-        filters: the number of filters.
-        kernel_size: the height and width of the kernel.
-        pack: the number of images side by side; 1 for Keras' own gradient.
-        padding: as in `keras.layers.Conv2D`, but "same" by default.
-        use_bias: as in `keras.layers.Conv2D`, but False by default.
-        **kwargs: as in `keras.layers.Conv2D`.
+        filters: The number of filters.
+        kernel_size: The height and width of the kernel.
+        pack: The number of images side by side; 1 for Keras' own gradient.
+        padding: As in `keras.layers.Conv2D`, but "same" by default.
+        use_bias: As in `keras.layers.Conv2D`, but False by default.
+        **kwargs: As in `keras.layers.Conv2D`.
     """
 
     def __init__(

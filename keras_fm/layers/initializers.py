@@ -17,7 +17,7 @@ class Dirac(keras.initializers.VarianceScaling):
     Source: Zagoruyko and Komodakis 2017, "DiracNets"; airbench94.
 
     Args:
-        seed: as in Keras' random initializers.
+        seed: As in Keras' random initializers.
     """
 
     def __init__(self, seed: Any = None) -> None:
@@ -45,7 +45,7 @@ class Rademacher(keras.initializers.RandomUniform):
     """Random signs: 1 or -1 with equal probability.
 
     Args:
-        seed: as in Keras' random initializers.
+        seed: As in Keras' random initializers.
     """
 
     def __init__(self, seed: Any = None) -> None:

@@ -22,9 +22,9 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     axis than the last, with a mask, in float64, and with `renorm` or `synchronized`.
 
     Args:
-        beta_gain: the learned offset is `beta_gain * beta`. Under SGD that multiplies the offset's
+        beta_gain: The learned offset is `beta_gain * beta`. Under SGD that multiplies the offset's
             learning rate by its square, which Keras' optimizers can't do for a single variable.
-        **kwargs: as in `keras.layers.BatchNormalization`.
+        **kwargs: As in `keras.layers.BatchNormalization`.
     """
 
     def __init__(self, *, beta_gain: float = 1.0, **kwargs: Any) -> None:
@@ -107,8 +107,8 @@ class FastLayerNormalization(keras.layers.LayerNormalization):
     last, in float64, with `center=True`, and with `scale=False`.
 
     Args:
-        center: as in `keras.layers.LayerNormalization`, but False by default.
-        **kwargs: as in `keras.layers.LayerNormalization`.
+        center: As in `keras.layers.LayerNormalization`, but False by default.
+        **kwargs: As in `keras.layers.LayerNormalization`.
     """
 
     def __init__(self, *, center: bool = False, **kwargs: Any) -> None:

@@ -29,8 +29,8 @@ class FastLSTM(keras.layers.LSTM):
     load from an export (keras#18504).
 
     Args:
-        units: the width of the states and of the output.
-        **kwargs: as in `keras.layers.LSTM`; `use_cudnn` has no effect.
+        units: The width of the states and of the output.
+        **kwargs: As in `keras.layers.LSTM`; `use_cudnn` has no effect.
     """
 
     def __init__(self, units: int, **kwargs: Any) -> None:
@@ -99,12 +99,12 @@ def _tensorflow_scan(
     """Loop over the steps, with a custom gradient.
 
     Args:
-        inputs: the products of inputs and kernel, `[steps, batch, 4 * units]`.
+        inputs: The products of inputs and kernel, `[steps, batch, 4 * units]`.
         recurrent_kernel: `[units, 4 * units]`, in the dtype of the inputs.
         bias: `[4 * units]`, in the dtype of the inputs.
-        hidden: the hidden state before the first step, `[batch, units]`.
-        carry: the carry state before the first step, `[batch, units]`, float32.
-        hidden_mask: the dropout mask of the hidden state in every step, `[batch, units]`.
+        hidden: The hidden state before the first step, `[batch, units]`.
+        carry: The carry state before the first step, `[batch, units]`, float32.
+        hidden_mask: The dropout mask of the hidden state in every step, `[batch, units]`.
 
     Returns:
         The outputs `[steps, batch, units]`, and the last carry.
@@ -223,7 +223,7 @@ def _gates_gradient(*operands: Any) -> Any:
     """Return the gradient of `_gates`: of its products, and of the carry before the step.
 
     Args:
-        *operands: the four gates, the carry before and after the step, and the gradients of the
+        *operands: The four gates, the carry before and after the step, and the gradients of the
             hidden state, by the next step and by the output, and of the carry after the step.
     """
     i, f, g, o, carry, next_carry, dh, upstream, dc = (tf.cast(x, tf.float32) for x in operands)

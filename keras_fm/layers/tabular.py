@@ -42,9 +42,9 @@ class PiecewiseLinearEncoding(keras.layers.Layer):
     Inputs are not cast to a narrower dtype: in float16 neighboring edges can be equal.
 
     Args:
-        bins: the number of bins of each column; `adapt` sets their edges to quantiles of the
+        bins: The number of bins of each column; `adapt` sets their edges to quantiles of the
             training data.
-        **kwargs: as in `keras.layers.Layer`.
+        **kwargs: As in `keras.layers.Layer`.
     """
 
     def __init__(self, bins: int, **kwargs: Any) -> None:
@@ -105,7 +105,7 @@ class EnsembleMean(keras.layers.Layer):
 
     Args:
         loss: "squared_error", or "cross_entropy" of logits.
-        **kwargs: as in `keras.layers.Layer`.
+        **kwargs: As in `keras.layers.Layer`.
     """
 
     def __init__(self, loss: Loss, **kwargs: Any) -> None:

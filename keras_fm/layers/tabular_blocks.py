@@ -113,9 +113,9 @@ def adapt_features(
     They are `normalization` and `piecewise_linear` for the numeric columns, `scale` for targets.
 
     Args:
-        model: of a table.
-        inputs: the encoded columns by the names of the model's inputs.
-        targets: as the loss takes them.
+        model: Of a table.
+        inputs: The encoded columns by the names of the model's inputs.
+        targets: As the loss takes them.
     """
     names = {layer.name for layer in model.layers}
     columns = [column for column in inputs.values() if column.dtype.kind == "f"]

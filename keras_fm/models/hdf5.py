@@ -29,11 +29,11 @@ def array_shapes(path: Path, member: IO[bytes] | None = None) -> Counter[tuple[i
     """Count the shapes of a file's arrays, without those of an optimizer.
 
     Args:
-        path: the file.
-        member: the file in the archive `path`, where it is one.
+        path: The file.
+        member: The file in the archive `path`, where it is one.
 
     Raises:
-        WeightsError: the file can't be read, or holds anything but plain arrays.
+        WeightsError: The file can't be read, or holds anything but plain arrays.
     """
     size = path.stat().st_size
     try:

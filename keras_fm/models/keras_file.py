@@ -30,7 +30,7 @@ def check_keras_file(path: Path) -> None:
     """Refuse a `.keras` file that is not that of a model of keras_fm.
 
     Raises:
-        WeightsError: it is cut, holds code or more than a model, or claims a size it has not.
+        WeightsError: It is cut, holds code or more than a model, or claims a size it has not.
     """
     try:
         with zipfile.ZipFile(path) as archive:

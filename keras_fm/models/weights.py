@@ -40,7 +40,7 @@ def load_weights(model: keras.Model, source: WeightsFile) -> None:
     Groups with the former name of a layer's class are loaded as those with its name of today.
 
     Raises:
-        WeightsError: the hash differs, the file is cut or hostile, or it belongs to another model.
+        WeightsError: The hash differs, the file is cut or hostile, or it belongs to another model.
             Where its arrays only lie in the wrong layers, some of the model's may be replaced then.
     """
     store.check_sha256(source)

@@ -18,13 +18,13 @@ def assert_all(values: Any, condition: tf.Tensor, message: Callable[[], tf.Tenso
     """Return the tensors `values`, computed only where `condition` holds.
 
     Args:
-        values: a tensor, or lists and dicts of tensors.
-        condition: bool, of the whole request.
-        message: makes a sentence, string: which input, what was expected, what was received.
+        values: A tensor, or lists and dicts of tensors.
+        condition: Bool, of the whole request.
+        message: Makes a sentence, string: which input, what was expected, what was received.
             Without quotation marks, which TensorFlow escapes. It runs for a refused request alone.
 
     Raises:
-        tf.errors.InvalidArgumentError: with the message, where the condition is false.
+        tf.errors.InvalidArgumentError: With the message, where the condition is false.
     """
 
     def refuse() -> tf.Tensor:
@@ -42,14 +42,14 @@ def assert_rows(
     """Return the tensors `values`, computed only where `condition` holds in all rows.
 
     Args:
-        values: a tensor, or lists and dicts of tensors.
-        condition: bool `[batch]`.
-        name: of the input.
-        expected: the values that the input can have.
-        received: makes the value of each row, strings or numbers `[batch]`.
+        values: A tensor, or lists and dicts of tensors.
+        condition: Bool `[batch]`.
+        name: Of the input.
+        expected: The values that the input can have.
+        received: Makes the value of each row, strings or numbers `[batch]`.
 
     Raises:
-        tf.errors.InvalidArgumentError: it names the first row where the condition is false.
+        tf.errors.InvalidArgumentError: It names the first row where the condition is false.
     """
 
     def message() -> tf.Tensor:
@@ -80,9 +80,9 @@ def with_shape_checks(
     An open dimension is 1 or more; the batch, the first one, can be 0.
 
     Args:
-        function: takes the tensors.
-        inputs: the `tf.TensorSpec` of each argument, with a name, or dicts of them.
-        broadcast_inputs: the names of the inputs of which a single row can stand for all.
+        function: Takes the tensors.
+        inputs: The `tf.TensorSpec` of each argument, with a name, or dicts of them.
+        broadcast_inputs: The names of the inputs of which a single row can stand for all.
     """
     specs = tf.nest.flatten(list(inputs))
 

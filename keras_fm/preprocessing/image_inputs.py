@@ -18,14 +18,14 @@ def read_images(inputs: Any) -> list[tuple[str, bytes | np.ndarray]]:
     """Read images as the bytes of files or checked arrays, each with its name for messages.
 
     Args:
-        inputs: one image or several: a path, the bytes of a file, or an array
+        inputs: One image or several: a path, the bytes of a file, or an array
             `[height, width, 3 or 1 or nothing]`; a 4-dimensional array is a batch.
 
     Returns:
         Arrays are `[height, width, 3 or 1]`, 0..255, of any numeric dtype.
 
     Raises:
-        InvalidInputError: there is no image, a file can't be read, or an array is no image.
+        InvalidInputError: There is no image, a file can't be read, or an array is no image.
     """
     items = _as_list(inputs)
     if not items:
@@ -37,7 +37,7 @@ def to_image_files(inputs: Any) -> list[bytes]:
     """Read images as the bytes of files; arrays become PNG, rounded to integers.
 
     Args:
-        inputs: as `read_images` takes them.
+        inputs: As `read_images` takes them.
     """
     return [
         content if isinstance(content, bytes) else _encode_png(content)

@@ -29,8 +29,8 @@ def crop_and_resize(images: tf.Tensor, height: int, width: int) -> tf.Tensor:
 
     Args:
         images: `[..., rows, columns, channels]`, any numeric dtype, 0..255.
-        height: of the model's images.
-        width: of the model's images.
+        height: Of the model's images.
+        width: Of the model's images.
 
     Returns:
         float32 `[..., height, width, channels]`, 0..255.
@@ -47,7 +47,7 @@ def decode_image(image_bytes: tf.Tensor, channels: int) -> tf.Tensor:
     """Decode a JPEG, PNG, GIF or BMP file to uint8 `[rows, columns, channels]`.
 
     Args:
-        image_bytes: the file, a string.
+        image_bytes: The file, a string.
         channels: 3 for RGB, 1 for grayscale.
     """
     # Always as RGB first: the decoders convert to grayscale differently, and GIF and BMP don't.
@@ -61,16 +61,16 @@ def decode_files(image_bytes: tf.Tensor, height: int, width: int, channels: int)
     GIF, of which a small file holds any number of large images, is not among them.
 
     Args:
-        image_bytes: the files, strings `[batch]`.
-        height: of the model's images.
-        width: of the model's images.
-        channels: of the model's images.
+        image_bytes: The files, strings `[batch]`.
+        height: Of the model's images.
+        width: Of the model's images.
+        channels: Of the model's images.
 
     Returns:
         float32 `[batch, height, width, channels]`, 0..255.
 
     Raises:
-        tf.errors.InvalidArgumentError: a file is broken, or decodes to more than `MAX_PIXELS`; it
+        tf.errors.InvalidArgumentError: A file is broken, or decodes to more than `MAX_PIXELS`; it
             names the row. Then the whole batch has no result: a client could overlook a status
             beside the outputs, and the row would need made-up outputs. Damage inside a JPEG goes
             unnoticed, for it has no checksums.
@@ -126,7 +126,7 @@ def check_pixels(image: tf.Tensor) -> tf.Tensor:
     """Return images `[batch, rows, columns, channels]` in a graph, if all values are 0..255.
 
     Raises:
-        tf.errors.InvalidArgumentError: it names the first row with other values, or NaN.
+        tf.errors.InvalidArgumentError: It names the first row with other values, or NaN.
     """
     axes = [1, 2, 3]
 
@@ -157,17 +157,17 @@ def load_images(inputs: Any, height: int, width: int, channels: int) -> np.ndarr
     """Load images of any kind and size into one batch, float32, 0..255.
 
     Args:
-        inputs: one image or several: a path, the bytes of a file, or an array
+        inputs: One image or several: a path, the bytes of a file, or an array
             `[rows, columns, 3 or 1 or nothing]`; a 4-dimensional array is a batch.
-        height: of the model's images.
-        width: of the model's images.
+        height: Of the model's images.
+        width: Of the model's images.
         channels: 3 for RGB, 1 for grayscale; other images are converted.
 
     Returns:
         `[images, height, width, channels]`.
 
     Raises:
-        InvalidInputError: there is no image, or an item is not an image.
+        InvalidInputError: There is no image, or an item is not an image.
     """
     images = [
         convert_channels(tf.constant(_to_array(content, name)), channels)

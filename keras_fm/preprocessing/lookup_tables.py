@@ -13,7 +13,7 @@ def index_of_line(file: Path, default: int = -1) -> tf.lookup.StaticHashTable:
 
     Args:
         file: UTF-8, all lines different.
-        default: the value of any other string.
+        default: The value of any other string.
     """
     return _from_file(file, (tf.string, _WHOLE_LINE), (tf.int64, _LINE_NUMBER), default)
 
@@ -23,7 +23,7 @@ def line_of_index(file: Path, default: str = "") -> tf.lookup.StaticHashTable:
 
     Args:
         file: UTF-8.
-        default: the value of any other number.
+        default: The value of any other number.
     """
     return _from_file(file, (tf.int64, _LINE_NUMBER), (tf.string, _WHOLE_LINE), default)
 
@@ -32,8 +32,8 @@ def index_of_code(file: Path, default: int = -1) -> tf.lookup.StaticHashTable:
     """Build a table from the codes at the beginnings of lines, int64, to the lines' numbers, int64.
 
     Args:
-        file: in each line a whole number, a tab, and what it stands for; all numbers different.
-        default: the value of any other code.
+        file: In each line a whole number, a tab, and what it stands for; all numbers different.
+        default: The value of any other code.
     """
     return _from_file(file, (tf.int64, 0), (tf.int64, _LINE_NUMBER), default)
 
@@ -42,8 +42,8 @@ def code_of_index(file: Path, default: int) -> tf.lookup.StaticHashTable:
     """Build a table from the numbers of lines, int64, to the codes at their beginnings, int64.
 
     Args:
-        file: in each line a whole number, a tab, and what it stands for.
-        default: the value of any other line number.
+        file: In each line a whole number, a tab, and what it stands for.
+        default: The value of any other line number.
     """
     return _from_file(file, (tf.int64, _LINE_NUMBER), (tf.int64, 0), default)
 
@@ -54,9 +54,9 @@ def index_of_string(
     """Build a table from the strings of a list to their indices, int64.
 
     Args:
-        strings: one or more, all different.
-        first_index: of the first string.
-        default: the value of any other string.
+        strings: One or more, all different.
+        first_index: Of the first string.
+        default: The value of any other string.
     """
     indices = tf.range(first_index, first_index + len(strings), dtype=tf.int64)
     pairs = tf.lookup.KeyValueTensorInitializer(tf.constant(strings, tf.string), indices)

@@ -56,13 +56,13 @@ def read_rows(inputs: Any, columns: Columns) -> dict[str, np.ndarray]:
     """Read rows of any kind as raw columns by name, float32 or strings `[rows]`.
 
     Args:
-        inputs: a row or a list of rows (each a dict), a dict of columns, a data frame, or the paths
+        inputs: A row or a list of rows (each a dict), a dict of columns, a data frame, or the paths
             of CSV files with a header. An empty cell of a number, a missing one, or one of
             `MISSING_WORDS` in any case, is NaN; an empty or missing one of a string is "".
-        columns: the model's.
+        columns: The model's.
 
     Raises:
-        InvalidInputError: there is no row, a column is missing, or a cell that should be a number
+        InvalidInputError: There is no row, a column is missing, or a cell that should be a number
             is infinite or no number.
     """
     table = to_columns(inputs)
@@ -85,11 +85,11 @@ def to_columns(inputs: Any) -> dict[str, Any]:
     The type of a column is the model's to say: pandas would infer another one of "01".
 
     Args:
-        inputs: as `read_rows` takes them.
+        inputs: As `read_rows` takes them.
 
     Raises:
-        DataError: a CSV file can't be read.
-        InvalidInputError: it is no table.
+        DataError: A CSV file can't be read.
+        InvalidInputError: It is no table.
     """
     if isinstance(inputs, (str, os.PathLike)):
         inputs = [inputs]
@@ -121,12 +121,12 @@ def read_csv(path: str | os.PathLike[str], dtype: Any = None) -> "pd.DataFrame":
     """Read a CSV file with a header as pandas does: an empty cell, NA or NaN is missing.
 
     Args:
-        path: the file.
+        path: The file.
         dtype: `str`, or a dict of it for some columns, whose cells stay strings; the others become
             numbers where they can.
 
     Raises:
-        DataError: it can't be read.
+        DataError: It can't be read.
     """
     import pandas as pd
 
@@ -144,11 +144,11 @@ def with_string_names(frame: "pd.DataFrame", description: str) -> "pd.DataFrame"
     """Convert the names of a data frame's columns to strings.
 
     Args:
-        frame: the table.
-        description: of the table, for the message.
+        frame: The table.
+        description: Of the table, for the message.
 
     Raises:
-        DataError: two columns have the same name.
+        DataError: Two columns have the same name.
     """
     frame = frame.rename(columns=str)
     duplicates = frame.columns[frame.columns.duplicated()]

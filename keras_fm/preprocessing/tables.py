@@ -68,8 +68,8 @@ def encode(columns: Columns, inputs: Mapping[str, np.ndarray]) -> dict[str, np.n
     """Encode the raw columns of a table as the model takes them, by the names of its inputs.
 
     Args:
-        columns: the model's.
-        inputs: by column name, float32 or strings `[rows]`.
+        columns: The model's.
+        inputs: By column name, float32 or strings `[rows]`.
     """
     tensors = {name: tf.constant(column) for name, column in inputs.items()}
     return {name: column.numpy() for name, column in ColumnEncoder(columns)(tensors).items()}
@@ -79,7 +79,7 @@ class ColumnEncoder:
     """Encoder of raw columns, in stock TensorFlow ops, for training, `pipeline` and the exports.
 
     Attributes:
-        lookup_tables: from categories to indices, by column name; an export tracks them.
+        lookup_tables: From categories to indices, by column name; an export tracks them.
     """
 
     def __init__(self, columns: Columns) -> None:
@@ -107,7 +107,7 @@ def check_cells(raw: dict[str, tf.Tensor], columns: Columns) -> dict[str, tf.Ten
     """Return raw columns by their sanitized names in a graph, if no number is infinite.
 
     Raises:
-        tf.errors.InvalidArgumentError: it names the row and the column of an infinite number.
+        tf.errors.InvalidArgumentError: It names the row and the column of an infinite number.
     """
     names, numbers = _numeric_cells(raw, columns)
     is_valid = ~tf.math.is_inf(numbers)
@@ -136,12 +136,12 @@ def check_outputs(
     A linear model extrapolates without bounds, also to where its exponential overflows.
 
     Args:
-        outputs: of the model, by name, `[rows, ...]`.
-        raw: the columns by their sanitized names.
-        columns: the model's.
+        outputs: Of the model, by name, `[rows, ...]`.
+        raw: The columns by their sanitized names.
+        columns: The model's.
 
     Raises:
-        tf.errors.InvalidArgumentError: it names the first row with another output, and its numbers.
+        tf.errors.InvalidArgumentError: It names the first row with another output, and its numbers.
     """
     names, numbers = _numeric_cells(raw, columns)
     finite = [

@@ -17,7 +17,7 @@ def read_texts(inputs: Any) -> np.ndarray:
         inputs: `str` or UTF-8 bytes, or a list of them.
 
     Raises:
-        InvalidInputError: an item is no text, or there is none.
+        InvalidInputError: An item is no text, or there is none.
     """
     texts = [inputs] if isinstance(inputs, (str, bytes)) else list(inputs)
     for text in texts:

@@ -30,7 +30,7 @@ def split_words(texts: tf.Tensor, symbols: str = r"[^\p{L}\p{M}\p{N}']") -> tf.R
 
     Args:
         texts: strings.
-        symbols: a regular expression for the characters that are words of their own.
+        symbols: A regular expression for the characters that are words of their own.
     """
     # Zero bytes too: TensorFlow would take the first for the end of the text.
     texts = tf.strings.unicode_transcode(
@@ -59,8 +59,8 @@ class WordTokenizer:
         """Tokenize texts `[batch]`: int32 `[batch, (words)]`; of one without words, one unknown.
 
         Args:
-            texts: strings, UTF-8.
-            max_length: how many words stay of a longer text: the first and the last half of them,
+            texts: Strings, UTF-8.
+            max_length: How many words stay of a longer text: the first and the last half of them,
                 for a review says its verdict at the beginning and at the end.
         """
         word_ids = tf.cast(self.lookup_table.lookup(split_words(texts)), tf.int32) + FIRST_WORD_ID
@@ -97,9 +97,9 @@ class WordPieceTokenizer:
         """Tokenize texts `[batch]`: int32 `[batch, (tokens)]`, with `[CLS]` and `[SEP]`.
 
         Args:
-            texts: strings, UTF-8.
-            max_length: how many tokens stay of a longer text: the first and the last half of them.
-            parse_masks: whether "[MASK]" in a text becomes the mask, for a model to fill.
+            texts: Strings, UTF-8.
+            max_length: How many tokens stay of a longer text: the first and the last half of them.
+            parse_masks: Whether "[MASK]" in a text becomes the mask, for a model to fill.
         """
         texts = tf.strings.regex_replace(texts, wordpiece.SPACES, " ")
         if parse_masks:

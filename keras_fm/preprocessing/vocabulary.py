@@ -15,7 +15,7 @@ def vocabulary_size(file: Path, tokenizer: str) -> int:
     """Return the number of token IDs, those of the padding and of the unknown token among them.
 
     Args:
-        file: the vocabulary.
+        file: The vocabulary.
         tokenizer: "words" or "wordpiece", as the entry says.
     """
     num_lines = file.read_bytes().count(b"\n")
@@ -26,7 +26,7 @@ def token_names(file: Path, tokenizer: str) -> list[str]:
     """List the token of each ID.
 
     Args:
-        file: the vocabulary.
+        file: The vocabulary.
         tokenizer: "words" or "wordpiece", as the entry says.
     """
     # Not `splitlines`: a word can hold a separator that is none of a line here.

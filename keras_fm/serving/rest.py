@@ -27,8 +27,8 @@ def decode_request(body: str, tensors: Mapping[str, TensorInfo]) -> dict[str, np
     """Decode the inputs in a request's body.
 
     Args:
-        body: as `encode_request` returns it.
-        tensors: the signature's inputs.
+        body: As `encode_request` returns it.
+        tensors: The signature's inputs.
     """
     return to_arrays(json.loads(body)["instances"], tensors)
 
@@ -37,11 +37,11 @@ def to_arrays(rows: list[Any], tensors: Mapping[str, TensorInfo]) -> dict[str, n
     """Collect rows into an array per name.
 
     Args:
-        rows: instances of a request, or predictions of a response.
-        tensors: the signature's inputs or outputs.
+        rows: Instances of a request, or predictions of a response.
+        tensors: The signature's inputs or outputs.
 
     Raises:
-        KeyError, TypeError, ValueError: the rows do not fit the tensors.
+        KeyError, TypeError, ValueError: The rows do not fit the tensors.
     """
     if len(tensors) == 1:  # a server leaves the name out where there is but one output
         [name] = tensors

@@ -32,12 +32,12 @@ def connect(
 
     Args:
         url: `http://HOST:8501` (or https) for REST, `grpc://HOST:8500` for gRPC.
-        model: the model's name in the server.
+        model: The model's name in the server.
         version: None for the one that the server chooses.
-        timeout: seconds that a request may take; over REST, seconds without a byte.
+        timeout: Seconds that a request may take; over REST, seconds without a byte.
 
     Raises:
-        InvalidInputError: an argument of another form.
+        InvalidInputError: An argument of another form.
     """
     server_class = _server_class(url)
     if server_class is None:
@@ -77,7 +77,7 @@ class Server(ABC):
         """The model's signatures by name, fetched at the first use.
 
         Raises:
-            ServerError: as of `predict`; for an unknown model it lists the zoo's models there.
+            ServerError: As of `predict`; for an unknown model it lists the zoo's models there.
         """
         try:
             return self.fetch_signatures()
@@ -91,17 +91,17 @@ class Server(ABC):
         """Call a signature, in one request.
 
         Args:
-            inputs: by name; arrays are sent as they are, lists and single values in the
+            inputs: By name; arrays are sent as they are, lists and single values in the
                 signature's dtype.
-            signature: its name.
+            signature: Its name.
 
         Returns:
             An array for each output; strings are bytes.
 
         Raises:
-            ServerError: the server can't be reached, is late, refuses, or sends no such response.
-            UnknownNameError: no such signature or input.
-            InvalidInputError: a list that is no array of the signature's dtype.
+            ServerError: The server can't be reached, is late, refuses, or sends no such response.
+            UnknownNameError: No such signature or input.
+            InvalidInputError: A list that is no array of the signature's dtype.
         """
         if signature not in self.signatures:
             raise UnknownNameError(

@@ -39,10 +39,10 @@ def parse_signatures(definitions: Mapping[str, Any]) -> dict[str, Signature]:
     """Parse signatures by name.
 
     Args:
-        definitions: the JSON form of each `SignatureDef` by name, as REST returns it.
+        definitions: The JSON form of each `SignatureDef` by name, as REST returns it.
 
     Raises:
-        KeyError, TypeError, ValueError, AttributeError: the JSON has another form.
+        KeyError, TypeError, ValueError, AttributeError: The JSON has another form.
     """
     return {
         name: Signature(_tensor_infos(definition["inputs"]), _tensor_infos(definition["outputs"]))

@@ -42,13 +42,13 @@ def resolve(
     """Find the file that `weights` means: "default", a tag, a path, or a URL with its sha256.
 
     Args:
-        package: the model's package.
-        weights: as `keras_fm.get` takes it.
-        tag: the tag in the model's name, which "default" then means.
+        package: The model's package.
+        weights: As `keras_fm.get` takes it.
+        tag: The tag in the model's name, which "default" then means.
 
     Raises:
-        WeightsError: a URL without a sha256, or a file that is not there and can't be downloaded.
-        UnknownNameError: no such tag.
+        WeightsError: A URL without a sha256, or a file that is not there and can't be downloaded.
+        UnknownNameError: No such tag.
         InvalidInputError: `weights` is of another type.
     """
     if not isinstance(weights, (str, os.PathLike)):
@@ -67,12 +67,12 @@ def find_weights(package: "ModelPackage", tag: str | None = None) -> WeightsFile
     """Find the weights file of a tag in the package or the cache, or download it.
 
     Args:
-        package: the model's package.
+        package: The model's package.
         tag: None for the default one.
 
     Raises:
-        WeightsError: the file is nowhere, or damaged and nowhere else.
-        UnknownNameError: no such tag.
+        WeightsError: The file is nowhere, or damaged and nowhere else.
+        UnknownNameError: No such tag.
     """
     record = package.entry.weights_of(tag)
     packaged = WeightsFile(package.path / record.file, record.sha256)

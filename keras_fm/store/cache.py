@@ -59,7 +59,7 @@ def clear(only: Container[str] | None = None) -> list[Path]:
     """Delete downloaded files.
 
     Args:
-        only: the sha256 of the files to delete; None for all, and for what killed downloads left.
+        only: The sha256 of the files to delete; None for all, and for what killed downloads left.
 
     Returns:
         The paths of the deleted files.

@@ -32,10 +32,10 @@ class RemoteFile:
     """A weights file that can be downloaded.
 
     Attributes:
-        name: what messages call it.
-        sha256: of its content.
-        size: in bytes, where it is known.
-        urls: its mirrors.
+        name: What messages call it.
+        sha256: Of its content.
+        size: In bytes, where it is known.
+        urls: Its mirrors.
     """
 
     name: str
@@ -71,7 +71,7 @@ def fetch(file: RemoteFile) -> Path:
     """Return the file in the cache; download it where it is missing or damaged.
 
     Raises:
-        WeightsError: no mirror has it, or the cache can't be written.
+        WeightsError: No mirror has it, or the cache can't be written.
     """
     path = cache.file_path(file.sha256)
     try:

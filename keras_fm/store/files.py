@@ -15,8 +15,8 @@ class WeightsFile:
     """A weights file on this machine.
 
     Attributes:
-        path: where it is.
-        sha256: what it must have; None for a file that the user named by its path.
+        path: Where it is.
+        sha256: What it must have; None for a file that the user named by its path.
     """
 
     path: Path
@@ -41,7 +41,7 @@ def check_sha256(file: WeightsFile) -> None:
     """Compare the file's sha256 with the one that it must have.
 
     Raises:
-        WeightsError: it has another one, or can't be read.
+        WeightsError: It has another one, or can't be read.
     """
     if file.sha256 is None:
         return

@@ -15,8 +15,8 @@ class InventoryItem:
 
     Attributes:
         name: `model.tag`.
-        sha256: of its content.
-        size: in bytes.
+        sha256: Of its content.
+        size: In bytes.
         path: None where it is not on this machine.
         location: "package" or "cache"; None where it is not on this machine.
     """

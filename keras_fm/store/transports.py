@@ -27,9 +27,9 @@ class TransferError(Exception):
     """A transfer that failed.
 
     Args:
-        reason: why, in few words.
-        temporary: whether another attempt may succeed.
-        wait: the seconds that the server asks to wait.
+        reason: Why, in few words.
+        temporary: Whether another attempt may succeed.
+        wait: The seconds that the server asks to wait.
     """
 
     def __init__(self, reason: str, *, temporary: bool, wait: float = 0.0) -> None:
@@ -42,11 +42,11 @@ def chunks(url: str, max_bytes: int) -> Generator[bytes, None, None]:
     """Yield the bytes of the file at `url`, some at a time.
 
     Args:
-        url: of a scheme in `TRANSPORTS`.
-        max_bytes: a server that announces more is refused before the first byte.
+        url: Of a scheme in `TRANSPORTS`.
+        max_bytes: A server that announces more is refused before the first byte.
 
     Raises:
-        TransferError: for any failure.
+        TransferError: For any failure.
     """
     scheme = scheme_of(url)
     if scheme not in TRANSPORTS:

@@ -22,12 +22,12 @@ def build(
     the next character at each position, `[batch, length, vocabulary_size]`, float32.
 
     Args:
-        vocabulary_size: the number of character ids.
-        width: the width of the character embedding. One-hot vectors would do; a narrow embedding
+        vocabulary_size: The number of character ids.
+        width: The width of the character embedding. One-hot vectors would do; a narrow embedding
             saves rows of the first kernel.
-        units: the units of each LSTM layer.
-        depth: the number of LSTM layers.
-        dropout: the rate for the inputs and hidden states of each layer, with one mask for a whole
+        units: The units of each LSTM layer.
+        depth: The number of LSTM layers.
+        dropout: The rate for the inputs and hidden states of each layer, with one mask for a whole
             sequence. A million characters are few for three million parameters: without dropout
             the model overfits.
     """

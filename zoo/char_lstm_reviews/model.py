@@ -20,11 +20,11 @@ def build(
     Inputs, output and arguments are those of `char_lstm`'s `build`.
 
     Args:
-        vocabulary_size: as in `char_lstm`.
-        width: as in `char_lstm`.
-        units: as in `char_lstm`.
-        depth: as in `char_lstm`.
-        dropout: as in `char_lstm`; low, because hardly any character is read twice.
+        vocabulary_size: As in `char_lstm`.
+        width: As in `char_lstm`.
+        units: As in `char_lstm`.
+        depth: As in `char_lstm`.
+        dropout: As in `char_lstm`; low, because hardly any character is read twice.
     """
     model = char_lstm.build(vocabulary_size, width, units, depth, dropout)
     return keras.Model(model.input, model.output, name="char_lstm_reviews")

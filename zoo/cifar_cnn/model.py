@@ -24,8 +24,8 @@ def build(num_classes: int = 10, image_size: int | None = 32) -> keras.Model:
     Input `image`: `[batch, 32, 32, 3]`, 0..255. Output: logits, `[batch, num_classes]`, float32.
 
     Args:
-        num_classes: the number of classes.
-        image_size: the height and width of the images; None accepts any size from 16 on, as
+        num_classes: The number of classes.
+        image_size: The height and width of the images; None accepts any size from 16 on, as
             progressive resizing needs it.
     """
     image = keras.Input((image_size, image_size, 3), name="image")
@@ -50,8 +50,8 @@ def adapt(model: keras.Model, examples: Examples) -> None:
     """Set the frozen stem to the principal components of 2x2 patches, scaled to unit variance.
 
     Args:
-        model: what `build` returned.
-        examples: the training examples; the first 5,000 are enough for a 12x12 covariance.
+        model: What `build` returned.
+        examples: The training examples; the first 5,000 are enough for a 12x12 covariance.
     """
     images = (examples.inputs[:5000] - MEAN) / STDDEV
     corners = [images[:, i : i + 31, j : j + 31] for i in (0, 1) for j in (0, 1)]

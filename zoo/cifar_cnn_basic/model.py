@@ -10,7 +10,7 @@ def build(num_classes: int = 10) -> keras.Model:
     Input `image`: `[batch, 32, 32, 3]`, 0..255. Output: logits, `[batch, num_classes]`, float32.
 
     Args:
-        num_classes: the number of classes.
+        num_classes: The number of classes.
 
     Source: https://www.tensorflow.org/tutorials/images/cnn
     """

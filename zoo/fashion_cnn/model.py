@@ -21,7 +21,7 @@ def build(num_classes: int = 10) -> keras.Model:
     Input `image`: `[batch, 28, 28, 1]`, 0..255. Output: logits, `[batch, num_classes]`, float32.
 
     Args:
-        num_classes: the number of classes.
+        num_classes: The number of classes.
     """
     image = keras.Input((28, 28, 1), name="image")
     x = layers.Normalization(mean=MEAN, variance=STDDEV**2, name="normalization")(image)

@@ -20,8 +20,8 @@ def build(num_classes: int = 10, latent_width: int = 64) -> keras.Model:
     class. Output: `image`, `[batch, 28, 28, 1]`, float32, 0..255.
 
     Args:
-        num_classes: the number of classes.
-        latent_width: the width of the latent vector and of the label embedding.
+        num_classes: The number of classes.
+        latent_width: The width of the latent vector and of the label embedding.
     """
     latent = keras.Input((latent_width,), name="latent")
     label = keras.Input((), dtype="int32", name="label")
@@ -49,7 +49,7 @@ def discriminator(num_classes: int = 10) -> keras.Model:
     the image's features and the label embedding is added to an unconditional logit.
 
     Args:
-        num_classes: the number of classes.
+        num_classes: The number of classes.
     """
     image = keras.Input((28, 28, 1), name="image")
     label = keras.Input((), dtype="int32", name="label")

@@ -20,9 +20,9 @@ def build(
     quantity `value`, `[batch]`; or `logits`, `[batch, classes]`, float32.
 
     Args:
-        columns: the columns of the table.
-        target: what a regression predicts.
-        num_classes: the number of classes of a classifier.
+        columns: The columns of the table.
+        target: What a regression predicts.
+        num_classes: The number of classes of a classifier.
     """
     inputs = tabular_blocks.model_inputs(columns)
     features = tabular_blocks.standardized_features(inputs, columns)

@@ -32,11 +32,11 @@ def build(
     `[batch, num_classes]`, float32.
 
     Args:
-        num_classes: the number of classes.
-        vocabulary_size: the number of token ids, padding and unknown among them.
-        width: the width of the token embedding.
-        units: the units of each LSTM.
-        dropout: the rate for the pooled features; half of it for the token embeddings.
+        num_classes: The number of classes.
+        vocabulary_size: The number of token ids, padding and unknown among them.
+        width: The width of the token embedding.
+        units: The units of each LSTM.
+        dropout: The rate for the pooled features; half of it for the token embeddings.
     """
     text_ids = keras.Input((None,), dtype="int32", name="text_ids")
     vectors = layers.Embedding(vocabulary_size, width, name="token_embedding")(text_ids)

@@ -41,13 +41,13 @@ def build(
     `[batch, num_classes]`, float32.
 
     Args:
-        num_classes: the number of classes.
-        vocabulary_size: the number of token ids, padding and unknown among them.
-        width: the width of the token embedding and of every block.
-        depth: the number of blocks.
-        heads: the attention heads of each block.
-        hidden: the width of the first dense layer of each block.
-        dropout: the rate for the outputs of both halves of each block, and for the pooled features.
+        num_classes: The number of classes.
+        vocabulary_size: The number of token ids, padding and unknown among them.
+        width: The width of the token embedding and of every block.
+        depth: The number of blocks.
+        heads: The attention heads of each block.
+        hidden: The width of the first dense layer of each block.
+        dropout: The rate for the outputs of both halves of each block, and for the pooled features.
     """
     text_ids = keras.Input((None,), dtype="int32", name="text_ids")
     embedding = layers.ReversibleEmbedding(vocabulary_size, width, name="token_embedding")
@@ -75,11 +75,11 @@ def build_for_pretraining(
     No dropout: there is more text than the model can overfit.
 
     Args:
-        vocabulary_size: as in `build`.
-        width: as in `build`.
-        depth: as in `build`.
-        heads: as in `build`.
-        hidden: as in `build`.
+        vocabulary_size: As in `build`.
+        width: As in `build`.
+        depth: As in `build`.
+        heads: As in `build`.
+        hidden: As in `build`.
     """
     text_ids = keras.Input((None,), dtype="int32", name="text_ids")
     positions = keras.Input((None,), dtype="int32", name="mask_positions")

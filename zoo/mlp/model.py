@@ -33,14 +33,14 @@ def build(
     quantity `value`, `[batch]`; or `logits`, `[batch, classes]`, float32.
 
     Args:
-        columns: the columns of the table.
-        target: what a regression predicts.
-        num_classes: the number of classes of a classifier.
-        members: the number of members of the ensemble.
-        width: the units of each hidden layer.
-        depth: the number of hidden layers.
-        embedding_width: the width of the embedding of a column.
-        bins: the bins of the piecewise linear encoding of a numeric column.
+        columns: The columns of the table.
+        target: What a regression predicts.
+        num_classes: The number of classes of a classifier.
+        members: The number of members of the ensemble.
+        width: The units of each hidden layer.
+        depth: The number of hidden layers.
+        embedding_width: The width of the embedding of a column.
+        bins: The bins of the piecewise linear encoding of a numeric column.
     """
     inputs = tabular_blocks.model_inputs(columns)
     features = []
