@@ -154,7 +154,7 @@ def test_a_table_of_the_same_columns_keeps_the_weights(tmp_path):
     frame = pd.DataFrame({**sample.inputs, "price": sample.targets * 2})
     frame.to_csv(tmp_path / "prices.csv", index=False)
     run = keras_fm.fine_tune(
-        "linear_regression", tmp_path / "prices.csv", target="price", strategy="head", epochs=40,
+        "linear_regression", tmp_path / "prices.csv", target="price", strategy="head", epochs=8,
         run_dir=tmp_path / "run",
     )  # fmt: skip
     assert spec_of(run.model) == spec_of(keras_fm.get("linear_regression"))
@@ -184,7 +184,12 @@ def test_a_table_of_other_columns_is_trained_from_scratch(tmp_path, stop_at):
     keras_fm.fine_tune("linear_regression", tmp_path / "my sizes.csv", resume=True, **options)
     with pytest.warns(DataWarning, match="linear_regression was trained on other columns"):
         run = keras_fm.fine_tune(
-            "linear_regression", frame, target="verdict", epochs=10, run_dir=tmp_path / "run"
+            "linear_regression",
+            frame,
+            target="verdict",
+            epochs=3,
+            learning_rate=0.1,
+            run_dir=tmp_path / "run",
         )
     assert not (run.path / "head").exists()
     assert "it is trained from scratch" in run.report()

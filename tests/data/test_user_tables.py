@@ -42,7 +42,8 @@ def csv_file(tmp_path):
 
 
 def train_on(data, path, model="linear_regression", **options):
-    options = {"target": "rating", "epochs": 20, **options}
+    learning_rate = {"learning_rate": 0.1} if model == "linear_regression" else {}
+    options = {"target": "rating", "epochs": 3, **learning_rate, **options}
     return training.train(model, data=data, run_dir=path, **options)
 
 
@@ -128,10 +129,10 @@ def test_the_seed_shuffles_the_rows(csv_file):
 
 
 def test_a_training_on_a_table_can_be_resumed(csv_file, tmp_path, stop_at):
-    run = train_on(csv_file, tmp_path / "run", epochs=3)
+    run = train_on(csv_file, tmp_path / "run")
     stop_at(1)
     with pytest.raises(KeyboardInterrupt, match=r"--target rating .*--resume"):
-        train_on(str(csv_file), tmp_path / "stopped", epochs=3)
+        train_on(str(csv_file), tmp_path / "stopped")
     stop_at(None)
     resumed = training.train(
         "linear_regression",

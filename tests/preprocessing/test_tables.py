@@ -8,15 +8,15 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from keras_fm import pipelines
+from keras_fm import pipelines, registry
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.evaluation import evaluation
 from keras_fm.exporting import saved_model
 from keras_fm.layers import ImputeMissing, tabular_blocks
-from keras_fm.models import building, loading, spec
-from keras_fm.models.spec import ModelSpec
+from keras_fm.models import building, loading
+from keras_fm.models.spec import ModelSpec, attach_spec
 from keras_fm.preprocessing import table_inputs, tables
 from keras_fm.registry.entry import Input, Target
 from keras_fm.tasks.base import task_of
@@ -37,7 +37,7 @@ def sample():
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """An epoch of linear_regression on the bundled sample."""
+    """Three epochs of linear_regression on the bundled sample."""
     path = tmp_path_factory.mktemp("tables") / "run"
     return training.train(
         "linear_regression", data="sample", run_dir=path, validation_examples=56, epochs=3
@@ -54,12 +54,12 @@ def test_the_sample_has_columns_of_numbers_and_strings(sample):
     assert sample.targets.min() > 300
 
 
-def test_encoding_finds_categories_and_missing_numbers():
+def test_categories_become_indices_and_missing_values_nan():
     encoded = tables.encode(
         COLUMNS,
         {
             "size": np.array([0.0, 2.0, NAN], "float32"),
-            "kind": np.array(["c d", "never seen", "ä"]),
+            "kind": np.array(["c d", "unknown", "ä"]),
             "age": np.array([0.0, NAN, 1.0], "float32"),
             "other": np.array([1, 2, 3]),
         },
@@ -71,8 +71,8 @@ def test_encoding_finds_categories_and_missing_numbers():
     assert encoded["kind"].dtype == np.int32
 
 
-@pytest.mark.parametrize("form", ["rows", "columns", "csv", "csv path", "frame"])
-def test_rows_of_any_form_are_read(form, tmp_path):
+@pytest.mark.parametrize("kind", ["rows", "columns", "csv", "csv path", "frame"])
+def test_tables_of_any_type_are_read(kind, tmp_path):
     file = tmp_path / "rows.csv"
     file.write_text("kind,size,note,age\nä,1.5,x,\n,2,y,7\n", "utf-8")
     inputs = {
@@ -83,7 +83,7 @@ def test_rows_of_any_form_are_read(form, tmp_path):
         "frame": pd.DataFrame({"age": [None, 7], "size": [1.5, 2], "kind": ["ä", None]}).astype(
             {"age": "Int64", "kind": "string"}
         ),
-    }[form]
+    }[kind]
     raw = table_inputs.read_rows(inputs, COLUMNS)
     np.testing.assert_array_equal(raw["size"], np.array([1.5, 2], "float32"))
     np.testing.assert_array_equal(raw["age"], np.array([NAN, 7], "float32"))
@@ -111,7 +111,7 @@ CODES = Input(
     name="code", dtype="string", shape=[], description="", categories=["01", "02", "1", "A"]
 )
 BOOLEANS = Input(
-    name="truth", dtype="string", shape=[], description="", categories=["False", "True"]
+    name="boolean", dtype="string", shape=[], description="", categories=["False", "True"]
 )
 FLAG = Input(name="flag", dtype="float32", shape=[], description="")
 
@@ -157,7 +157,7 @@ def test_a_single_row_is_a_table():
 
 
 @pytest.mark.parametrize(
-    ("inputs", "complaint"),
+    ("inputs", "message"),
     [
         ([], "received an empty list"),
         (3, "received int"),
@@ -174,12 +174,12 @@ def test_a_single_row_is_a_table():
         ({"kind": [], "size": [], "age": []}, "one row or more"),
     ],
 )
-def test_what_is_no_table_is_named(inputs, complaint):
-    with pytest.raises(InvalidInputError, match=complaint):
+def test_invalid_tables_are_named(inputs, message):
+    with pytest.raises(InvalidInputError, match=message):
         table_inputs.read_rows(inputs, COLUMNS)
 
 
-def test_a_wrong_cell_is_named_by_its_row(tmp_path):
+def test_an_invalid_cell_is_named_by_its_row(tmp_path):
     frame = pd.DataFrame({"kind": "a", "size": 1.0, "age": ["1", "?", "old"]}, index=[7, 8, 9])
     with pytest.raises(InvalidInputError, match=r"'age', row 9: expected a number, .* 'old'"):
         table_inputs.read_rows(frame, COLUMNS)
@@ -223,9 +223,7 @@ def test_categories_are_the_numbers_of_a_column(cells):
         name="k", dtype="string", shape=[], description="", categories=["0", "1", "True"]
     )
     strings = table_inputs.read_rows(pd.DataFrame({"k": cells}), [column])["k"].tolist()
-    known = {"True", "1"}
-    assert strings[0] in known
-    assert strings[0] == strings[2]
+    assert strings[0] == strings[2] == ("True" if cells[0] is True else "1")
     assert strings[1] == ("" if isinstance(cells, pd.Series) else str(cells[1]).removesuffix(".0"))
 
 
@@ -263,9 +261,8 @@ def test_missing_numbers_become_the_mean_and_are_flagged():
     np.testing.assert_array_equal(filled, [[1, 0, 0, 1], [0, 2, 1, 0]])
 
 
-def test_missing_numbers_do_not_count_in_the_statistics(run):
-    room = loading.registry.find("linear_regression")[0]
-    model = building.build(spec.ModelSpec.of(room))
+def test_missing_numbers_do_not_count_in_the_statistics():
+    model = loading.get("linear_regression", weights=None)
     columns = {
         tensor.name: np.zeros(4, tensor.dtype) if tensor.dtype == "int32" else np.ones(4, "float32")
         for tensor in model.inputs
@@ -273,19 +270,19 @@ def test_missing_numbers_do_not_count_in_the_statistics(run):
     columns["carat"] = np.array([1, 3, NAN, NAN], "float32")
     prices = np.exp([1.0, 2.0, 3.0, 4.0])
     tabular_blocks.adapt_features(model, columns, prices)
-    assert np.asarray(model.get_layer("normalise").mean)[0, 0] == pytest.approx(2)
+    assert np.asarray(model.get_layer("normalization").mean)[0, 0] == pytest.approx(2)
     assert np.asarray(model.get_layer("scale").mean).item() == pytest.approx(2.5)
     # With weights of zero a linear model predicts the mean.
     assert np.asarray(model(columns)) == pytest.approx(np.exp(2.5), rel=1e-5)
 
 
-def test_a_regression_is_measured_on_the_log(run, sample):
+def test_a_regression_is_evaluated_on_the_log(run, sample):
     scores = evaluation.evaluate(run.model, split="sample")
     task = task_of(run.model)
-    answers = np.asarray(run.model(task.data.encode(sample).inputs), "float64")
-    log_error = np.log(answers) - np.log(sample.targets.astype("float64"))
+    predictions = np.asarray(run.model(task.data.encode(sample).inputs), "float64")
+    log_error = np.log(predictions) - np.log(sample.targets.astype("float64"))
     assert scores["rmse_log"] == pytest.approx(np.sqrt((log_error**2).mean()), rel=1e-6)
-    error = answers - sample.targets
+    error = predictions - sample.targets
     assert scores["rmse"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-6)
     assert scores["mae"] == pytest.approx(np.abs(error).mean(), rel=1e-6)
     explained = 1 - (error**2).mean() / sample.targets.astype("float64").var()
@@ -297,7 +294,7 @@ def test_the_history_has_the_same_metric(run):
     assert run.history["val_rmse_log"][-1] == pytest.approx(run.metrics["rmse_log"], rel=1e-4)
 
 
-def test_a_regression_can_be_measured_by_a_column(run, sample):
+def test_a_regression_can_be_evaluated_by_the_slices_of_a_column(run, sample):
     slices = evaluation.evaluate(run.model, split="sample", slice_by="cut")["slices"]
     assert set(slices) == set(sample.inputs["cut"])
     ideal = sample.subset(sample.inputs["cut"] == "Ideal", "ideal ones")
@@ -309,7 +306,7 @@ def test_predictions_are_numbers(run, sample):
     predict = pipelines.pipeline(run.model)
     rows = [{name: column[i].item() for name, column in sample.inputs.items()} for i in range(5)]
     expected = np.asarray(run.model(task_of(run.model).data.encode(sample).inputs))[:5]
-    values = [answer["value"] for answer in predict(rows)]
+    values = [prediction["value"] for prediction in predict(rows)]
     np.testing.assert_allclose(values, expected, rtol=1e-5)
     assert predict(rows[0]) == predict(rows[:1])
     unusual = predict({**rows[0], "cut": "Superb", "x": None})
@@ -319,21 +316,23 @@ def test_predictions_are_numbers(run, sample):
 def test_the_export_takes_raw_columns(run, sample, tmp_path):
     version = saved_model.export(run.path, tmp_path / "export")
     served = tf.saved_model.load(str(version)).signatures["serving_default"]
-    specs = served.structured_input_signature[1]
-    assert {name: (spec.dtype.name, spec.shape.as_list()) for name, spec in specs.items()} == {
+    tensor_specs = served.structured_input_signature[1]
+    assert {
+        name: (spec.dtype.name, spec.shape.as_list()) for name, spec in tensor_specs.items()
+    } == {
         name: ("string" if column.dtype.kind == "U" else "float32", [None])
         for name, column in sample.inputs.items()
     }
-    answers = served(**{name: tf.constant(column) for name, column in sample.inputs.items()})
-    assert {name: (t.dtype.name, t.shape.rank) for name, t in answers.items()} == {
+    outputs = served(**{name: tf.constant(column) for name, column in sample.inputs.items()})
+    assert {name: (t.dtype.name, t.shape.rank) for name, t in outputs.items()} == {
         "value": ("float32", 1)
     }
-    expected = [answer["value"] for answer in pipelines.pipeline(run.model)(sample.inputs)]
-    np.testing.assert_allclose(answers["value"], expected, rtol=1e-5)
+    expected = [row["value"] for row in pipelines.pipeline(run.model)(sample.inputs)]
+    np.testing.assert_allclose(outputs["value"], expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "message"),
     [
         ({"targets": np.array(["a"] * 256)}, "finite numbers"),
         ({"targets": np.full(256, NAN)}, "finite numbers"),
@@ -344,20 +343,20 @@ def test_the_export_takes_raw_columns(run, sample, tmp_path):
         ({"carat": np.array(["1"] * 256)}, "'carat' of float32.*received <U1"),
     ],
 )
-def test_a_table_that_does_not_fit_is_named(run, sample, change, complaint):
+def test_a_table_that_does_not_fit_is_named(run, sample, change, message):
     fields = {"inputs": sample.inputs, "targets": sample.targets, "description": "mine"}
     columns = {name: column for name, column in change.items() if name in sample.inputs}
     fields |= {name: value for name, value in change.items() if name in fields}
     if columns:
         fields["inputs"] = {**sample.inputs, **columns}
-    with pytest.raises(DataError, match=f"mine: .*{complaint}"):
+    with pytest.raises(DataError, match=f"mine: .*{message}"):
         evaluation.evaluate(run.model, data=Examples(**fields))
 
 
-def two_classes():
+def two_class_spec():
     """The specification of a model of two classes, in place of the diamonds' prices."""
-    entry = loading.registry.info("linear_regression")
-    return ModelSpec(entry, "tabular-classification", ("no", "yes"), tuple(COLUMNS), None)
+    package, _ = registry.find("linear_regression")
+    return ModelSpec(package, "tabular-classification", ("no", "yes"), tuple(COLUMNS), None)
 
 
 def classifier():
@@ -367,10 +366,10 @@ def classifier():
         [*tabular_blocks.standardized_features(inputs, COLUMNS), embedding], "embedding"
     )
     logits = keras.layers.Dense(2, name="logits")(x)
-    return spec.attach_spec(keras.Model(inputs, logits), two_classes())
+    return attach_spec(keras.Model(inputs, logits), two_class_spec())
 
 
-def some_rows(count=8):
+def table_rows(count=8):
     return {
         "size": np.linspace(0, 3, count, dtype="float32"),
         "kind": np.array(["a", "ä", "c d", "?"])[np.arange(count) % 4],
@@ -380,32 +379,34 @@ def some_rows(count=8):
 
 def test_a_table_can_have_classes(tmp_path):
     model = classifier()
-    examples = Examples(some_rows(), np.arange(8) % 2, "eight rows")
+    examples = Examples(table_rows(), np.arange(8) % 2, "eight rows")
     scores = evaluation.evaluate(model, data=examples, slice_by="label")
     assert set(scores["slices"]) == {"no", "yes"}
-    answers = pipelines.pipeline(model)(some_rows())
-    is_right = [answer["label"] == ("no", "yes")[i % 2] for i, answer in enumerate(answers)]
+    predictions = pipelines.pipeline(model)(table_rows())
+    is_right = [row["label"] == ("no", "yes")[i % 2] for i, row in enumerate(predictions)]
     assert np.mean(is_right) == scores["accuracy"]
     with pytest.raises(DataError, match="labels from 0 to 1; received 0 to 2"):
-        evaluation.evaluate(model, data=Examples(some_rows(), np.arange(8) % 3, "three"))
+        evaluation.evaluate(model, data=Examples(table_rows(), np.arange(8) % 3, "three"))
 
     version = saved_model.export(model, tmp_path / "export")
     served = tf.saved_model.load(str(version)).signatures["serving_default"]
-    outputs = served(**{name: tf.constant(column) for name, column in some_rows().items()})
-    assert outputs["label"].numpy().astype("U").tolist() == [answer["label"] for answer in answers]
+    outputs = served(**{name: tf.constant(column) for name, column in table_rows().items()})
+    assert outputs["label"].numpy().astype("U").tolist() == [row["label"] for row in predictions]
     np.testing.assert_allclose(
-        outputs["probabilities"], [list(a["probabilities"].values()) for a in answers], atol=1e-5
+        outputs["probabilities"],
+        [list(row["probabilities"].values()) for row in predictions],
+        atol=1e-5,
     )
 
 
 def test_a_density_shows_predictions_upwards_and_targets_rightwards():
     from keras_fm.tasks import pictures
 
-    truth = np.array([1.0, 10.0, 100.0])
-    drawn = pictures.prediction_density(truth, truth, log=True, bins=3, zoom=1)[:, :, 0]
-    assert drawn.shape == (3, 3)
-    assert (drawn[::-1].diagonal() == 0).all()
-    low = pictures.prediction_density(truth, np.array([1.0, 1.0, 1.0]), log=True, bins=3, zoom=1)[
+    targets = np.array([1.0, 10.0, 100.0])
+    density = pictures.prediction_density(targets, targets, log=True, bins=3, zoom=1)[:, :, 0]
+    assert density.shape == (3, 3)
+    assert (density[::-1].diagonal() == 0).all()
+    low = pictures.prediction_density(targets, np.array([1.0, 1.0, 1.0]), log=True, bins=3, zoom=1)[
         :, :, 0
     ]
     assert (low[-1] < 255).all()
@@ -414,11 +415,11 @@ def test_a_density_shows_predictions_upwards_and_targets_rightwards():
 
 @pytest.mark.full_data
 def test_diamonds_are_split_by_their_order():
-    task = task_of(spec.default_spec(loading.registry.find("linear_regression")[0]))
+    task = ModelSpec.of(registry.find("linear_regression")[0]).task
     train, test = task.data.load("train"), task.data.load("test")
-    all_rows = datasets.load("diamonds", "train")
-    assert (len(train), len(test), len(all_rows)) == (48_546, 5_394, 53_940)
-    np.testing.assert_array_equal(test.targets, all_rows.targets[len(train) :])
+    diamonds = datasets.load("diamonds", "train")
+    assert (len(train), len(test), len(diamonds)) == (48_546, 5_394, 53_940)
+    np.testing.assert_array_equal(test.targets, diamonds.targets[len(train) :])
 
 
 @pytest.mark.parametrize(
@@ -443,11 +444,11 @@ def test_sanitized_names_stay_different(names):
 
 
 def model_of(name, columns, target=None):
-    room = loading.registry.find(name)[0]
+    package, _ = registry.find(name)
     task, labels = (
         ("tabular-regression", ()) if target else ("tabular-classification", ("no", "yes"))
     )
-    return building.build(ModelSpec(room.entry, task, labels, tuple(columns), target))
+    return building.build(ModelSpec(package, task, labels, tuple(columns), target))
 
 
 def columns_of(names, first_dtype):
@@ -492,7 +493,7 @@ def test_an_export_takes_a_column_with_the_name_of_a_layer(tmp_path):
     model = model_of("mlp", columns_of(names, "float32"))
     version = saved_model.export(model, tmp_path / "export", warmup=False)
     served = tf.saved_model.load(str(version)).signatures["serving_default"]
-    specs = served.structured_input_signature[1]
-    assert set(specs) == {"logits", "scale", "Age", "age_3", "column_self"}
+    tensor_specs = served.structured_input_signature[1]
+    assert set(tensor_specs) == {"logits", "scale", "Age", "age_3", "column_self"}
     model.save(tmp_path / "model.keras")
     assert [*keras.models.load_model(tmp_path / "model.keras").input] == [*model.input]
