@@ -12,7 +12,7 @@ from keras_fm import registry
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
 from keras_fm.data.user_data import UserData
-from keras_fm.errors import DataError, DataWarning
+from keras_fm.errors import DataError, DataWarning, InvalidInputError
 from keras_fm.models.spec import ModelSpec
 from keras_fm.preprocessing import images
 
@@ -300,6 +300,17 @@ def test_an_unavailable_tfds_name_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "_check_network", lambda builder: 1 / 0)
     with pytest.raises(DataError, match=r"'fashion_mnist' is not in .*ZeroDivisionError"):
         load("cifar_cnn_basic", "tfds:fashion_mnist", split="train[:7]")
+
+
+def test_a_tfds_name_of_unlabeled_data_is_named():
+    with pytest.raises(DataError, match=r"'tiny_shakespeare' .* has no pairs of an input and a"):
+        load("cifar_cnn_basic", "tiny_shakespeare")
+
+
+@pytest.mark.parametrize("option", ["text", "target", "problem_type"])
+def test_options_of_tables_are_refused_for_images(option):
+    with pytest.raises(InvalidInputError, match="are for a CSV file or a table; images have none"):
+        load("cifar_cnn_basic", (noise(4, 32, 32, 3), [0, 1, 0, 1]), **{option: "x"})
 
 
 def test_a_table_with_the_columns_of_the_model_keeps_them():
