@@ -1,7 +1,7 @@
-"""Requests that no client should send, for any signature of an export, made anew from each seed.
+"""Unusual and invalid requests to any signature of an export, drawn by a seed.
 
-Some are only odd, and have to be answered: an empty batch, a text without a word. The others have
-to be refused, in a sentence that names the input.
+Some are only unusual, and must get a response: an empty batch, a text without a word. The others
+must be refused, in a message that names the input.
 """
 
 from collections.abc import Iterator
@@ -14,10 +14,13 @@ import numpy as np
 Arrays = dict[str, np.ndarray]
 Random = np.random.Generator
 
-REFUSED = "assertion failed: ["  # what TensorFlow puts before a sentence of ours
-LOADER = ("takes [", "Type mismatch: actual ")  # the session's words on names and dtypes
+ASSERTION = "assertion failed: ["  # what TensorFlow puts before our messages
+LOADER_MESSAGES = (
+    "takes [",
+    "Type mismatch: actual ",
+)  # the session's messages on names and dtypes
 DTYPES = ("float32", "float64", "float16", "int32", "int64", "uint8", "bool", "complex64", "object")
-MOST = 4000  # characters that a model of characters reads or writes
+MAX_CHARACTERS = 4000  # that a character model reads or writes
 MEGABYTE = 2**20
 SHORT = {
     "nothing": b"",
@@ -56,22 +59,28 @@ FAR = (3e38, -3e38, 1e30, -1e9, 1e6)  # finite, and impossible in any table
 class Request:
     """A request to a signature.
 
-    about: what is odd about it. refused: one of these is in the error; without any it is answered.
-    or_answered: both are right, as for numbers that some models have no finite prediction to.
+    Attributes:
+        signature: Its name.
+        description: What is unusual or invalid.
+        inputs: By name.
+        messages: One of them is in the error; none where the request must get a response.
+        is_optional: Whether an error and a response are both right, as for numbers for which some
+            models have no finite prediction.
     """
 
     signature: str
-    about: str
+    description: str
     inputs: Arrays
-    refused: tuple[str, ...] = ()
-    or_answered: bool = False
+    messages: tuple[str, ...] = ()
+    is_optional: bool = False
 
 
 def requests(examples: dict[str, Arrays], seed: int) -> Iterator[Request]:
-    """Requests without end, the same ones for a seed: first an empty batch to each signature.
+    """Yield requests without end, the same for a seed; first an empty batch to each signature.
 
     Args:
-        examples: good inputs of each signature, a row each.
+        examples: Valid inputs of each signature, a row each.
+        seed: Of the requests.
     """
     for signature, example in examples.items():
         yield Request(signature, "an empty batch", {name: v[:0] for name, v in example.items()})
@@ -81,40 +90,44 @@ def requests(examples: dict[str, Arrays], seed: int) -> Iterator[Request]:
         signature = str(random.choice([*examples]))
         rows = int(random.integers(1, 6))
         inputs = {name: value.repeat(rows, 0) for name, value in examples[signature].items()}
-        wrong = _wrong_form if random.random() < 0.3 else _wrong_value
-        yield wrong(signature, inputs, random)
+        draw = _invalid_form if random.random() < 0.3 else _unusual_value
+        yield draw(signature, inputs, random)
         number += 1
 
 
-def _wrong_form(signature: str, inputs: Arrays, random: Random) -> Request:
-    """Another set of names, another dtype, another shape."""
+def _invalid_form(signature: str, inputs: Arrays, random: Random) -> Request:
+    """Draw other names, another dtype or another shape."""
     name = str(random.choice([*inputs]))
     value, others = inputs[name], {other: v for other, v in inputs.items() if other != name}
     kind = int(random.integers(7))
     if kind == 0:
-        return Request(signature, f"without {name}", others, LOADER)
+        return Request(signature, f"without {name}", others, LOADER_MESSAGES)
     if kind == 1:
-        return Request(signature, "with one more", {**inputs, "more": value}, LOADER)
+        return Request(signature, "with one more", {**inputs, "more": value}, LOADER_MESSAGES)
     if kind == 2:
-        return Request(signature, f"{name} misspelt", {**others, name + "s": value}, LOADER)
+        return Request(
+            signature, f"{name} misspelled", {**others, name + "s": value}, LOADER_MESSAGES
+        )
     if kind == 3:
         dtype = str(random.choice([dtype for dtype in DTYPES if value.dtype != dtype]))
         other = np.full(value.shape, b"7", object) if dtype == "object" else np.ones(value.shape)
-        about = f"{name} as {dtype}"
-        return Request(signature, about, {**others, name: other.astype(dtype)}, LOADER)
+        description = f"{name} as {dtype}"
+        return Request(
+            signature, description, {**others, name: other.astype(dtype)}, LOADER_MESSAGES
+        )
     if kind == 4 and len(inputs) > 1:
-        one_more = np.concatenate([value, value[:1], value[:1]])
-        about, refused = f"two more rows of {name}", ("as many rows in each input",)
-        # Where there is but one of the others, it may stand for all.
-        return Request(signature, about, {**others, name: one_more}, refused, len(value) == 1)
+        longer = np.concatenate([value, value[:1], value[:1]])
+        description, messages = f"two more rows of {name}", ("as many rows in each input",)
+        # A single row of the others may be broadcast.
+        return Request(signature, description, {**others, name: longer}, messages, len(value) == 1)
     shape = _other_shape(value, random)
     reshaped = np.resize(value, shape) if shape else np.array(value[0], value.dtype)
-    about = f"{name} {list(reshaped.shape)}"
-    return Request(signature, about, {**others, name: reshaped}, (f"{name}: expected ",))
+    description = f"{name} {list(reshaped.shape)}"
+    return Request(signature, description, {**others, name: reshaped}, (f"{name}: expected ",))
 
 
 def _other_shape(value: np.ndarray, random: Random) -> tuple[int, ...]:
-    """Of another rank; or with nothing in it, of another depth or size, where that is possible."""
+    """Draw another rank; or no elements, other channels or another size, where that is possible."""
     rows, *inner = value.shape
     kind = int(random.integers(6))
     if kind == 0 and inner:
@@ -130,75 +143,85 @@ def _other_shape(value: np.ndarray, random: Random) -> tuple[int, ...]:
     return (rows, *inner)
 
 
-def _wrong_value(signature: str, inputs: Arrays, random: Random) -> Request:
-    """A value that is odd or wrong in one row of one input; the other rows are good."""
+def _unusual_value(signature: str, inputs: Arrays, random: Random) -> Request:
+    """Draw an unusual or invalid value in one row of one input; the other rows are valid."""
     name = str(random.choice([*inputs]))
     value = inputs[name].copy()
     row = int(random.integers(len(value)))
-    about, odd, right = _odd(name, value[row], random)
-    if isinstance(odd, np.ndarray) and odd.shape != value[row].shape:
-        value, row = odd[None], 0  # of another size than the others, so it goes alone
-        inputs = {other: given[:1] for other, given in inputs.items()}
+    description, cell, is_valid = _unusual_cell(name, value[row], random)
+    if isinstance(cell, np.ndarray) and cell.shape != value[row].shape:
+        value, row = cell[None], 0  # of another size than the others, so it is sent alone
+        inputs = {other: values[:1] for other, values in inputs.items()}
     else:
-        value[row] = odd
-    about = f"{name}, row {row} of {len(value)}: {about}"
-    refused = () if right else (f"{name}, row {row}: ", f"row {row} has no finite prediction")
-    return Request(signature, about, {**inputs, name: value}, refused, right is None)
+        value[row] = cell
+    description = f"{name}, row {row} of {len(value)}: {description}"
+    messages = (f"{name}, row {row}: ", f"row {row} has no finite prediction")
+    return Request(
+        signature,
+        description,
+        {**inputs, name: value},
+        () if is_valid else messages,
+        is_valid is None,
+    )
 
 
-def _odd(name: str, good: Any, random: Random) -> tuple[str, Any, bool | None]:
-    """What is odd, the value, and whether it is answered; None where both is right."""
+def _unusual_cell(name: str, valid: Any, random: Random) -> tuple[str, Any, bool | None]:
+    """Draw a description, the value, and whether it is valid; None where both may be right."""
     if name == "image_bytes":
-        return _odd_file(random)
+        return _unusual_file(random)
     if name in ("image", "latent"):
-        return _odd_pixels(good, random) if good.dtype == "uint8" else _odd_number(good, random)
+        return (
+            _unusual_pixels(valid, random)
+            if valid.dtype == "uint8"
+            else _unusual_number(valid, random)
+        )
     if name == "text_ids":
-        return _odd_ids(good, random)
+        return _unusual_ids(valid, random)
     if name in ("length", "seed", "temperature"):
-        return _odd_option(name, good, random)
+        return _unusual_option(name, valid, random)
     if name == "label":
-        wrong = ["", f"{good.decode()} ", good.decode().upper(), "7", "x" * MEGABYTE, "\0"]
-        return _pick({one[:20]: one.encode() for one in wrong}, random, False)
-    if isinstance(good, (bytes, str)):
-        about, text, right = _odd_text(random)
+        wrong = ["", f"{valid.decode()} ", valid.decode().upper(), "7", "x" * MEGABYTE, "\0"]
+        return _pick({label[:20]: label.encode() for label in wrong}, random, False)
+    if isinstance(valid, (bytes, str)):
+        description, text, is_valid = _unusual_text(random)
         # A table's category and a classifier's text can be anything.
-        return about, text, right if name in ("text", "prompt") else True
-    cells = {str(one): one for one in (np.nan, np.inf, -np.inf, 0, -0.0, -1, 1e-45, *FAR)}
-    about, cell, _ = _pick(cells, random, True)
-    return about, cell, False if np.isinf(cell) else None if abs(cell) > 1e3 else True
+        return description, text, is_valid if name in ("text", "prompt") else True
+    cells = {str(number): number for number in (np.nan, np.inf, -np.inf, 0, -0.0, -1, 1e-45, *FAR)}
+    description, cell, _ = _pick(cells, random, True)
+    return description, cell, False if np.isinf(cell) else None if abs(cell) > 1e3 else True
 
 
-def _pick(values: dict[str, Any], random: Random, right: bool | None) -> tuple[str, Any, Any]:
-    about = str(random.choice([*values]))
-    return about, values[about], right
+def _pick(values: dict[str, Any], random: Random, is_valid: bool | None) -> tuple[str, Any, Any]:
+    description = str(random.choice([*values]))
+    return description, values[description], is_valid
 
 
-def _odd_file(random: Random) -> tuple[str, bytes, bool | None]:
+def _unusual_file(random: Random) -> tuple[str, bytes, bool | None]:
     kinds = ((bad_files.ODD, True), (bad_files.BROKEN, False), (bad_files.UNSURE, None))
-    makers, right = kinds[random.choice(3, p=[0.3, 0.6, 0.1])]
-    about = str(random.choice([*makers]))
-    return about, makers[about](random), right
+    makers, is_valid = kinds[random.choice(3, p=[0.3, 0.6, 0.1])]
+    description = str(random.choice([*makers]))
+    return description, makers[description](random), is_valid
 
 
-def _odd_pixels(good: np.ndarray, random: Random) -> tuple[str, np.ndarray, bool]:
+def _unusual_pixels(valid: np.ndarray, random: Random) -> tuple[str, np.ndarray, bool]:
     sizes = {"1 x 1": (1, 1), "1 x 900": (1, 900), "700 x 1": (700, 1), "33 x 31": (33, 31)}
-    about, size, _ = _pick({**sizes, "900 x 1600": (900, 1600)}, random, True)
-    return about, random.integers(0, 256, (*size, good.shape[2]), np.uint8), True
+    description, size, _ = _pick({**sizes, "900 x 1600": (900, 1600)}, random, True)
+    return description, random.integers(0, 256, (*size, valid.shape[2]), np.uint8), True
 
 
-def _odd_number(good: np.ndarray, random: Random) -> tuple[str, np.ndarray, bool]:
-    wrong = {str(one): one for one in (np.nan, np.inf, -np.inf, *FAR)}
-    about, number, _ = _pick(wrong, random, False)
-    values = good.copy()
+def _unusual_number(valid: np.ndarray, random: Random) -> tuple[str, np.ndarray, bool]:
+    wrong = {str(number): number for number in (np.nan, np.inf, -np.inf, *FAR)}
+    description, number, _ = _pick(wrong, random, False)
+    values = valid.copy()
     values.flat[random.integers(values.size)] = number
-    return about, values, False
+    return description, values, False
 
 
-def _odd_ids(good: np.ndarray, random: Random) -> tuple[str, np.ndarray, bool]:
-    ids = good[good != 0]
+def _unusual_ids(valid: np.ndarray, random: Random) -> tuple[str, np.ndarray, bool]:
+    ids = valid[valid != 0]
     kind = int(random.integers(7))
     if kind == 0:
-        return "nothing but padding", ids * 0, False
+        return "only padding", ids * 0, False
     if kind == 1:
         return "padding before it", np.concatenate([ids[:1] * 0, ids]), False
     if kind == 2:
@@ -210,22 +233,26 @@ def _odd_ids(good: np.ndarray, random: Random) -> tuple[str, np.ndarray, bool]:
     return f"{number} inside", ids, False
 
 
-def _odd_option(name: str, good: Any, random: Random) -> tuple[str, Any, bool]:
-    largest = np.iinfo(good.dtype).max if good.dtype.kind == "i" else 3e38
-    right = {"length": (0, 1, 50), "seed": (1, largest), "temperature": (0, 1e-45, 1e-9, largest)}
-    wrong = {
-        "length": (-1, MOST + 1, largest, -largest - 1),
+def _unusual_option(name: str, valid: Any, random: Random) -> tuple[str, Any, bool]:
+    largest = np.iinfo(valid.dtype).max if valid.dtype.kind == "i" else 3e38
+    valid_values = {
+        "length": (0, 1, 50),
+        "seed": (1, largest),
+        "temperature": (0, 1e-45, 1e-9, largest),
+    }
+    invalid_values = {
+        "length": (-1, MAX_CHARACTERS + 1, largest, -largest - 1),
         "seed": (-1, -largest - 1),
         "temperature": (-1e-9, -1, np.nan, np.inf, -np.inf),
     }
-    holds = bool(random.integers(2))
-    values = (right if holds else wrong)[name]
-    return _pick({str(one): one for one in values}, random, holds)
+    is_valid = bool(random.integers(2))
+    values = (valid_values if is_valid else invalid_values)[name]
+    return _pick({str(option): option for option in values}, random, is_valid)
 
 
-def _odd_text(random: Random) -> tuple[str, bytes, bool | None]:
-    """Up to a megabyte, which a model of characters refuses."""
+def _unusual_text(random: Random) -> tuple[str, bytes, bool | None]:
+    """Draw a text of up to a megabyte, which a character model refuses."""
     if random.random() < 0.85:
         return _pick(SHORT, random, True)
-    about, text, _ = _pick(LONG, random, None)
-    return about, (text * (MEGABYTE // len(text) + 1))[:MEGABYTE], None
+    description, text, _ = _pick(LONG, random, None)
+    return description, (text * (MEGABYTE // len(text) + 1))[:MEGABYTE], None

@@ -15,6 +15,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import helpers
@@ -168,3 +169,14 @@ def tiny_gan(install: Callable[..., Path]) -> Path:
 def tiny_reader(install: Callable[..., Path]) -> Path:
     """The folder of `tiny_reader`, a text classifier; `tiny_filler` is pretrained by fill-mask."""
     return tiny_reader_package.install(install)
+
+
+@pytest.fixture
+def tools(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
+    """`tools("write_cards")`: a module of tools/, imported anew in each test."""
+    pytest.importorskip("tomlkit")
+    folder = helpers.ROOT / "tools"
+    monkeypatch.syspath_prepend(str(folder))
+    yield importlib.import_module
+    for file in folder.glob("*.py"):
+        sys.modules.pop(file.stem, None)

@@ -430,3 +430,10 @@ def _check_weights(package: Any, tag: str) -> None:
     lengths = {len(values) for values in record.seeds.metrics.values()}
     lengths |= {len(record.seeds.seeds), len(record.seeds.minutes), len(record.hardware)}
     assert len(lengths) == 1, f"{package.name}.{tag}: other lengths"
+
+
+def read_events(folder: Path) -> Any:
+    """Return TensorBoard's `EventAccumulator` of a folder of event files, with all tensors."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    return EventAccumulator(str(folder), {"tensors": 0}).Reload()

@@ -1,6 +1,5 @@
 """The model cards: what their tables say, and that each has the commands to reproduce it."""
 
-import importlib
 import sys
 
 import helpers
@@ -11,15 +10,6 @@ from keras_fm import registry
 from keras_fm.registry.entry import Baseline
 
 PRETRAINED = registry.list_models(pretrained=True)
-
-
-@pytest.fixture
-def tools(monkeypatch):
-    """Imports one of the tools."""
-    monkeypatch.syspath_prepend(str(helpers.ROOT / "tools"))
-    yield importlib.import_module
-    for name in ("write_cards", "baselines"):
-        sys.modules.pop(name, None)
 
 
 def rows(table):

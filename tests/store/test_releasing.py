@@ -2,7 +2,6 @@
 
 import functools
 import http.server
-import importlib
 import json
 import shutil
 import subprocess
@@ -19,16 +18,6 @@ from keras_fm.evaluation import evaluation
 from keras_fm.models import loading
 from keras_fm.store import cache
 from keras_fm.training import training
-
-
-@pytest.fixture
-def tools(monkeypatch):
-    """`tools(name)`: imports a tool."""
-    monkeypatch.syspath_prepend(str(helpers.ROOT / "tools"))
-    pytest.importorskip("tomlkit")
-    yield importlib.import_module
-    for name in ("release_weights", "mirror_weights"):
-        sys.modules.pop(name, None)
 
 
 @pytest.fixture

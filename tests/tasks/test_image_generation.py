@@ -8,7 +8,6 @@ import pytest
 import tensorflow as tf
 import tiny_gan as tiny_gan_package
 from PIL import Image
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from keras_fm import cli, pipelines, registry
 from keras_fm.data import datasets
@@ -204,8 +203,7 @@ def test_the_distance_of_real_training_images_is_measured_too(model, few_images,
 
 def test_a_training_writes_generated_images_of_each_epoch(few_images, tmp_path):
     run = training.train("tiny_gan", data="sample", run_dir=tmp_path / "run", epochs=2)
-    events = EventAccumulator(str(run.path / "logs" / "train"), {"tensors": 0})
-    events.Reload()
+    events = helpers.read_events(run.path / "logs" / "train")
     assert [event.step for event in events.Tensors("generated")] == [0, 1]
     assert {"augmented_inputs", "images_per_second", "recipe"} <= set(events.Tags()["tensors"])
     assert set(run.history) == {"epoch", "seconds", "generator_loss", "discriminator_loss"}

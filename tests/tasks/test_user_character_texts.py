@@ -132,13 +132,8 @@ def test_it_generates_and_serves_characters_of_the_text(run, tmp_path):
 
 
 def test_tensorboard_shows_a_generated_text_of_each_epoch(run):
-    texts = [
-        value.tensor.string_val[0].decode()
-        for file in sorted((run.path / "logs" / "train").glob("*"))
-        for event in tf.compat.v1.train.summary_iterator(str(file))
-        for value in event.summary.value
-        if value.tag == "generated"
-    ]
+    events = helpers.read_events(run.path / "logs" / "train").Tensors("generated")
+    texts = [event.tensor_proto.string_val[0].decode() for event in events]
     assert len(texts) == 2
     assert all(len(text) == 300 + len("```\n\n```") for text in texts)
 

@@ -1,14 +1,9 @@
-import importlib
-
-import helpers
 import pytest
 
 
 @pytest.fixture
-def tool(monkeypatch):
-    """The module."""
-    monkeypatch.syspath_prepend(str(helpers.ROOT / "tools"))
-    return importlib.import_module("few_labels")
+def tool(tools):
+    return tools("few_labels")
 
 
 @pytest.mark.parametrize(

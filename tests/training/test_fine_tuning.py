@@ -142,11 +142,9 @@ def test_a_run_is_compared_on_the_same_validation_examples(two_stages):
 
 
 def test_tensorboard_shows_the_methods_side_by_side(two_stages):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
     accuracy = {}
     for folder in ("", "head", "scratch", "comparisons/linear_probe", "comparisons/baseline"):
-        events = EventAccumulator(str(two_stages.path / folder / "logs")).Reload()
+        events = helpers.read_events(two_stages.path / folder / "logs")
         accuracy[folder] = tf.make_ndarray(events.Tensors("result/accuracy")[0].tensor_proto)
         assert events.PluginTagToContent("hparams"), folder
     assert accuracy[""] == pytest.approx(two_stages.metrics["accuracy"])

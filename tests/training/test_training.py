@@ -7,7 +7,6 @@ import helpers
 import keras
 import numpy as np
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from keras_fm import registry
 from keras_fm.data import datasets
@@ -28,8 +27,7 @@ def tags_of(run):
     """The names of what TensorBoard shows."""
     tags = set()
     for folder in ("train", "validation"):
-        events = EventAccumulator(str(run.path / "logs" / folder), {"tensors": 0})
-        by_kind = events.Reload().Tags()
+        by_kind = helpers.read_events(run.path / "logs" / folder).Tags()
         tags.update(*(by_kind[kind] for kind in ("scalars", "images", "tensors")))
     return tags
 
