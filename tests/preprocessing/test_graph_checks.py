@@ -57,7 +57,7 @@ def run_votes(serve):
 
 
 @pytest.mark.parametrize(
-    ("latent", "kind", "sentence"),
+    ("latent", "kind", "message"),
     [
         ((2, 4), 2, "latent: expected float32 [any, 1 or more, 3]; received [2, 4]"),
         ((2, 4, 3, 1), 2, "latent: expected float32 [any, 1 or more, 3]; received [2, 4, 3, 1]"),
@@ -70,11 +70,11 @@ def run_votes(serve):
         ((0, 4, 3), 1, "expected as many rows in each input; received latent [0, 4, 3], kind [1]"),
     ],
 )
-def test_other_shapes_are_named(latent, kind, sentence, run_scores):
+def test_other_shapes_are_named(latent, kind, message, run_scores):
     rows = np.float32(1) if kind is None else np.ones(kind, "float32")
     with pytest.raises(ExportError) as error:
         run_scores(latent=np.ones(latent, "float32"), kind=rows)
-    assert str(error.value).startswith(f"assertion failed: [{sentence}]")
+    assert str(error.value).startswith(f"assertion failed: [{message}]")
     assert error.value.code == tf.errors.INVALID_ARGUMENT
 
 
@@ -112,7 +112,7 @@ def test_the_columns_of_a_table_are_checked_by_name(serve):
 
 
 @pytest.mark.parametrize(
-    ("votes", "sentence"),
+    ("votes", "message"),
     [
         ([b"yes", b"perhaps", b"never"], "vote, row 1: expected yes or no; received perhaps"),
         ([b"x" * 10**6], f"vote, row 0: expected yes or no; received {'x' * 60}]"),
@@ -120,10 +120,10 @@ def test_the_columns_of_a_table_are_checked_by_name(serve):
         ([b"a\xff\0"], "vote, row 0: expected yes or no; received a"),
     ],
 )
-def test_the_first_wrong_row_is_named(votes, sentence, run_votes):
+def test_the_first_wrong_row_is_named(votes, message, run_votes):
     with pytest.raises(ExportError) as error:
         run_votes(vote=np.array(votes, object))
-    assert sentence in str(error.value)
+    assert message in str(error.value)
     assert len(str(error.value)) < 400
 
 

@@ -149,7 +149,7 @@ def test_a_truncated_file_is_named(kind, length, tmp_path):
         (["a\0b"], "can't be read"),
     ],
 )  # fmt: skip
-def test_bad_input_is_named(inputs, received):
+def test_invalid_input_is_named(inputs, received):
     with pytest.raises(InvalidInputError, match=received):
         images.load_images(inputs, 32, 32, 3)
 
@@ -190,11 +190,11 @@ def test_the_first_broken_file_is_named(decode):
     file, rng = helpers.encode(gradient()), np.random.default_rng(0)
     for make in bad_files.BROKEN.values():
         broken = make(rng)
-        sentence = (
+        message = (
             "image_bytes, row 1: expected a whole JPEG or PNG file of at most 33,554,432 pixels; "
             f"received {len(broken)} bytes"
         )
-        with pytest.raises(tf.errors.InvalidArgumentError, match=sentence):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
             decode(file, broken, file, broken)
 
 
