@@ -433,7 +433,7 @@ def test_categories_occur_twice_or_more(monkeypatch):
 def test_columns_of_bytes_are_decoded():
     columns = {"k": np.array([b"u", "é".encode()] * 20, object), "m": np.arange(40)}
     table = load((columns, [b"x", b"y"] * 20))
-    assert table.columns[0].values == ["u", "é"]
+    assert table.columns[0].categories == ["u", "é"]
     assert table.class_names == ("x", "y")
     assert set(table.examples.inputs["k"]) == {"u", "é"}
 
