@@ -7,7 +7,7 @@ import tensorflow as tf
 from reference_tokenizer import reference_tokenizer
 
 from keras_fm.data import datasets
-from keras_fm.preprocessing import wordpiece
+from keras_fm.preprocessing import tokenizers, wordpiece
 from keras_fm.preprocessing.tokenizers import WordPieceTokenizer
 
 VOCABULARY = helpers.ROOT / "zoo" / "mini_bert" / "vocabulary.txt"
@@ -134,3 +134,20 @@ def test_every_test_review_agrees_with_the_reference():
     for start in range(0, len(texts), 5000):
         batch = list(texts[start : start + 5000])
         assert tokenizer(tf.constant(batch), 512).to_list() == [tokenize(text) for text in batch]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a👍b𠀀c日d！e½f“g™h", [*"a👍b𠀀c日d！e½f“g™h"]),
+        ("a\u2029b\u200bc\xadd\ufeffe\U000f0000f", ["a", "b", "c", "d", "e", "f"]),
+        ("añbßcжdऄe'f_g", ["añbßcжdऄe", "'", "f", "_", "g"]),
+        (f"a<{'x' * 40}>b", ["a", "b"]),
+        (f"a<{'x' * 41}>b", ["a", "<", "x" * 41, ">", "b"]),
+    ],
+    ids=["symbols", "spaces", "letters", "tag", "no-tag"],
+)  # fmt: skip
+def test_characters_are_spaces_symbols_or_parts_of_words(text, expected):
+    spaced = tf.strings.regex_replace([text.encode()], wordpiece.SPACES, " ")
+    words = tokenizers.split_words(spaced, wordpiece.SYMBOLS)
+    assert [word.decode() for word in words.flat_values.numpy()] == expected
