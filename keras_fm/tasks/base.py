@@ -298,8 +298,6 @@ class Objective(ABC):
     ) -> dict[str, Any]:
         """Return the metrics on all examples by name, and `slices` where asked.
 
-        By default those of `score`.
-
         Args:
             model: The model.
             examples: Of the task's data.
@@ -308,7 +306,10 @@ class Objective(ABC):
         """
         if outputs is None:
             outputs = self.outputs(model, examples)
-        return self.score(outputs, examples)
+        scores: dict[str, Any] = {**self.score(outputs, examples)}
+        if slice_by is not None:
+            scores["slices"] = self.score_slices(outputs, examples, slice_by)
+        return scores
 
     @abstractmethod
     def baseline(self, examples: Examples, validation: Examples) -> dict[str, float]:
@@ -316,6 +317,18 @@ class Objective(ABC):
 
     def score(self, outputs: np.ndarray, examples: Examples) -> dict[str, float]:
         """Return the metrics of a model's outputs."""
+        raise NotImplementedError
+
+    def score_slices(
+        self, outputs: np.ndarray, examples: Examples, slice_by: str
+    ) -> dict[str, float]:
+        """Return one metric of the examples of each slice, by the slice's name.
+
+        Args:
+            outputs: A model's outputs.
+            examples: The examples.
+            slice_by: One of `slices`.
+        """
         raise NotImplementedError
 
 

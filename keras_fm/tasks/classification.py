@@ -104,22 +104,6 @@ class ClassificationObjective(Objective):
             return None
         return classes.balanced_class_weights(self.spec.labels, examples.targets)
 
-    def evaluate(
-        self,
-        model: keras.Model,
-        examples: Examples,
-        slice_by: str | None = None,
-        *,
-        outputs: np.ndarray | None = None,
-    ) -> dict[str, Any]:
-        """Return `accuracy` and `cross_entropy` (nats)."""
-        if outputs is None:
-            outputs = self.outputs(model, examples)
-        scores: dict[str, Any] = self.score(outputs, examples)
-        if slice_by is not None:
-            scores["slices"] = self._recalls(outputs, examples)
-        return scores
-
     def score(self, outputs: np.ndarray, examples: Examples) -> dict[str, float]:
         """Return `accuracy` and `cross_entropy` (nats) of logits."""
         log_probabilities = log_softmax(outputs, axis=-1)
@@ -134,7 +118,10 @@ class ClassificationObjective(Objective):
         label = np.bincount(examples.targets).argmax()
         return {"accuracy": float((validation.targets == label).mean())}
 
-    def _recalls(self, outputs: np.ndarray, examples: Examples) -> dict[str, float]:
+    def score_slices(
+        self, outputs: np.ndarray, examples: Examples, slice_by: str
+    ) -> dict[str, float]:
+        """Return the recall of each class that occurs."""
         correct = outputs.argmax(-1) == examples.targets
         return {
             label: float(correct[examples.targets == index].mean())

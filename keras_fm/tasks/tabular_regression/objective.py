@@ -31,31 +31,8 @@ class RegressionObjective(Objective):
             "metrics": [RootMeanSquaredLogError(name="rmse_log")],
         }
 
-    def evaluate(
-        self,
-        model: keras.Model,
-        examples: Examples,
-        slice_by: str | None = None,
-        *,
-        outputs: np.ndarray | None = None,
-    ) -> dict[str, Any]:
-        """Return `rmse_log` (natural logarithm) of a log target; `rmse`, `mae` (its unit); `r2`."""
-        if outputs is None:
-            outputs = self.outputs(model, examples)
-        scores: dict[str, Any] = self.score(outputs, examples)
-        if slice_by is None:
-            return scores
-        first_metric, column = next(iter(scores)), examples.inputs[slice_by]
-        slices = {
-            str(category): self.score(
-                outputs[column == category], examples.subset(column == category, str(category))
-            )[first_metric]
-            for category in np.unique(column)
-        }
-        return {**scores, "slices": slices}
-
     def score(self, outputs: np.ndarray, examples: Examples) -> dict[str, float]:
-        """Return the same metrics of values."""
+        """Return `rmse_log` (natural logarithm) of a log target; `rmse`, `mae` (its unit); `r2`."""
         values = outputs.astype("float64")
         targets = np.asarray(examples.targets, "float64")
         error = values - targets
@@ -69,6 +46,17 @@ class RegressionObjective(Objective):
             return scores
         log_error = np.log(values) - np.log(targets)
         return {"rmse_log": float(np.sqrt(np.square(log_error).mean())), **scores}
+
+    def score_slices(
+        self, outputs: np.ndarray, examples: Examples, slice_by: str
+    ) -> dict[str, float]:
+        """Return the first metric of each category of a column."""
+        column, scores = examples.inputs[slice_by], {}
+        for category in np.unique(column):
+            is_in_slice = column == category
+            subset = examples.subset(is_in_slice, str(category))
+            scores[str(category)] = next(iter(self.score(outputs[is_in_slice], subset).values()))
+        return scores
 
     def baseline(self, examples: Examples, validation: Examples) -> dict[str, float]:
         """Return the metrics of the mean, of the logarithm where the target says so."""
