@@ -14,6 +14,8 @@ import tensorflow as tf
 
 import keras_fm
 from keras_fm.errors import InvalidInputError, KerasFmError, ServerError
+from keras_fm.serving import servers
+from keras_fm.serving.signatures import TensorInfo
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 from faulty_server import Fault, serving
@@ -105,9 +107,11 @@ def test_a_redirect_with_an_endless_body_is_not_read():
         keras_fm.Client(server.url, "m").predict({})
 
 
-def test_a_packed_response_is_not_unpacked():
+@pytest.mark.parametrize("how", ["honest", "bomb"])
+def test_a_packed_response_is_not_unpacked(how):
     refused = pytest.raises(ServerError, match="answered no JSON")
-    with serving(b"{}", Fault("gzip", how="bomb")) as server, refused:
+    metadata = b'{"metadata": {"signature_def": {"signature_def": {}}}}'
+    with serving(metadata, Fault("gzip", how=how)) as server, refused:
         keras_fm.Client(server.url, "m").predict({})
 
 
@@ -271,6 +275,22 @@ def test_a_response_may_be_larger_than_grpcs_default(serve, tmp_path):
     server = serve({"repeat": tmp_path / "1"})
     outputs = keras_fm.Client(server.grpc, "repeat").predict({"x": [2.0]})
     assert outputs["y"].nbytes > 4 << 20
+
+
+def test_inputs_have_as_many_rows(server, diamonds):
+    client = keras_fm.Client(server.rest, "linear_regression")
+    names = client.signatures["serving_default"].inputs
+    columns = {name: [row[name] for row in diamonds[:3]] for name in names}
+    assert len(client.predict(columns)["value"]) == 3
+    server.batch_sizes.clear()
+    with pytest.raises(InvalidInputError, match="expected as many rows in each input"):
+        client.predict({**columns, "carat": columns["carat"][:2]})
+    assert server.batch_sizes == []
+
+
+def test_a_lone_surrogate_is_sent_as_bytes_that_no_text_has():
+    array = servers._to_array("text", ["a\ud800"], TensorInfo("string", (None,)))
+    assert array.tolist() == [b"a\xed\xa0\x80"]
 
 
 def test_numpy_numbers_are_options(server, diamonds):

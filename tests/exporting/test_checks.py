@@ -102,6 +102,12 @@ def test_a_session_refuses_the_requests_that_a_server_refuses(signature, inputs,
         session.run(signature, inputs)
 
 
+def test_an_error_has_tensorflows_code(version):
+    with Session(version) as session, pytest.raises(ExportError) as caught:
+        session.run("serve_bytes", {"image_bytes": np.array([b"no image"], object)})
+    assert caught.value.code == tf.errors.INVALID_ARGUMENT
+
+
 def save_keras_model(path):
     """Save a model without `model.export`."""
     inputs = keras.Input((3,), name="x")
