@@ -258,25 +258,27 @@ def write_record(package: Path, **claims: Any) -> None:
     registry.clear_cache()
 
 
-_weights: dict[tuple[str, ...], tuple[bytes, dict[str, Any]]] = {}
+_weights: dict[tuple[str | int, ...], tuple[bytes, dict[str, Any]]] = {}
 
 
-def write_weights(package: Path, *, storage: str = "float32", **claims: Any) -> None:
-    """Write random weights for a model package, with a record that holds but for `claims`.
+def write_weights(package: Path, *, storage: str = "float32", seed: int = 0, **claims: Any) -> None:
+    """Write random weights for a model package, with a record that is true but for `claims`.
 
-    The same package gets the same weights, which are measured once in a test session.
+    The same package gets the same weights by a seed, which are measured once in a test session.
     """
     files = ("model.py", "entry.toml", "recipe.toml")
-    key = (storage, *((package / file).read_text() for file in files))
+    key = (storage, seed, *((package / file).read_text() for file in files))
     if key not in _weights:
-        _weights[key] = _measured_weights(package, storage)
+        _weights[key] = _measured_weights(package, storage, seed)
     content, measured = _weights[key]
     (package / "weights").mkdir()
     (package / "weights" / "first.weights.h5").write_bytes(content)
     write_record(package, **(measured | claims))
 
 
-def _measured_weights(package: Path, storage: str) -> tuple[bytes, dict[str, Any]]:
+def _measured_weights(package: Path, storage: str, seed: int) -> tuple[bytes, dict[str, Any]]:
+    import keras
+
     from keras_fm import store
     from keras_fm.data import datasets
     from keras_fm.evaluation.evaluation import evaluate
@@ -284,6 +286,7 @@ def _measured_weights(package: Path, storage: str) -> tuple[bytes, dict[str, Any
     from keras_fm.models import loading, weights
     from keras_fm.registry.recipe import fingerprint
 
+    keras.utils.set_random_seed(seed)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "first.weights.h5"
         weights.save_weights(loading.get(package.name, weights=None), file, storage)

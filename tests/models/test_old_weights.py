@@ -86,11 +86,11 @@ def make_history(package):
     """Commit weights of the package, then others in their stead."""
     entry = (package / "entry.toml").read_text()
     old_weights.git(package.parent, "init", "-q")
-    for _ in range(2):
+    for seed in range(2):
         shutil.rmtree(package / "weights", ignore_errors=True)
         (package / "entry.toml").write_text(entry)
         registry.clear_cache()
-        helpers.write_weights(package)
+        helpers.write_weights(package, seed=seed)
         identity = ("-c", "user.name=x", "-c", "user.email=x@example.org")
         old_weights.git(package.parent, "add", ".")
         old_weights.git(package.parent, *identity, "commit", "-qm", "x")
