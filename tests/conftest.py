@@ -172,11 +172,13 @@ def tiny_reader(install: Callable[..., Path]) -> Path:
 
 
 @pytest.fixture
-def tools(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], ModuleType]]:
+def tools() -> Iterator[Callable[[str], ModuleType]]:
     """`tools("write_cards")`: a module of tools/, imported anew in each test."""
     pytest.importorskip("tomlkit")
     folder = helpers.ROOT / "tools"
-    monkeypatch.syspath_prepend(str(folder))
-    yield importlib.import_module
+    # Not the test's own `monkeypatch`: it is undone after `install`, and would bring its path back.
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.syspath_prepend(str(folder))
+        yield importlib.import_module
     for file in folder.glob("*.py"):
         sys.modules.pop(file.stem, None)

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
@@ -48,13 +47,9 @@ def test_every_command_line_is_parsed():
         assert callable(options.run), command
 
 
-def test_the_tables_are_up_to_date(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "tools"))
-    import write_cards
-
-    for path, text in write_cards.current_texts().items():
+def test_the_tables_are_up_to_date(tools):
+    for path, text in tools("write_cards").current_texts().items():
         assert path.read_text("utf-8") == text, f"{path}: run python tools/write_cards.py"
-    sys.modules.pop("write_cards")
 
 
 def test_every_link_to_a_file_is_valid():

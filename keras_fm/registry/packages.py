@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib import import_module
+from importlib import import_module, invalidate_caches
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -145,6 +145,7 @@ def find(name: str) -> tuple[ModelPackage, str | None]:
 
 def clear_cache() -> None:
     """Forget the packages, for those that were installed or changed meanwhile."""
+    invalidate_caches()  # Python's own list of a folder can be as old as the clock's resolution
     _zoo.cache_clear()
     _installed.cache_clear()
 
