@@ -8,10 +8,12 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from keras_fm import registry
@@ -67,6 +69,20 @@ optimizer = "sgd"
 learning_rate = 0.01
 precision = "float32"
 """
+
+
+# Models that take seconds for what the others show in less; `.ci/run` tests them too.
+THOROUGH = ("char_lstm", "gan", "mini_bert")
+
+
+def thorough(names: Iterable[str]) -> list[Any]:
+    """Return parameters of a test, with those of slow models marked as thorough.
+
+    Args:
+        names: Of models, or of their weights.
+    """
+    mark = [pytest.mark.thorough]
+    return [pytest.param(name, marks=mark * name.startswith(THOROUGH)) for name in names]
 
 
 def python(code: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:

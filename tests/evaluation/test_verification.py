@@ -106,17 +106,7 @@ def test_flops_count_a_multiply_add_as_two(tiny_net):
     assert convolution + dense < counted < 1.5 * (convolution + dense) + 3 * 32 * 32 * 2
 
 
-# Its sample has 340,000 characters, of which each takes 7 million FLOPs twice.
-SLOW = ("char_lstm_reviews.",)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.thorough] * name.startswith(SLOW))
-        for name in PRETRAINED
-    ],
-)
+@pytest.mark.parametrize("name", helpers.thorough(PRETRAINED))
 def test_the_zoos_claims_hold_on_the_sample(name, no_tfds):
     report = verification.verify(name)
     assert report.passed, str(report)

@@ -9,7 +9,7 @@ from keras_fm.training import fine_tuning_jobs
 MODELS = registry.list_models()
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", helpers.thorough(MODELS))
 def test_a_model_of_the_zoo_is_complete(name):
     helpers.run_model_test(name)
 

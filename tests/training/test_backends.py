@@ -88,7 +88,7 @@ def lstm_losses() -> list[float]:
     return [float(model.train_on_batch(inputs, inputs[..., :1])) for _ in range(4)]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", helpers.thorough(MODELS))
 def test_a_training_step_has_a_finite_loss_and_changes_the_weights(name):
     model = loading.get(name, weights=None)
     initial = helpers.all_weights(model)
