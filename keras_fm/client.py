@@ -1,13 +1,13 @@
 """Predictions of a model in a running TF Serving, as `pipeline` returns those of one here."""
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from keras_fm import registry
-from keras_fm.errors import InvalidInputError, ServerError, UnknownNameError, suggest
+from keras_fm.errors import InvalidInputError, ServerError
+from keras_fm.options import check_option_names
 from keras_fm.registry.tasks import TASKS, task_module
 from keras_fm.serving import servers
 from keras_fm.serving.codec import Arrays, Codec, Predictions, to_texts
@@ -24,8 +24,8 @@ class Client:
     The server is not called before the first use, and its signatures are fetched once.
 
     A server names no class but the predicted one. `probabilities` has all of them where
-    `class_names` names them, or where the zoo has a model of that name and with that class in its
-    place; otherwise it has the predicted one alone.
+    `class_names` names them, or where the zoo has a model of that name with that class at that
+    index; otherwise it has the predicted one alone.
 
     Args:
         url: `http://HOST:8501` (or https) for REST; `grpc://HOST:8500` for gRPC, which imports
@@ -94,10 +94,7 @@ class Client:
             **options: Of a generator its `seed`, and of one of texts `length` and `temperature`.
         """
         codec = self.codec
-        known = [*inspect.signature(codec.encode).parameters][2:]
-        for option in options:
-            if option not in known:
-                raise UnknownNameError(f"{self} has no option {option!r}. {suggest(option, known)}")
+        check_option_names(str(self), codec.encode, options, skip=2)
         request = codec.encode(self.signatures[codec.signature], inputs, **options)
         predictions: Predictions = []
         for start in range(0, len(next(iter(request.values()))), MAX_BATCH):
@@ -128,7 +125,7 @@ class Client:
         rows = {name: len(value) for name, value in response.items()}
         expected = len(next(iter(request.values())))
         if not codec.outputs <= set(rows) or set(rows.values()) != {expected}:
-            raise ServerError(f"{self} answered rows of {rows} to {expected} inputs")
+            raise ServerError(f"{self} returned rows of {rows} to {expected} inputs")
 
     def _names_of(self, response: Arrays) -> list[str] | None:
         """Return the class names in the order of the logits, where they are known."""

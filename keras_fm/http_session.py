@@ -49,7 +49,7 @@ def error_reason(error: BaseException) -> str:
     from http.client import BadStatusLine
 
     if is_timeout(error):
-        return "does not answer in time"
+        return "does not respond in time"
     root = _root(error)
     text = getattr(root, "strerror", None) or str(root) or type(root).__name__
     if isinstance(root, BadStatusLine) and not isinstance(root, OSError):

@@ -1,10 +1,12 @@
-"""Checks of numeric options: Python's numbers and numpy's, but no truth values and no NaN."""
+"""Checks of options: their names; numbers of Python and numpy, but no truth values and no NaN."""
 
+import inspect
 import math
 import numbers
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from keras_fm.errors import InvalidInputError
+from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
 
 
 def check_int(name: str, value: Any, low: int | None = None, high: int | None = None) -> int:
@@ -42,7 +44,7 @@ def check_float(
         value: What the user passed.
         low: The smallest value allowed.
         high: The largest value allowed.
-        above: A bound that is not allowed itself, in place of `low`.
+        above: A bound that is not allowed itself, instead of `low`.
         unit: What the number counts, such as "seconds", for the error.
 
     Raises:
@@ -60,6 +62,26 @@ def check_float(
     raise InvalidInputError(
         f"{name} is a number{of_unit}{_range(low, high, above)}; received {value!r}"
     )
+
+
+def check_option_names(
+    owner: str, function: Callable[..., Any], options: Mapping[str, Any], *, skip: int
+) -> None:
+    """Check that a function takes the options.
+
+    Args:
+        owner: What the error says has no such option.
+        function: The function.
+        options: By name.
+        skip: How many of its first parameters are no options.
+
+    Raises:
+        UnknownNameError: It has no such parameter.
+    """
+    known = [*inspect.signature(function).parameters][skip:]
+    for name in options:
+        if name not in known:
+            raise UnknownNameError(f"{owner} has no option {name!r}. {suggest(name, known)}")
 
 
 def _range(low: float | None, high: float | None, above: float | None = None) -> str:

@@ -1,15 +1,13 @@
 """From raw inputs to predictions, in one call."""
 
-import inspect
 from typing import Any
 
 import keras
 
-from keras_fm.errors import UnknownNameError, suggest
 from keras_fm.models.loading import resolve_model
 from keras_fm.models.spec import spec_of
+from keras_fm.options import check_option_names
 from keras_fm.registry.tasks import task_module
-from keras_fm.tasks.base import Task
 
 
 class Pipeline:
@@ -35,14 +33,9 @@ class Pipeline:
             InvalidInputError: An input is none that the model takes.
             UnknownNameError: The task has no such option.
         """
-        task: Task = self.spec.task
-        known = [*inspect.signature(task.predictor.predict_raw).parameters][2:]
-        for option in options:
-            if option not in known:
-                raise UnknownNameError(
-                    f"{self.model.name} has no option {option!r}. {suggest(option, known)}"
-                )
-        return task.predictor.predict_raw(self.model, inputs, **options)
+        predict = self.spec.task.predictor.predict_raw
+        check_option_names(self.model.name, predict, options, skip=2)
+        return predict(self.model, inputs, **options)
 
     @property
     def codec(self) -> Any:

@@ -234,19 +234,19 @@ def main() -> None:
     def peak() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
-    answers, before = {}, peak()
+    results, initial_peak = {}, peak()
     for name in files:
         try:
             if how == "check":
-                answers[name] = len(keras_fm.models.hdf5.array_shapes(Path(name)))
+                results[name] = len(keras_fm.models.hdf5.array_shapes(Path(name)))
             else:
                 with h5py.File(name) as file:
-                    answers[name] = file[VICTIM][()].shape
+                    results[name] = file[VICTIM][()].shape
         except KerasFmError as error:
-            answers[name] = str(error)
+            results[name] = str(error)
         except (MemoryError, OSError):  # HDF5 only says that unpacking failed
-            answers[name] = "no memory left"
-    print(json.dumps({"answers": answers, "megabytes": peak() - before}))
+            results[name] = "no memory left"
+    print(json.dumps({"results": results, "megabytes": peak() - initial_peak}))
 
 
 if __name__ == "__main__":

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from keras_fm.errors import InvalidInputError
+from keras_fm.formatting import format_table
 
 Predictions = Sequence[dict[str, Any]]
 
 
 def print_table(rows: Sequence[tuple[str, ...]]) -> None:
     """Print rows in columns as wide as their longest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(map(str.ljust, row, widths)).rstrip())
+    print(format_table(rows))
 
 
 def predictions_json(names: Sequence[str], predictions: Predictions) -> str:

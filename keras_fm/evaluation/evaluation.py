@@ -58,7 +58,7 @@ def evaluate(
 
 
 def evaluate_model(
-    model: keras.Model, examples: Examples, slice_by: str | None = None, **options: Any
+    model: keras.Model, examples: Examples, slice_by: str | None = None, *, outputs: Any = None
 ) -> dict[str, Any]:
     """Return the metrics of a model on examples that were checked.
 
@@ -66,9 +66,10 @@ def evaluate_model(
         model: The model.
         examples: Of its task.
         slice_by: See `evaluate`.
-        **options: Of the task's `evaluate`.
+        outputs: What the objective's `outputs` returned for them, if it was called before.
     """
     objective = task_of(model).objective
     if objective.evaluator_name is not None:
-        options["evaluator"] = GeneratorEvaluator(objective.evaluator_name)
-    return objective.evaluate(model, examples, slice_by, **options)
+        evaluator = GeneratorEvaluator(objective.evaluator_name)
+        outputs = objective.evaluator_outputs(model, examples, evaluator)
+    return objective.evaluate(model, examples, slice_by, outputs=outputs)

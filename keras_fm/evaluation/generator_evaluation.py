@@ -10,7 +10,7 @@ import numpy as np
 from keras_fm.data.batches import SetEpoch
 from keras_fm.data.examples import Examples
 from keras_fm.models.backbone import backbone
-from keras_fm.models.building import adapt_function, as_float32, build_for_training
+from keras_fm.models.building import as_float32
 from keras_fm.models.loading import get
 from keras_fm.models.spec import spec_of
 from keras_fm.tasks.base import PREDICT_BATCH_SIZE, Task
@@ -53,11 +53,8 @@ class GeneratorEvaluator:
         """
         task: Task = self.spec.task
         recipe = task.default_recipe().override(epochs=EPOCHS, validation_examples=0)
-        options = {"image_size": None} if recipe.image_sizes else {}
-        model = build_for_training(self.spec, seed=seed, precision=recipe.precision, **options)
-        adapt = adapt_function(self.spec)
-        if adapt is not None:
-            adapt(model, task.data.encode(generated))
+        model = task.build(recipe, seed)
+        task.adapt(model, generated)
         batches = task.data.batches(generated, recipe, seed)
         trainer = task.objective.compiled_model(model, recipe, steps=len(batches) * EPOCHS)
         trainer.fit(

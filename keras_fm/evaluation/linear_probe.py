@@ -18,7 +18,7 @@ from keras_fm.data.examples import Examples
 from keras_fm.data.user_data import DataNotes
 from keras_fm.models.backbone import backbone
 from keras_fm.models.spec import spec_of
-from keras_fm.tasks.base import task_of
+from keras_fm.tasks.base import ScoredObjective, task_of
 
 MAX_EXAMPLES = 10_000  # more of them move a linear model little
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0)  # on the squared weights, beside the mean loss
@@ -35,6 +35,8 @@ def linear_probe(model: keras.Model, examples: Examples, validation: Examples) -
     chosen on a fifth of the training examples.
     """
     task, spec = task_of(model), spec_of(model)
+    objective = task.objective
+    assert isinstance(objective, ScoredObjective)  # classifications and regressions
     is_regression = not spec.labels
     examples = examples.subset(slice(MAX_EXAMPLES), examples.description)
     embed = backbone(model)
@@ -52,7 +54,7 @@ def linear_probe(model: keras.Model, examples: Examples, validation: Examples) -
     penalty = _choose_penalty(fit, features, targets, is_regression)
     validation_features = task.predictor.predict_examples(embed, validation)
     outputs = fit(features, targets, penalty)((validation_features - mean) / deviation)
-    return task.objective.score(np.exp(outputs) if log else outputs, validation)
+    return objective.score(np.exp(outputs) if log else outputs, validation)
 
 
 def _choose_penalty(

@@ -11,6 +11,7 @@ from keras_fm.data import datasets, example_files
 from keras_fm.errors import RunError
 from keras_fm.evaluation.evaluation import evaluate
 from keras_fm.evaluation.flops import count_flops
+from keras_fm.formatting import format_table
 from keras_fm.models import loading, run_files
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.entry import Weights
@@ -47,9 +48,7 @@ class ClaimReport:
         rows += [
             (c.name, c.claimed, c.measured, "ok" if c.passed else "DRIFT") for c in self.checks
         ]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-        return "\n".join([f"{self.name}, measured on {self.data}", *lines])
+        return f"{self.name}, measured on {self.data}\n{format_table(rows)}"
 
 
 def verify(name: str | os.PathLike[str]) -> ClaimReport:

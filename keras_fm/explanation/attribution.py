@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_fm.errors import InvalidInputError
-from keras_fm.tasks.base import ExplainedInput, Predictor
+from keras_fm.tasks.base import ExplainablePredictor, ExplainedInput
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Attribution:
 
 
 def occlusion(
-    model: keras.Model, predictor: Predictor, explained: ExplainedInput
+    model: keras.Model, predictor: ExplainablePredictor, explained: ExplainedInput
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Hide each feature and return by how much the prediction's score falls.
+    """Occlude each feature and return by how much the prediction's score falls.
 
     Returns:
         The model's output `[1, ...]`; the scores, `[features]`, or of an image `[rows, columns]`.
@@ -52,7 +52,7 @@ def occlusion(
 def upsample_scores(
     regions: Sequence[tuple[slice, slice]], scores: np.ndarray, shape: Sequence[int]
 ) -> np.ndarray:
-    """Return scores of pixels `[rows, columns]`: the means of the regions that hide each."""
+    """Return scores of pixels `[rows, columns]`: the means of the regions that cover each."""
     total, count = np.zeros(shape[:2], "float32"), np.zeros(shape[:2], "float32")
     for region, score in zip(regions, scores, strict=True):
         total[region] += score

@@ -14,11 +14,16 @@ import numpy as np
 from PIL import Image
 
 from keras_fm.errors import InvalidInputError, suggest
-from keras_fm.explanation import attribution
-from keras_fm.explanation.attribution import Attribution
+from keras_fm.explanation.attribution import (
+    Attribution,
+    attention_rollout,
+    attention_weights,
+    grad_cam,
+    occlusion,
+)
 from keras_fm.models.loading import resolve_model
 from keras_fm.tasks import pictures
-from keras_fm.tasks.base import ExplainedInput, Task, task_of
+from keras_fm.tasks.base import ExplainablePredictor, ExplainedInput, task_of
 
 NUM_NAMED = 6  # features that are named for and against a prediction
 STYLE = "body{font:16px/1.8 sans-serif;max-width:50em;margin:2em auto}img{image-rendering:pixelated"
@@ -94,87 +99,89 @@ def explain(
         >>> explanation.save("why.png")
     """
     model = resolve_model(name_or_model)
-    task: Task = task_of(model)
-    methods = task.predictor.explain_methods
-    if not methods:
+    predictor = task_of(model).predictor
+    if not isinstance(predictor, ExplainablePredictor):
         raise InvalidInputError(f"{model.name} has no predictions that its inputs could explain")
-    known = ["auto", *methods]
+    known = ["auto", *predictor.explain_methods]
     if method not in known:
         raise InvalidInputError(
             f"{model.name} has no method {method!r} to explain by. {suggest(method, known)}"
         )
-    method = methods[0] if method == "auto" else method
-    explained_inputs = task.predictor.explained_inputs(inputs)
-    return Explanation(method, [_attribute(model, task, x, method) for x in explained_inputs])
+    if method == "auto":
+        method = predictor.explain_methods[0]
+    explained_inputs = predictor.explained_inputs(inputs)
+    return Explanation(method, [_attribute(model, predictor, x, method) for x in explained_inputs])
 
 
 def _attribute(
-    model: keras.Model, task: Task, explained: ExplainedInput, method: str
+    model: keras.Model, predictor: ExplainablePredictor, explained: ExplainedInput, method: str
 ) -> Attribution:
     attention = None
     if method == "occlusion":
-        output, scores = attribution.occlusion(model, task.predictor, explained)
+        output, scores = occlusion(model, predictor, explained)
     else:
-        output = task.predictor.predict(model, explained.inputs)
+        output = predictor.predict(model, explained.inputs)
         if method == "grad_cam":
-            [scores] = attribution.grad_cam(model, explained.inputs)
+            [scores] = grad_cam(model, explained.inputs)
         else:
-            [weights] = attribution.attention_weights(model, explained.inputs)
+            [weights] = attention_weights(model, explained.inputs)
             num_tokens = len(explained.features)  # behind them is padding
             attention = weights[..., :num_tokens, :num_tokens]
-            scores = attribution.attention_rollout(attention).mean(axis=0)
-    [prediction] = task.predictor.predictions(output)
+            scores = attention_rollout(attention).mean(axis=0)
+    [prediction] = predictor.predictions(output)
     return Attribution(prediction, scores, explained.features, explained.image, attention)
 
 
-def _format(one: Attribution) -> str:
-    prediction = _format_prediction(one)
-    if one.image is not None:
-        row, column = np.unravel_index(one.scores.argmax(), one.scores.shape)
-        rows, columns = one.scores.shape
+def _format(attribution: Attribution) -> str:
+    prediction, scores = _format_prediction(attribution), attribution.scores
+    if attribution.image is not None:
+        row, column = np.unravel_index(scores.argmax(), scores.shape)
+        rows, columns = scores.shape
         return (
             f"{prediction}, most of all for row {row + 1} of {rows}, column {column + 1} of "
             f"{columns}"
         )
-    order = np.argsort(-one.scores, kind="stable")
-    text = f"{prediction}, for: {_name(one, [i for i in order if one.scores[i] > 0])}"
-    against = [i for i in order[::-1] if one.scores[i] < 0]
-    return f"{text}; against: {_name(one, against)}" if against else text
+    order = np.argsort(-scores, kind="stable")
+    text = f"{prediction}, for: {_format_features(attribution, order[scores[order] > 0])}"
+    against = order[::-1][scores[order[::-1]] < 0]
+    return f"{text}; against: {_format_features(attribution, against)}" if len(against) else text
 
 
-def _name(one: Attribution, order: Sequence[int]) -> str:
-    named = [f"{one.features[i]} {one.scores[i]:+.2f}" for i in order[:NUM_NAMED]]
-    return ", ".join(named) or "nothing"
+def _format_features(attribution: Attribution, indices: np.ndarray) -> str:
+    features, scores = attribution.features, attribution.scores
+    return ", ".join(f"{features[i]} {scores[i]:+.2f}" for i in indices[:NUM_NAMED]) or "nothing"
 
 
-def _format_prediction(one: Attribution) -> str:
-    if "value" in one.prediction:
-        return f"{one.prediction['value']:,.2f}"
-    label = one.prediction["label"]
-    return f"{label} {one.prediction['probabilities'][label]:.1%}"
+def _format_prediction(attribution: Attribution) -> str:
+    if "value" in attribution.prediction:
+        return f"{attribution.prediction['value']:,.2f}"
+    label = attribution.prediction["label"]
+    return f"{label} {attribution.prediction['probabilities'][label]:.1%}"
 
 
 def _image_sheet(attributions: Sequence[Attribution]) -> np.ndarray:
-    """Each image, and beside it the same under its scores: red for the prediction, blue against."""
+    """Draw each image next to the same under its scores: red for the prediction, blue against."""
     pairs = []
-    for one in attributions:
-        image = np.broadcast_to(np.asarray(one.image), (*one.scores.shape, 3))
-        pairs += [image, pictures.overlay_heatmap(image, one.scores)]
+    for attribution in attributions:
+        image = np.broadcast_to(np.asarray(attribution.image), (*attribution.scores.shape, 3))
+        pairs += [image, pictures.overlay_heatmap(image, attribution.scores)]
     return pictures.image_grid(np.stack(pairs), columns=2, zoom=max(1, 256 // len(pairs[0])))
 
 
-def _section(one: Attribution) -> str:
-    largest = max(float(np.abs(one.scores).max(initial=0)), 1e-9)
+def _section(attribution: Attribution) -> str:
+    largest = max(float(np.abs(attribution.scores).max(initial=0)), 1e-9)
     spans = []
-    for feature, score in zip(one.features, one.scores, strict=True):
+    for feature, score in zip(attribution.features, attribution.scores, strict=True):
         color = "220,60,40" if score > 0 else "50,90,220"
         opacity = 0.8 * abs(float(score)) / largest
         spans.append(
             f'<span style="background:rgba({color},{opacity:.2f})" title="{score:+.3f}">'
             f"{html.escape(feature)}</span>"
         )
-    section = f"<h2>{html.escape(_format_prediction(one))}</h2><p>{' '.join(spans)}</p>"
-    return section if one.attention is None else section + _attention_maps(one.attention)
+    section = f"<h2>{html.escape(_format_prediction(attribution))}</h2><p>{' '.join(spans)}</p>"
+    if attribution.attention is not None:
+        section += _attention_maps(attribution.attention)
+    return section
 
 
 def _attention_maps(attention: np.ndarray) -> str:

@@ -15,6 +15,7 @@ from tensorflow.python.framework import op_def_registry
 from keras_fm.errors import ExportError, InvalidInputError, KerasFmError
 from keras_fm.exporting import warmup
 from keras_fm.exporting.session import Session
+from keras_fm.formatting import format_table
 from keras_fm.serving import rest, servers, signatures
 
 # Registered, but not where a server runs: another process's Python, another machine's GPU.
@@ -29,7 +30,7 @@ class ServingCheck:
     Attributes:
         name: What is checked.
         passed: Whether a server can do with it.
-        detail: What was found.
+        detail: What was observed.
     """
 
     name: str
@@ -55,12 +56,10 @@ class ServingReport:
         return all(check.passed for check in self.checks)
 
     def __str__(self) -> str:
-        width = max(len(check.name) for check in self.checks)
-        lines = [
-            f"{'ok  ' if check.passed else 'FAIL'}  {check.name:{width}}  {check.detail}"
-            for check in self.checks
+        rows = [
+            ("ok  " if check.passed else "FAIL", check.name, check.detail) for check in self.checks
         ]
-        return "\n".join([str(self.version), *lines])
+        return f"{self.version}\n{format_table(rows)}"
 
 
 def serve_check(directory: str | os.PathLike[str], *, url: str | None = None) -> ServingReport:

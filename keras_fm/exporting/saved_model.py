@@ -50,11 +50,11 @@ def export(
         name_or_model: A model's name, a run directory, or a model.
         directory: The base path that TF Serving is given.
         version: None for the next free one. An old one is never overwritten.
-        warmup: Puts requests into the version that the server runs before it answers others.
+        warmup: Puts requests into the version that the server runs before it serves others.
         precision: `"bfloat16"` computes in it, twice as fast where the server's CPU has it;
             `"int8"` stores dense layers and embeddings in it, for a smaller folder, and is several
             times as slow. Inputs and outputs stay what they are.
-        optimize_for: `"latency"` makes the weights constants: a single request is answered sooner,
+        optimize_for: `"latency"` makes the weights constants: a single request is served sooner,
             for a multiple of the memory.
 
     Returns:
@@ -89,7 +89,7 @@ def export(
 def export_all(directory: str | os.PathLike[str], **options: Any) -> list[Path]:
     """Export each pretrained model of the zoo into a folder of its name, for one server.
 
-    `directory/models.config` names them all; it is written anew.
+    `directory/models.config` names them all; it is rewritten.
 
     Args:
         directory: The folder of the folders.
@@ -140,7 +140,7 @@ def _write_saved_model(
 
 
 def _as_graph(fn: Callable[..., Any], inputs: Any) -> Callable[..., Any]:
-    """Return the function as a graph: the archive traces twice what it is given, now one call."""
+    """Return the function as a graph, which the archive, tracing it twice, then has once."""
     graph = tf.function(fn, inputs, autograph=False).get_concrete_function()
 
     def call(*arguments: Any) -> Any:

@@ -14,7 +14,7 @@ from keras_fm.registry.entry import Target
 
 
 def model_inputs(columns: Columns) -> dict[str, Any]:
-    """Make a Keras input `[batch]` for each column: float32, or int32 for a category's index."""
+    """Make a Keras input `[batch]` for each column: float32, or the int32 index of a category."""
     names = input_names(columns)
     return {
         names[column.name]: keras.Input(
@@ -44,7 +44,7 @@ def standardized_features(inputs: dict[str, Any], columns: Columns) -> list[Any]
 
 
 def one_hot(inputs: dict[str, Any], columns: Columns) -> list[Any]:
-    """For each column of strings a tensor `[batch, 1 + values]`, 1 in its place."""
+    """Return a one-hot tensor `[batch, 1 + categories]` for each column of strings."""
     names = input_names(columns)
     encoders = {
         names[column.name]: layers.CategoryEncoding(
@@ -99,7 +99,7 @@ def ensemble_head(
 
 
 def _quantity(x: Any, target: Target | None) -> Any:
-    assert target is not None, "a table's model answers a target or has classes"
+    assert target is not None, "a model of a table predicts a target or has classes"
     if target.log:
         x = layers.Activation("exponential", dtype="float32", name="exponential")(x)
     return layers.Reshape((), dtype="float32", name="value")(x)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from keras_fm import registry, store
 from keras_fm.errors import InvalidInputError, UnknownNameError, WeightsError
@@ -14,6 +13,7 @@ from keras_fm.models import weights as weights_files
 from keras_fm.models.building import build, replace_head
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.transfer import transfer_weights
+from keras_fm.options import check_int
 from keras_fm.registry import ModelPackage
 
 
@@ -55,9 +55,8 @@ def get(
         >>> model = keras_fm.get("cifar_cnn")
         >>> model.predict(images)  # uint8 or float, [batch, 32, 32, 3], 0..255
     """
-    integer = isinstance(num_classes, (int, np.integer)) and not isinstance(num_classes, bool)
-    if num_classes is not None and (not integer or num_classes < 2):
-        raise InvalidInputError(f"num_classes is a whole number from 2; received {num_classes!r}")
+    if num_classes is not None:
+        num_classes = check_int("num_classes", num_classes, 2)
     if run_files.is_model_path(name):
         if weights != "default" or overrides:
             raise InvalidInputError(f"{name} has weights and arguments of its own; give none")

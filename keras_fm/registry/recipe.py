@@ -95,6 +95,11 @@ class Recipe(Struct, frozen=True, kw_only=True):
         """Whether an example differs from epoch to epoch."""
         return False
 
+    @property
+    def build_options(self) -> dict[str, Any]:
+        """The arguments of `build` that a training by this recipe needs."""
+        return {}
+
     def override(self: "AnyRecipe", **changes: Any) -> "AnyRecipe":
         """Return this recipe with some fields changed, checked like a file.
 

@@ -175,16 +175,16 @@ class RestServer(Server):
             raise ServerError(f"{address} can't be reached: {reason}") from None
         if location is not None:
             raise ServerError(
-                f"{address} answered {status}, a redirect to {_shorten(location)}: use the address "
+                f"{address} returned {status}, a redirect to {_shorten(location)}: use the address "
                 "of the server itself",
                 status,
             )
         if status != HTTPStatus.OK:
-            raise ServerError(f"{address} answered {status}: {_error_message(content)}", status)
+            raise ServerError(f"{address} returned {status}: {_error_message(content)}", status)
         try:
             return json.loads(content)
         except (ValueError, RecursionError):
-            raise ServerError(f"{address} answered no JSON: {_shorten(content)}") from None
+            raise ServerError(f"{address} returned no JSON: {_shorten(content)}") from None
 
     def _exchange(self, address: str, body: str | None) -> tuple[int, str | None, bytes]:
         """Return status, target of a redirect, and content of the response."""
@@ -261,7 +261,7 @@ class GrpcServer(Server):
             details = _shorten(error.details() or "")
             if status == "UNAVAILABLE":
                 raise ServerError(f"{self.url} can't be reached: {details}", status) from None
-            raise ServerError(f"{self.url} answered {status}: {details}", status) from None
+            raise ServerError(f"{self.url} returned {status}: {details}", status) from None
 
 
 def _to_array(name: str, value: Any, tensor: TensorInfo) -> np.ndarray:
@@ -287,12 +287,12 @@ def _to_bytes(text: Any) -> bytes:
 
 
 def _timeout_error(address: str, timeout: float) -> ServerError:
-    return ServerError(f"{address} did not answer within {timeout:g} seconds")
+    return ServerError(f"{address} did not respond within {timeout:g} seconds")
 
 
 def _unexpected_response(address: str, response: Any) -> ServerError:
     return ServerError(
-        f"{address} does not answer as TF Serving does: {_shorten(json.dumps(response))}"
+        f"{address} does not respond as TF Serving does: {_shorten(json.dumps(response))}"
     )
 
 

@@ -84,7 +84,7 @@ def _body(response: "requests.Response", max_bytes: int) -> Iterator[bytes]:
         wait = _retry_after(response)
         asks_to_wait = f", and asks to wait {wait:,.0f} s" if wait else ""
         raise TransferError(
-            f"answers {status} {response.reason or ''}".rstrip() + asks_to_wait,
+            f"returns {status} {response.reason or ''}".rstrip() + asks_to_wait,
             temporary=status in _TEMPORARY_STATUS or status >= 500,
             wait=wait,
         )

@@ -16,7 +16,13 @@ from keras_fm.data.user_data import DataNotes, RawExamples, UserData
 from keras_fm.errors import DataError
 from keras_fm.models.spec import ModelSpec
 from keras_fm.tasks import label_tables, pictures
-from keras_fm.tasks.base import Images, Objective, Predictor, Summaries, TaskData
+from keras_fm.tasks.base import (
+    ExplainablePredictor,
+    Images,
+    ScoredObjective,
+    Summaries,
+    TaskData,
+)
 
 # From inputs of any kind to those that a model takes, and a mask of those that could be read.
 FitInputs = Callable[[RawExamples], tuple[np.ndarray, np.ndarray]]
@@ -54,7 +60,7 @@ class ClassificationData(TaskData):
         return Examples(inputs[encoded.mask], encoded.targets, raw.description)
 
 
-class ClassificationPredictor(Predictor):
+class ClassificationPredictor(ExplainablePredictor):
     """Predictions of a model whose last layer is called `logits`."""
 
     @property
@@ -79,14 +85,14 @@ class ClassificationPredictor(Predictor):
         return outputs[..., label] - logsumexp(np.delete(outputs, label, axis=-1), axis=-1)
 
 
-class ClassificationObjective(Objective):
+class ClassificationObjective(ScoredObjective):
     """Cross-entropy, accuracy."""
 
     baseline_name = "majority class"
 
     @property
     def slices(self) -> tuple[str, ...]:
-        """The accuracy of each class."""
+        """The recall of each class."""
         return ("label",)
 
     def compile_options(self, recipe: Any) -> dict[str, Any]:
@@ -118,16 +124,10 @@ class ClassificationObjective(Objective):
         label = np.bincount(examples.targets).argmax()
         return {"accuracy": float((validation.targets == label).mean())}
 
-    def score_slices(
-        self, outputs: np.ndarray, examples: Examples, slice_by: str
-    ) -> dict[str, float]:
-        """Return the recall of each class that occurs."""
-        correct = outputs.argmax(-1) == examples.targets
-        return {
-            label: float(correct[examples.targets == index].mean())
-            for index, label in enumerate(self.spec.labels)
-            if (examples.targets == index).any()
-        }
+    def slice_masks(self, examples: Examples, slice_by: str) -> dict[str, np.ndarray]:
+        """Return a mask of each class that occurs, whose accuracy is its recall."""
+        masks = {label: examples.targets == index for index, label in enumerate(self.spec.labels)}
+        return {label: mask for label, mask in masks.items() if mask.any()}
 
 
 class ClassificationSummaries(Summaries):

@@ -1,6 +1,6 @@
 """The recipe fields of image augmentation."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from keras_fm.registry.recipe import BelowOne, NonNegative, Positive, Recipe
 
@@ -44,6 +44,11 @@ class AugmentationRecipe(Recipe, frozen=True, kw_only=True):
         return bool(
             self.flip != "none" or self.random_translation or self.cutout or self.image_sizes
         )
+
+    @property
+    def build_options(self) -> dict[str, Any]:
+        """An input of any size, where images grow during training."""
+        return {"image_size": None} if self.image_sizes else {}
 
     def image_size(self, epoch: int) -> int | None:
         """Return the side of the images in an epoch, in pixels; None for their own."""

@@ -1,5 +1,6 @@
 """What both tasks on tables share: columns of float32 numbers, NaN if missing, and of strings."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -18,9 +19,15 @@ from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.models.backbone import backbone
 from keras_fm.models.spec import ModelSpec
 from keras_fm.preprocessing import table_inputs, tables
-from keras_fm.tasks.base import ExplainedInput, Predictor, Signature, Signatures, TaskData
+from keras_fm.tasks.base import (
+    ExplainablePredictor,
+    ExplainedInput,
+    Signature,
+    Signatures,
+    TaskData,
+)
 
-PARITY_EXAMPLES = 64
+PARITY_EXAMPLES = 256
 
 
 class TabularData(TaskData):
@@ -51,9 +58,9 @@ class TabularData(TaskData):
                 )
         self.validate_targets(examples)
 
+    @abstractmethod
     def validate_targets(self, examples: Examples) -> None:
         """Raise a `DataError` where a target is none that the model learns."""
-        raise NotImplementedError
 
     def load_user_data(
         self, user_data: UserData, seed: int, *, keep_columns: bool = False
@@ -106,7 +113,7 @@ class TabularData(TaskData):
         }
 
 
-class TabularPredictor(Predictor):
+class TabularPredictor(ExplainablePredictor):
     """Takes rows (dicts), a dict of columns, a data frame, or CSV files."""
 
     explain_methods = ("occlusion",)

@@ -41,7 +41,7 @@ class Vocabulary:
 
     @property
     def mask_id(self) -> int:
-        """The ID that hides a token."""
+        """The ID of the mask token."""
         return self.tokenizer.mask_id
 
     def token_ids(self, texts: Any, max_length: int) -> np.ndarray:
@@ -76,6 +76,22 @@ class Vocabulary:
             f"numbers from 1 to {self.size - 1}, and {PAD_ID} behind them alone",
             lambda: tf.strings.reduce_join(graph_checks.as_text(text_ids), axis=1, separator=" "),
         )
+
+
+class TokenizedTexts:
+    """The part of a task's data that reads texts by the model's vocabulary."""
+
+    spec: ModelSpec
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The tokens of the model."""
+        return Vocabulary(self.spec)
+
+    @property
+    def max_length(self) -> int:
+        """How many tokens of a text the model reads."""
+        return self.spec.inputs[0].max_length or 512
 
 
 def check_texts(examples: Examples) -> None:

@@ -15,7 +15,6 @@ from keras_fm.errors import InvalidInputError, RunError
 from keras_fm.evaluation.linear_probe import linear_probe
 from keras_fm.models import freezing, run_files
 from keras_fm.models.backbone import head_layers
-from keras_fm.models.building import build_for_training
 from keras_fm.models.loading import resolve_model
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.transfer import transfer_weights
@@ -238,13 +237,10 @@ def _initial_model(pretrained: keras.Model, job: TrainingJob) -> keras.Model:
     if _has_other_inputs(pretrained, job):
         return jobs.initial_model(job)
     recipe = job.recipe
-    model = build_for_training(
-        job.spec, seed=job.seed, precision=recipe.precision, **jobs.build_options(recipe)
-    )
-    job.task.objective.check_recipe(model, recipe)
+    model = job.task.build(recipe, job.seed)
     head = [model.get_layer(name) for name in head_layers(model)]
     if any(layer.non_trainable_weights for layer in head):
-        jobs.adapt(model, job)  # such as the mean and the variance of a target
+        job.task.adapt(model, job.examples)  # such as the mean and the variance of a target
     transfer_weights(pretrained, model, job.task.remap_weights(pretrained, model))
     if recipe.trainable == "head":
         freezing.freeze(model)
@@ -266,7 +262,7 @@ def _run_stages(
     stage_jobs: dict[str, TrainingJob],
     path: Path,
 ) -> runs.Run:
-    """Run the stages that were not complete in a sitting before.
+    """Run the stages that were not complete before an interruption.
 
     Args:
         pretrained: The pretrained model.

@@ -9,7 +9,6 @@ from keras_fm.data import datasets, splitting
 from keras_fm.data.examples import Examples, split_validation
 from keras_fm.data.user_data import DataNotes, UserData
 from keras_fm.errors import DataError, InvalidInputError
-from keras_fm.models.building import adapt_function, build_for_training
 from keras_fm.models.spec import ModelSpec
 from keras_fm.options import check_int
 from keras_fm.registry import ModelPackage
@@ -56,25 +55,9 @@ def check_seed(seed: int) -> int:
 
 def initial_model(job: TrainingJob) -> Any:
     """Return the model that a training starts from: random weights, adapted to the data."""
-    model = build_for_training(
-        job.spec, seed=job.seed, precision=job.recipe.precision, **build_options(job.recipe)
-    )
-    job.task.objective.check_recipe(model, job.recipe)
-    adapt(model, job)
+    model = job.task.build(job.recipe, job.seed)
+    job.task.adapt(model, job.examples if job.adapt_examples is None else job.adapt_examples)
     return model
-
-
-def adapt(model: Any, job: TrainingJob) -> None:
-    """Let `adapt` of the model's package, where there is one, see the examples."""
-    function = adapt_function(job.spec)
-    if function is not None:
-        examples = job.examples if job.adapt_examples is None else job.adapt_examples
-        function(model, job.task.data.encode(examples))
-
-
-def build_options(recipe: Recipe) -> dict[str, None]:
-    """Return the argument of `build` for images of any size, where they grow during training."""
-    return {"image_size": None} if getattr(recipe, "image_sizes", []) else {}
 
 
 def training_job(

@@ -15,6 +15,7 @@ import keras
 from keras_fm.backend import gpus
 from keras_fm.errors import RunError
 from keras_fm.files import atomic_write
+from keras_fm.formatting import format_table
 from keras_fm.models import loading
 from keras_fm.models.precision import resolve_precision
 from keras_fm.models.run_files import (
@@ -43,7 +44,7 @@ class Run:
         model: The trained model, in float32.
         metrics: On the validation examples.
         baseline: The metrics of the best constant prediction on them.
-        minutes: Of all sittings.
+        minutes: Of all sessions.
         comparisons: The metrics of other methods on them, by name.
     """
 
@@ -85,17 +86,14 @@ class Run:
         if not self.comparisons:
             line = f"{baseline_name}: {_format(self.baseline)}" if self.baseline else ""
             return [_format(self.metrics), line]
-        others = {**self.comparisons, baseline_name: self.baseline}
-        names = [name for name in self.metrics if all(name in each for each in others.values())]
-        rows = [(method, self.metrics), *others.items()]
-        width = max(len(title) for title, _ in rows)
-        header = " " * width + "".join(f"  {name:>{max(8, len(name))}}" for name in names)
-        lines = [
-            f"{title:{width}}"
-            + "".join(f"  {metrics[name]:{max(8, len(name))}.4f}" for name in names)
-            for title, metrics in rows
+        methods = {method: self.metrics, **self.comparisons, baseline_name: self.baseline}
+        names = [n for n in self.metrics if all(n in metrics for metrics in methods.values())]
+        rows = [("", *names)]
+        rows += [
+            (title, *(f"{metrics[name]:8.4f}" for name in names))
+            for title, metrics in methods.items()
         ]
-        return [header, *lines]
+        return [format_table(rows, str.rjust)]
 
 
 def new_directory(run_dir: str | os.PathLike[str] | None, name: str, seed: int) -> Path:
@@ -153,7 +151,7 @@ def write_result(
     baseline: dict[str, float],
     comparisons: dict[str, dict[str, float]],
 ) -> Run:
-    """Write the result, last of all; its minutes are those of all sittings and runs inside it."""
+    """Write the result, last of all; its minutes are those of all sessions and runs inside it."""
     rows = [row for file in path.glob(f"**/{HISTORY}") for row in read_history(file)]
     minutes = sum(row["seconds"] for row in rows) / 60
     result: dict[str, Any] = {"metrics": metrics, "baseline": baseline, "minutes": minutes}

@@ -66,21 +66,21 @@ def test_a_server_that_is_late(protocol, server, diamonds):
     impatient = keras_fm.Client(getattr(server, protocol), "linear_regression", timeout=0.3)
     impatient._server.signatures = client.signatures
     server.delay = 1.0
-    with pytest.raises(ServerError, match=r"did not answer within 0\.3 seconds"):
+    with pytest.raises(ServerError, match=r"did not respond within 0\.3 seconds"):
         impatient(diamonds[:1])
 
 
 @pytest.mark.parametrize(
     ("content", "options", "sentence"),
     [
-        (b"<html>a proxy</html>", {}, "answered no JSON: <html>a proxy</html>"),
-        (b"\xff", {}, "answered no JSON"),
-        (b"[" * 100_000, {}, "answered no JSON"),
-        (b"[]", {}, r"does not answer as TF Serving does: \[\]"),
-        (b'{"metadata": 3}', {}, 'does not answer as TF Serving does: {"metadata": 3}'),
-        (b'{"error": "too  busy"}', {"status": 503}, "/metadata answered 503: too busy$"),
-        (b"<b>no</b>", {"status": 500}, "answered 500: <b>no</b>"),
-        (b"", {"delay": 1.0}, r"did not answer within 0\.5 seconds"),
+        (b"<html>a proxy</html>", {}, "returned no JSON: <html>a proxy</html>"),
+        (b"\xff", {}, "returned no JSON"),
+        (b"[" * 100_000, {}, "returned no JSON"),
+        (b"[]", {}, r"does not respond as TF Serving does: \[\]"),
+        (b'{"metadata": 3}', {}, 'does not respond as TF Serving does: {"metadata": 3}'),
+        (b'{"error": "too  busy"}', {"status": 503}, "/metadata returned 503: too busy$"),
+        (b"<b>no</b>", {"status": 500}, "returned 500: <b>no</b>"),
+        (b"", {"delay": 1.0}, r"did not respond within 0\.5 seconds"),
         (b"{}", {"missing": 5}, "can't be reached"),
     ],
 )
@@ -95,7 +95,7 @@ def test_a_redirect_is_not_followed(status, server, respond_with):
     headers = {"Location": target}
     client = keras_fm.Client(respond_with(b"", status, headers=headers), "linear_regression")
     for _ in range(2):  # the GET of the metadata, then a POST
-        with pytest.raises(ServerError, match=f"answered {status}, a redirect to {target}: use"):
+        with pytest.raises(ServerError, match=f"returned {status}, a redirect to {target}: use"):
             client.predict({"carat": [1.0]})
         client._server.signatures = keras_fm.Client(server.rest, "linear_regression").signatures
     assert server.batch_sizes == []
@@ -109,7 +109,7 @@ def test_a_redirect_with_an_endless_body_is_not_read():
 
 @pytest.mark.parametrize("how", ["honest", "bomb"])
 def test_a_packed_response_is_not_unpacked(how):
-    refused = pytest.raises(ServerError, match="answered no JSON")
+    refused = pytest.raises(ServerError, match="returned no JSON")
     metadata = b'{"metadata": {"signature_def": {"signature_def": {}}}}'
     with serving(metadata, Fault("gzip", how=how)) as server, refused:
         keras_fm.Client(server.url, "m").predict({})
@@ -118,15 +118,15 @@ def test_a_packed_response_is_not_unpacked(how):
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        (Fault("silence"), r"did not answer within 0\.5 seconds"),
-        (Fault("stall", 5), r"did not answer within 0\.5 seconds"),
+        (Fault("silence"), r"did not respond within 0\.5 seconds"),
+        (Fault("stall", 5), r"did not respond within 0\.5 seconds"),
         (Fault("cut", 5), "can't be reached: IncompleteRead"),
         (Fault("reset", 5), "can't be reached: "),
         (Fault("no_http", 9), "can't be reached: no HTTP response"),
         (Fault("headers"), "can't be reached: got more than 100 headers"),
         (Fault("chunked", how="no end"), "can't be reached: IncompleteRead"),
         (Fault("chunked", how="no number"), "can't be reached: "),
-        (Fault("status", how=(204, None)), "answered 204: "),
+        (Fault("status", how=(204, None)), "returned 204: "),
     ],
     ids=str,
 )
@@ -168,7 +168,7 @@ def test_rows_that_do_not_fit(predictions, server, respond_with):
     client = keras_fm.Client(respond_with(b"{}"), "cifar_cnn_basic")
     client._server.signatures = keras_fm.Client(server.rest, "cifar_cnn_basic").signatures
     client._server._request = lambda address, body: {"predictions": predictions}
-    with pytest.raises(ServerError, match=r"does not answer as TF Serving|rows of"):
+    with pytest.raises(ServerError, match=r"does not respond as TF Serving|rows of"):
         client(helpers.image(2, 2))
 
 
@@ -188,10 +188,10 @@ def test_an_unknown_model_names_those_that_are_there(protocol, status, server):
     ("inputs", "sentence"),
     [
         ({"image": np.zeros((1, 2, 2, 3)) + 0.5}, "double is provided|not of expected type: uint8"),
-        ({"image": np.zeros((1, 2, 2, 4), "uint8")}, "answered"),
-        ({"image": np.zeros(2, "uint8")}, "answered"),
+        ({"image": np.zeros((1, 2, 2, 4), "uint8")}, "returned"),
+        ({"image": np.zeros(2, "uint8")}, "returned"),
         ({"image": np.array(["x"])}, "string is provided|not of expected type: uint8"),
-        ({}, "answered"),
+        ({}, "returned"),
     ],
 )
 def test_an_error_of_the_server_is_passed_on(inputs, sentence, protocol, server):
@@ -199,7 +199,7 @@ def test_an_error_of_the_server_is_passed_on(inputs, sentence, protocol, server)
     with pytest.raises(ServerError, match=sentence) as caught:
         client.predict(inputs)
     assert caught.value.status in (400, "INVALID_ARGUMENT")
-    with pytest.raises(ServerError, match="answered") as caught:
+    with pytest.raises(ServerError, match="returned") as caught:
         client(b"no image")
     assert caught.value.status in (400, "INVALID_ARGUMENT")
 
@@ -238,7 +238,7 @@ def test_invalid_inputs_are_not_sent(inputs, signature, sentence, server):
         ("char_lstm", "a", {"seed": 2**31}, "seed is a whole number"),
         ("char_lstm", "a", {"temperature": "hot"}, "temperature is a number .*'hot'"),
         ("gan", "Bag", {"seed": 0.5}, "seed is a whole number"),
-        ("gan", "Bags", {}, "answered 400: .*label.*expected one of"),
+        ("gan", "Bags", {}, "returned 400: .*label.*expected one of"),
     ],
 )
 def test_bad_inputs_are_named(name, inputs, options, sentence, server):

@@ -41,7 +41,7 @@ def test_predict_of_a_server_starts_fast(server, folder):
 def test_errors_of_a_server_are_printed_in_one_line(server, nowhere, folder, capsys):
     photo = str(folder / "photo.jpg")
     for arguments, sentence in [
-        (["--url", server.rest, "cifar", photo], "answered 404: Servable not found"),
+        (["--url", server.rest, "cifar", photo], "returned 404: Servable not found"),
         (
             ["--url", f"http://{nowhere}", "cifar_cnn", photo],
             "can't be reached: Connection refused",

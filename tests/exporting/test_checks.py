@@ -255,7 +255,7 @@ def test_a_server_with_the_same_outputs_passes(protocol, server, version):
     ("change", "sentence"),
     [
         (lambda outputs: {k: v[:0] for k, v in outputs.items()}, "; received [0"),
-        (lambda outputs: {k: v for k, v in outputs.items() if k != "label"}, "does not answer"),
+        (lambda outputs: {k: v for k, v in outputs.items() if k != "label"}, "does not respond"),
         (
             lambda outputs: {
                 k: v + 1 if v.dtype.kind == "f" else v for k, v in outputs.items()
@@ -279,6 +279,6 @@ def test_an_error_of_the_server_is_passed_on(server, version, small_run, tmp_pat
     moved = saved_model.export(small_run.model, tmp_path, warmup=False)
     metadata = json.loads((moved / "keras_fm.json").read_text("utf-8"))
     (moved / "keras_fm.json").write_text(json.dumps({**metadata, "model": "other"}))
-    assert "answered 404: " in str(checks.serve_check(moved, url=server().rest))
+    assert "returned 404: " in str(checks.serve_check(moved, url=server().rest))
     assert "no warm-up request to run" in str(checks.serve_check(moved))
     assert "refused" in str(checks.serve_check(version, url="http://127.0.0.1:9"))

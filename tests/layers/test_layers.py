@@ -175,19 +175,19 @@ def cross_entropy(logits, labels):
     return keras.ops.categorical_crossentropy(labels, logits, from_logits=True)
 
 
-def squared_error(answers, targets):
-    return keras.ops.sum((answers - targets) ** 2, axis=-1)
+def squared_error(outputs, targets):
+    return keras.ops.sum((outputs - targets) ** 2, axis=-1)
 
 
 @pytest.mark.parametrize("loss", [squared_error, cross_entropy])
 def test_each_member_of_an_ensemble_learns_as_if_alone(loss):
     random = np.random.default_rng(0)
-    answers = random.normal(size=(5, 4, 3)).astype("float32")  # 5 examples, 4 members
+    outputs = random.normal(size=(5, 4, 3)).astype("float32")  # 5 examples, 4 members
     targets = np.eye(3, dtype="float32")[random.integers(0, 3, 5)]
     layer = EnsembleMean(loss.__name__)
-    mean = layer(answers)
-    np.testing.assert_allclose(mean, answers.mean(axis=1), atol=1e-6)
-    alone = np.mean([np.mean(loss(answers[:, member], targets)) for member in range(4)])
+    mean = layer(outputs)
+    np.testing.assert_allclose(mean, outputs.mean(axis=1), atol=1e-6)
+    alone = np.mean([np.mean(loss(outputs[:, member], targets)) for member in range(4)])
     together = np.mean(loss(mean, targets)) + float(layer.losses[0])
     assert together == pytest.approx(alone, rel=1e-5)
     assert float(layer.losses[0]) > 0.1
@@ -274,7 +274,7 @@ def test_attention_may_be_causal():
                                atol=1e-5)  # fmt: skip
 
 
-def test_attention_turns_pairs_of_features_by_their_place():
+def test_attention_turns_pairs_of_features_by_their_position():
     one, other = np.array([[3.0, 1.0]]), np.array([[2.0, -1.0]])
     features = np.concatenate([one, other], -1)[None, :, None].repeat(6, 1).astype("float32")
     turned = np.asarray(_rotate(features))[0, :, 0]

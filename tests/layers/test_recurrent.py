@@ -27,79 +27,79 @@ def random(*shape):
 
 
 def learn(layer, dtype="float32"):
-    """What it answers in training, and the gradients of the inputs, the state and the weights."""
+    """What it outputs in training, and the gradients of the inputs, the state and the weights."""
     inputs = random(ROWS, STEPS, WIDTH)
     state = [random(ROWS, UNITS), 2 * random(ROWS, UNITS)]
     weights = [variable.value for variable in layer.trainable_variables]
     with tf.GradientTape() as tape:
         tape.watch([inputs, *state])
-        answers = layer(inputs, initial_state=state, training=True)
+        outputs = layer(inputs, initial_state=state, training=True)
         ramp = tf.range(STEPS, dtype=tf.float32)[:, None]
-        loss = tf.reduce_sum(tf.sin(tf.cast(answers[0], tf.float32)) * ramp)
-        loss += sum(tf.reduce_sum(tf.cast(end, tf.float32) ** 3) for end in answers[1:])
-    return answers, tape.gradient(loss, [inputs, *state, *weights])
+        loss = tf.reduce_sum(tf.sin(tf.cast(outputs[0], tf.float32)) * ramp)
+        loss += sum(tf.reduce_sum(tf.cast(end, tf.float32) ** 3) for end in outputs[1:])
+    return outputs, tape.gradient(loss, [inputs, *state, *weights])
 
 
-def test_it_learns_what_keras_lstm_learns():
-    for ours, theirs in zip(*map(learn, pair()), strict=True):
-        for one, other in zip(ours, theirs, strict=True):
-            assert np.abs(other).max() > 0.1
-            np.testing.assert_allclose(one, other, atol=1e-5)
+def test_outputs_and_gradients_are_those_of_keras_lstm():
+    for fast, plain in zip(*map(learn, pair()), strict=True):
+        for actual, expected in zip(fast, plain, strict=True):
+            assert np.abs(expected).max() > 0.1
+            np.testing.assert_allclose(actual, expected, atol=1e-5)
 
 
-def test_in_bfloat16_it_is_near():
+def test_bfloat16_is_close_to_float32():
     fast, exact = pair()
     mixed = FastLSTM(UNITS, return_sequences=True, return_state=True, dtype="mixed_bfloat16")
     mixed.build((ROWS, STEPS, WIDTH))
     mixed.set_weights(exact.get_weights())
-    (answers, *_), gradients = learn(mixed)
-    assert answers.dtype == tf.bfloat16
-    for one, other in zip(gradients, learn(fast)[1], strict=True):
-        error = np.abs(tf.cast(one, tf.float32) - other).max()
-        assert 0 < error < 0.03 * np.abs(other).max()
+    (outputs, *_), gradients = learn(mixed)
+    assert outputs.dtype == tf.bfloat16
+    for actual, expected in zip(gradients, learn(fast)[1], strict=True):
+        error = np.abs(tf.cast(actual, tf.float32) - expected).max()
+        assert 0 < error < 0.03 * np.abs(expected).max()
 
 
-def test_asked_it_is_keras_own():
-    fast, theirs = pair(dropout=0.5, recurrent_dropout=0.5)
+def test_inference_is_keras_own():
+    fast, plain = pair(dropout=0.5, recurrent_dropout=0.5)
     inputs = random(ROWS, STEPS, WIDTH)
-    for one, other in zip(fast(inputs), theirs(inputs), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for actual, expected in zip(fast(inputs), plain(inputs), strict=True):
+        np.testing.assert_array_equal(actual, expected)
 
 
 @pytest.mark.parametrize("zero_output_for_mask", [False, True])
 def test_a_mask_is_keras_own(zero_output_for_mask):
-    fast, theirs = pair(zero_output_for_mask=zero_output_for_mask)
+    fast, plain = pair(zero_output_for_mask=zero_output_for_mask)
     inputs, mask = random(ROWS, STEPS, WIDTH), tf.sequence_mask([7, 2, 4], STEPS)
-    for one, other in zip(
+    for actual, expected in zip(
         fast(inputs, mask=mask, training=True),
-        theirs(inputs, mask=mask, training=True),
+        plain(inputs, mask=mask, training=True),
         strict=True,
     ):
-        np.testing.assert_allclose(one, other, atol=1e-6)
+        np.testing.assert_allclose(actual, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("option", ["dropout", "recurrent_dropout"])
-def test_dropout_learns_less_and_scales_what_it_leaves(option):
+def test_dropout_removes_gradients_and_scales_the_others(option):
     layer, _ = pair(**{option: 0.5, "seed": 3})
     exact, _ = pair()
     (dropped, *_), (to_inputs, *_) = learn(layer)
-    (whole, *_), _ = learn(exact)
-    assert np.abs(dropped - whole).max() > 0.01
+    (full, *_), _ = learn(exact)
+    assert np.abs(dropped - full).max() > 0.01
     # One mask for all steps: an input that is dropped in one of them is in every other.
     silent = np.all(to_inputs.numpy() == 0, axis=1)
     assert silent.any() == (option == "dropout")
     assert not silent.all()
 
 
-def test_recurrent_dropout_of_the_first_step_is_that_of_the_given_state():
+def test_recurrent_dropout_of_the_first_step_is_that_of_the_initial_state():
     """With one step and no inputs, the mask is all that there is to see."""
     layer = FastLSTM(UNITS, recurrent_dropout=0.5, seed=1)
     layer.build((ROWS, 1, WIDTH))
     state = [tf.ones((ROWS, UNITS)), tf.zeros((ROWS, UNITS))]
     with tf.GradientTape() as tape:
         tape.watch(state[0])
-        answer = layer(tf.zeros((ROWS, 1, WIDTH)), initial_state=state, training=True)
-        loss = tf.reduce_sum(answer)
+        output = layer(tf.zeros((ROWS, 1, WIDTH)), initial_state=state, training=True)
+        loss = tf.reduce_sum(output)
     gone = tape.gradient(loss, state[0]).numpy() == 0
     assert 0 < gone.sum() < gone.size
 
@@ -109,8 +109,8 @@ def test_it_is_saved_and_loaded(tmp_path):
     model = keras.Model(inputs, FastLSTM(UNITS, recurrent_dropout=0.1)(inputs))
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
-    given = random(ROWS, STEPS, WIDTH)
-    np.testing.assert_array_equal(model(given), again(given))
+    inputs = random(ROWS, STEPS, WIDTH)
+    np.testing.assert_array_equal(model(inputs), again(inputs))
     assert again.layers[1].use_cudnn is False
 
 
@@ -123,30 +123,28 @@ def test_the_mask_of_an_embedding_counts_in_training():
         np.testing.assert_allclose(outputs[row], unpadded, atol=1e-6)
 
 
-def test_a_stateful_layer_goes_on_from_its_state_in_training():
-    fast, theirs = pair(stateful=True)
+def test_a_stateful_layer_resumes_from_its_state_in_training():
+    fast, plain = pair(stateful=True)
     for part in range(3):
         inputs = random(ROWS, STEPS, WIDTH) + part
-        for one, other in zip(
-            fast(inputs, training=True), theirs(inputs, training=True), strict=True
+        for actual, expected in zip(
+            fast(inputs, training=True), plain(inputs, training=True), strict=True
         ):
-            np.testing.assert_allclose(one, other, atol=1e-6)
+            np.testing.assert_allclose(actual, expected, atol=1e-6)
     fast.reset_state()
     assert all(np.all(state.numpy() == 0) for state in fast.states)
 
 
 def test_bidirectional_wraps_it():
     keras.utils.set_random_seed(0)
-    ours, theirs = (
+    fast, plain = (
         keras.layers.Bidirectional(kind(UNITS, return_sequences=True))
         for kind in (FastLSTM, keras.layers.LSTM)
     )
     inputs = random(ROWS, STEPS, WIDTH)
-    ours(inputs), theirs(inputs)
-    theirs.set_weights(ours.get_weights())
-    np.testing.assert_allclose(
-        ours(inputs, training=True), theirs(inputs, training=True), atol=1e-6
-    )
+    fast(inputs), plain(inputs)
+    plain.set_weights(fast.get_weights())
+    np.testing.assert_allclose(fast(inputs, training=True), plain(inputs, training=True), atol=1e-6)
 
 
 def test_the_gradient_has_the_dropout_of_the_hidden_state_in_every_step():

@@ -89,7 +89,7 @@ def test_hostile_files_are_refused_in_little_memory(files):
     report = read_in_child("check", files.values())
     assert report["megabytes"] < 50
     for name, path in files.items():
-        result = report["answers"][str(path)]
+        result = report["results"][str(path)]
         assert isinstance(result, int if name in REFUSED_BY_MODEL else str), f"{name}: {result}"
 
 
@@ -97,7 +97,7 @@ def test_without_the_check_hostile_files_do_harm(files):
     """Otherwise the two tests above would prove nothing."""
     paths = {str(files[name]): [4, 10] for name in READ_BY_H5PY}
     paths[str(files["packed_bomb"])] = "no memory left"
-    assert read_in_child("read", paths)["answers"] == paths
+    assert read_in_child("read", paths)["results"] == paths
 
 
 def test_scrambled_files_are_read_or_refused(good, tmp_path):
@@ -107,7 +107,7 @@ def test_scrambled_files_are_read_or_refused(good, tmp_path):
         path.write_bytes(hostile_files.scrambled(raw, seed))
     report = read_in_child("check", paths)
     assert report["megabytes"] < 50
-    refused = [result for result in report["answers"].values() if isinstance(result, str)]
+    refused = [result for result in report["results"].values() if isinstance(result, str)]
     assert 50 < len(refused) < 300
 
 

@@ -1,5 +1,6 @@
 import helpers
 import pytest
+from model_checks import run_model_test
 
 from keras_fm import registry
 from keras_fm.models.spec import ModelSpec
@@ -11,7 +12,7 @@ MODELS = registry.list_models()
 
 @pytest.mark.parametrize("name", helpers.thorough(MODELS))
 def test_a_model_of_the_zoo_is_complete(name):
-    helpers.run_model_test(name)
+    run_model_test(name)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -63,10 +64,10 @@ def test_the_default_weights_that_ship_are_small_together():
 
 def test_an_incomplete_package_is_noticed(tiny_net):
     with pytest.raises(AssertionError, match=r"has no README\.md"):
-        helpers.run_model_test("tiny_net")
+        run_model_test("tiny_net")
 
 
 def test_a_new_model_passes_the_same_test(tiny_net):
     (tiny_net / "README.md").write_text("# tiny_net\n")
     helpers.write_weights(tiny_net)
-    helpers.run_model_test("tiny_net")
+    run_model_test("tiny_net")

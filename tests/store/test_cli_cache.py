@@ -1,11 +1,10 @@
 """`keras-fm cache`."""
 
-import hashlib
 import sys
 from pathlib import Path
 
-import helpers
 import pytest
+from dummy_weights import BODY, SHA256
 
 from keras_fm import cli, registry
 from keras_fm.store import cache, inventory
@@ -13,24 +12,7 @@ from keras_fm.store import cache, inventory
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 from faulty_server import serving
 
-BODY = b"weights " * 1000
-SHA256 = hashlib.sha256(BODY).hexdigest()
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """The folder of downloads."""
-    for name in ("KERAS_FM_WEIGHTS_URL", "KERAS_FM_OFFLINE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("KERAS_FM_HOME", str(tmp_path / "home"))
-    return tmp_path / "home" / "weights"
-
-
-@pytest.fixture
-def package(tiny_net):
-    """The folder of a model whose weights are not in its package."""
-    helpers.write_record(tiny_net, file_size=len(BODY), sha256=SHA256)
-    return tiny_net
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 """The weights store: resolving names, downloads, the cache, and offline use."""
 
 import contextlib
-import hashlib
 import socket
 import sys
 from pathlib import Path
 
 import helpers
 import pytest
+from dummy_weights import BODY, SHA256
 
 from keras_fm import registry, store
 from keras_fm.data import datasets
@@ -18,18 +18,7 @@ from keras_fm.store.downloads import RemoteFile
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 from faulty_server import Fault, serving
 
-BODY = b"weights " * 1000
-SHA256 = hashlib.sha256(BODY).hexdigest()
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """The folder of downloads; pauses between them are short."""
-    for name in ("KERAS_FM_WEIGHTS_URL", "KERAS_FM_OFFLINE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("KERAS_FM_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(downloads, "BACKOFF_SECONDS", 0.001)
-    return tmp_path / "home" / "weights"
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture
@@ -52,9 +41,8 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def package(tiny_net):
-    """A model whose weights are not in its package; a dummy file has their sha256."""
-    helpers.write_record(tiny_net, file_size=len(BODY), sha256=SHA256)
+def package(package):
+    """The same, as the registry has it."""
     return registry.find("tiny_net")[0]
 
 
@@ -105,7 +93,7 @@ def test_the_error_names_every_mirror_and_its_reason():
     ):
         downloads.fetch(remote_file(f"{gone.url}/a", f"{wrong.url}/b"))
     sentence = str(caught.value)
-    assert f"{gone.url}/a: answers 404" in sentence
+    assert f"{gone.url}/a: returns 404" in sentence
     assert f"{wrong.url}/b: sends 5 bytes with sha256 d9298a10d1b0" in sentence
     assert "after 4 tries" in sentence
     assert "\n" not in sentence
@@ -307,7 +295,7 @@ def test_a_file_that_another_process_downloaded_is_not_downloaded_again(monkeypa
 def test_another_status_is_no_file(status):
     with (
         serving(BODY, Fault("status", how=(status, None))) as server,
-        pytest.raises(WeightsError, match=f"answers {status} Not now$"),
+        pytest.raises(WeightsError, match=f"returns {status} Not now$"),
     ):
         downloads.fetch(remote_file(f"{server.url}/a"))
     assert server.requests == 1

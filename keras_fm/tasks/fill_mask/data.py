@@ -1,6 +1,5 @@
 """Windows of texts, some tokens of which are masked."""
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,27 +10,17 @@ from keras_fm.data.examples import Examples
 from keras_fm.data.text_batches import MaskedLMBatches, MaskGenerator
 from keras_fm.registry.recipe import Recipe
 from keras_fm.tasks.base import TaskData
-from keras_fm.tasks.vocabulary import Vocabulary, check_texts
+from keras_fm.tasks.vocabulary import TokenizedTexts, check_texts
 
 EVAL_LENGTH = 128  # tokens of a window that is evaluated
 EVAL_PROBABILITY = 0.15  # of a token to be predicted, as BERT's authors evaluate
 ALL_TOKENS = 1_000_000  # of a text: every one, but of what is no text any more
 
 
-class MaskedLMData(TaskData):
+class MaskedLMData(TokenizedTexts, TaskData):
     """Examples are texts; targets don't count."""
 
     eval_batch_size = 64  # 64 x 19 x 8192 logits are 40 MB
-
-    @cached_property
-    def vocabulary(self) -> Vocabulary:
-        """The tokens of the model."""
-        return Vocabulary(self.spec)
-
-    @property
-    def max_length(self) -> int:
-        """How many tokens of a text the model reads."""
-        return self.spec.inputs[0].max_length or 512
 
     def validate(self, examples: Examples) -> None:
         """Raise a `DataError` where the examples are not texts."""

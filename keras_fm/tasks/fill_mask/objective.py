@@ -20,17 +20,7 @@ class MaskedLMObjective(Objective):
         """Return cross-entropy of the masked tokens (nats)."""
         return {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
 
-    def outputs(self, model: keras.Model, examples: Examples) -> None:
-        """Return None: the logits of all masks don't fit into memory."""
-
-    def evaluate(
-        self,
-        model: keras.Model,
-        examples: Examples,
-        slice_by: str | None = None,
-        *,
-        outputs: np.ndarray | None = None,
-    ) -> dict[str, Any]:
+    def metrics(self, model: keras.Model, examples: Examples, outputs: Any) -> dict[str, float]:
         """Return `masked_accuracy`, of the most probable token, and `perplexity`."""
         windows = self.data.encode(examples)
         inputs, targets = windows.inputs, windows.targets

@@ -11,7 +11,7 @@ from keras_fm.preprocessing import images
 from keras_fm.tasks.base import Serving, Signature, Signatures, call_any_batch
 from keras_fm.tasks.classification import ClassOutputs
 
-PARITY_EXAMPLES = 64
+PARITY_EXAMPLES = 256
 
 
 class ImageServing(Serving):

@@ -1,5 +1,6 @@
 """How generators are trained and evaluated."""
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import keras
@@ -26,6 +27,21 @@ class Evaluator(Protocol):
 
     def train_on_generated(self, generated: Examples, images: np.ndarray) -> np.ndarray:
         """Return the labels that a classifier trained on `generated` alone predicts."""
+
+
+@dataclass(frozen=True)
+class EvaluatedImages:
+    """The evaluation of generated images.
+
+    Attributes:
+        metrics: By name.
+        is_correct: Of the first metric, whether each label was predicted, bool `[images]`.
+        labels: The indices of these labels, `[images]`.
+    """
+
+    metrics: dict[str, float]
+    is_correct: np.ndarray
+    labels: np.ndarray
 
 
 class GANObjective(Objective):
@@ -57,19 +73,10 @@ class GANObjective(Objective):
         )
         return trainer
 
-    def outputs(self, model: keras.Model, examples: Examples) -> None:
-        """Return None: the metrics are of images of other labels."""
-
-    def evaluate(
-        self,
-        model: keras.Model,
-        examples: Examples,
-        slice_by: str | None = None,
-        *,
-        outputs: np.ndarray | None = None,
-        evaluator: Evaluator | None = None,
-    ) -> dict[str, Any]:
-        """Return metrics of generated images, all classes alike often, beside real ones.
+    def evaluator_outputs(
+        self, model: keras.Model, examples: Examples, evaluator: Evaluator
+    ) -> EvaluatedImages:
+        """Compare generated images, equally many of each class, with real ones.
 
         classification_accuracy_score: The accuracy on the examples of a classifier trained on
             `NUM_GENERATED` generated images alone; only on `MIN_EXAMPLES` examples.
@@ -82,29 +89,37 @@ class GANObjective(Objective):
         min_class_variance_ratio: The features' variance within a class, as a fraction of that of
             the real images, of the class where it is least. Near 0 where the mode has collapsed.
 
-        Two examples are the fewest that have a variance. Slices are of the first metric.
+        Two examples are the fewest that have a variance.
         """
-        assert evaluator is not None, "evaluation.evaluate_model provides it"
         enough = len(examples) >= MIN_EXAMPLES
         labels = np.arange(NUM_GENERATED if enough else NUM_COMPARED) % len(self.spec.labels)
         images = self.predictor.generate(model, labels)
         compared = labels[:NUM_COMPARED]
         predicted, features = evaluator.predict_with_features(images[:NUM_COMPARED])
-        correct, correct_labels = predicted == compared, compared
-        scores: dict[str, Any] = {"evaluator_accuracy": float(correct.mean())}
-        scores |= self._compare(evaluator, features, compared, examples)
-        if enough:
-            generated = Examples(images, labels, "generated images")
-            predicted = evaluator.train_on_generated(generated, examples.inputs)
-            correct, correct_labels = predicted == examples.targets, examples.targets
-            scores = {"classification_accuracy_score": float(correct.mean()), **scores}
-        if slice_by is not None:
-            scores["slices"] = {
-                name: float(correct[correct_labels == index].mean())
-                for index, name in enumerate(self.spec.labels)
-                if index in correct_labels
-            }
-        return scores
+        is_correct = predicted == compared
+        scores = {
+            "evaluator_accuracy": float(is_correct.mean()),
+            **self._compare(evaluator, features, compared, examples),
+        }
+        if not enough:
+            return EvaluatedImages(scores, is_correct, compared)
+        generated = Examples(images, labels, "generated images")
+        is_correct = evaluator.train_on_generated(generated, examples.inputs) == examples.targets
+        scores = {"classification_accuracy_score": float(is_correct.mean()), **scores}
+        return EvaluatedImages(scores, is_correct, examples.targets)
+
+    def metrics(self, model: keras.Model, examples: Examples, outputs: Any) -> dict[str, float]:
+        """Return the metrics that `evaluator_outputs` computed."""
+        assert isinstance(outputs, EvaluatedImages), "evaluation.evaluate_model provides them"
+        return outputs.metrics
+
+    def slice_metrics(self, examples: Examples, outputs: Any, slice_by: str) -> dict[str, float]:
+        """Return the first metric of each class."""
+        return {
+            name: float(outputs.is_correct[outputs.labels == index].mean())
+            for index, name in enumerate(self.spec.labels)
+            if index in outputs.labels
+        }
 
     def baseline(self, examples: Examples, validation: Examples) -> dict[str, float]:
         """Return nothing: no constant is an image of every class."""
@@ -113,7 +128,7 @@ class GANObjective(Objective):
     def _compare(
         self, evaluator: Evaluator, features: np.ndarray, labels: np.ndarray, examples: Examples
     ) -> dict[str, float]:
-        """Return the features of generated images of these labels, beside those of the examples."""
+        """Return the metrics of the features of generated images, with those of the examples."""
         _, real = evaluator.predict_with_features(examples.inputs)
         variance = total_variance(real)
         scores = {"frechet_distance": frechet_distance(features, real) / variance}

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 
 from keras_fm.data.examples import Examples
-from keras_fm.tasks.base import Objective
+from keras_fm.tasks.base import ScoredObjective
 
 
-class RegressionObjective(Objective):
+class RegressionObjective(ScoredObjective):
     """Mean squared error, of the logarithm where the target says so."""
 
     baseline_name = "mean"
@@ -47,16 +47,10 @@ class RegressionObjective(Objective):
         log_error = np.log(values) - np.log(targets)
         return {"rmse_log": float(np.sqrt(np.square(log_error).mean())), **scores}
 
-    def score_slices(
-        self, outputs: np.ndarray, examples: Examples, slice_by: str
-    ) -> dict[str, float]:
-        """Return the first metric of each category of a column."""
-        column, scores = examples.inputs[slice_by], {}
-        for category in np.unique(column):
-            is_in_slice = column == category
-            subset = examples.subset(is_in_slice, str(category))
-            scores[str(category)] = next(iter(self.score(outputs[is_in_slice], subset).values()))
-        return scores
+    def slice_masks(self, examples: Examples, slice_by: str) -> dict[str, np.ndarray]:
+        """Return a mask of each category of a column."""
+        column = examples.inputs[slice_by]
+        return {str(category): column == category for category in np.unique(column)}
 
     def baseline(self, examples: Examples, validation: Examples) -> dict[str, float]:
         """Return the metrics of the mean, of the logarithm where the target says so."""

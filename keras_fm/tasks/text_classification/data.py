@@ -1,6 +1,5 @@
 """Texts and their classes."""
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,24 +14,14 @@ from keras_fm.errors import InvalidInputError
 from keras_fm.models.spec import ModelSpec
 from keras_fm.preprocessing import text_inputs
 from keras_fm.tasks.classification import ClassificationData
-from keras_fm.tasks.vocabulary import Vocabulary, check_texts
+from keras_fm.tasks.vocabulary import TokenizedTexts, check_texts
 
 
-class TextData(ClassificationData):
+class TextData(TokenizedTexts, ClassificationData):
     """Examples are texts, which become token IDs."""
 
     # Of 512 tokens each: the attention scores of 4 heads are half a gigabyte.
     eval_batch_size = 128
-
-    @cached_property
-    def vocabulary(self) -> Vocabulary:
-        """The tokens of the model."""
-        return Vocabulary(self.spec)
-
-    @property
-    def max_length(self) -> int:
-        """How many tokens of a text the model reads."""
-        return self.spec.inputs[0].max_length or 512
 
     def validate(self, examples: Examples) -> None:
         """Raise a `DataError` where the examples are not texts with labels."""

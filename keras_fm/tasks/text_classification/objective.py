@@ -11,11 +11,6 @@ from keras_fm.trainers.adversarial_text import AdversarialTextTrainer
 class TextObjective(ClassificationObjective):
     """Adds adversarial training."""
 
-    def check_recipe(self, model: keras.Model, recipe: Any) -> None:
-        """Raise a `KerasFmError` where the model's token embeddings can't be perturbed."""
-        if recipe.adversarial_epsilon:
-            AdversarialTextTrainer(model, recipe.adversarial_epsilon)
-
     def compiled_model(self, model: keras.Model, recipe: Any, steps: int) -> keras.Model:
         """Return the model, or what trains it against perturbations of its token embeddings."""
         if recipe.adversarial_epsilon:

@@ -28,17 +28,7 @@ class CharacterObjective(Objective):
             ],
         }
 
-    def outputs(self, model: keras.Model, examples: Examples) -> None:
-        """Return None: the logits of all characters don't fit into memory."""
-
-    def evaluate(
-        self,
-        model: keras.Model,
-        examples: Examples,
-        slice_by: str | None = None,
-        *,
-        outputs: np.ndarray | None = None,
-    ) -> dict[str, Any]:
+    def metrics(self, model: keras.Model, examples: Examples, outputs: Any) -> dict[str, float]:
         """Return `bits_per_character`, and `accuracy` of the most probable next character.
 
         Each character but the first is evaluated once, with the 512 or more before it as context,
@@ -62,13 +52,13 @@ class CharacterObjective(Objective):
 
     def baseline(self, examples: Examples, validation: Examples) -> dict[str, float]:
         """Return the metrics of the frequency of each character, without those before it."""
-        (_, seen), (_, asked_for) = map(self.data.character_ids, (examples, validation))
+        (_, train_ids), (_, next_ids) = map(self.data.character_ids, (examples, validation))
         # One more of each, so that none is impossible.
-        counts = np.bincount(seen, minlength=len(self.data.characters) + 1) + 1
+        counts = np.bincount(train_ids, minlength=len(self.data.characters) + 1) + 1
         bits = -np.log2(counts / counts.sum())
         return {
-            "bits_per_character": float(bits[asked_for].mean()),
-            "accuracy": float((asked_for == counts.argmax()).mean()),
+            "bits_per_character": float(bits[next_ids].mean()),
+            "accuracy": float((next_ids == counts.argmax()).mean()),
         }
 
 

@@ -1,0 +1,143 @@
+"""What models of a task are trained for and evaluated by."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+
+from keras_fm.backend import compiles_steps
+from keras_fm.data.examples import Examples
+from keras_fm.models.spec import ModelSpec
+from keras_fm.optimizers.optimizers import make_optimizer
+
+
+class Objective(ABC):
+    """Loss, metrics and baseline."""
+
+    baseline_name: ClassVar[str] = ""  # what `baseline` is, in words
+
+    def __init__(self, spec: ModelSpec, data: Any, predictor: Any) -> None:
+        self.spec = spec
+        self.data = data
+        self.predictor = predictor
+
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """By what the metrics can be sliced."""
+        return ()
+
+    @property
+    def evaluator_name(self) -> str | None:
+        """The model of the zoo that `evaluator_outputs` needs."""
+        return None
+
+    @abstractmethod
+    def compile_options(self, recipe: Any) -> dict[str, Any]:
+        """Return the arguments of `compile` beside the optimizer: loss and metrics."""
+
+    def compiled_model(self, model: keras.Model, recipe: Any, steps: int) -> keras.Model:
+        """Return what `fit` trains, compiled by the recipe: the model, or one that contains it.
+
+        Args:
+            model: The model.
+            recipe: The recipe.
+            steps: The length of the complete training.
+        """
+        model.compile(
+            make_optimizer(recipe, steps),
+            **self.compile_options(recipe),
+            jit_compile=compiles_steps(),
+        )
+        return model
+
+    def class_weight(self, examples: Examples, recipe: Any) -> dict[int, float] | None:
+        """Return the weight of each class in a training; None where all examples weigh the same."""
+        return None
+
+    def outputs(self, model: keras.Model, examples: Examples) -> np.ndarray | None:
+        """Return the outputs that `metrics` takes; None where it computes them itself."""
+        return None
+
+    def evaluator_outputs(self, model: keras.Model, examples: Examples, evaluator: Any) -> Any:
+        """Return what `metrics` takes as outputs, where another model computes it.
+
+        Args:
+            model: The model.
+            examples: Of the task's data.
+            evaluator: See `keras_fm.evaluation.generator_evaluation`.
+        """
+        return None
+
+    def evaluate(
+        self,
+        model: keras.Model,
+        examples: Examples,
+        slice_by: str | None = None,
+        *,
+        outputs: Any = None,
+    ) -> dict[str, Any]:
+        """Return the metrics on all examples by name, and `slices` if `slice_by` is given.
+
+        Args:
+            model: The model.
+            examples: Of the task's data.
+            slice_by: One of `slices`.
+            outputs: What `outputs` or `evaluator_outputs` returned for them, if it was called.
+        """
+        if outputs is None:
+            outputs = self.outputs(model, examples)
+        results: dict[str, Any] = {**self.metrics(model, examples, outputs)}
+        if slice_by is not None:
+            results["slices"] = self.slice_metrics(examples, outputs, slice_by)
+        return results
+
+    @abstractmethod
+    def metrics(self, model: keras.Model, examples: Examples, outputs: Any) -> dict[str, float]:
+        """Return the metrics on all examples by name.
+
+        Args:
+            model: The model.
+            examples: Of the task's data.
+            outputs: What `outputs` returned for them.
+        """
+
+    def slice_metrics(self, examples: Examples, outputs: Any, slice_by: str) -> dict[str, float]:
+        """Return the first metric on the examples of each slice, by the slice's name."""
+        return {}
+
+    @abstractmethod
+    def baseline(self, examples: Examples, validation: Examples) -> dict[str, float]:
+        """Return the metrics on `validation` of the best constant prediction."""
+
+
+class ScoredObjective(Objective):
+    """An objective whose metrics are computed from the outputs of all examples at once."""
+
+    @abstractmethod
+    def score(self, outputs: np.ndarray, examples: Examples) -> dict[str, float]:
+        """Return the metrics of a model's outputs, the first one first."""
+
+    def slice_masks(self, examples: Examples, slice_by: str) -> dict[str, np.ndarray]:
+        """Return a mask of the examples of each slice that has any, by the slice's name.
+
+        Args:
+            examples: The examples.
+            slice_by: One of `slices`.
+        """
+        return {}
+
+    def outputs(self, model: keras.Model, examples: Examples) -> np.ndarray:
+        """Return the outputs of all examples."""
+        return self.predictor.predict_examples(model, examples)
+
+    def metrics(self, model: keras.Model, examples: Examples, outputs: Any) -> dict[str, float]:
+        """Return the metrics of `score`."""
+        return self.score(outputs, examples)
+
+    def slice_metrics(self, examples: Examples, outputs: Any, slice_by: str) -> dict[str, float]:
+        """Return the first metric of `score` on the examples of each slice."""
+        return {
+            name: next(iter(self.score(outputs[mask], examples.subset(mask, name)).values()))
+            for name, mask in self.slice_masks(examples, slice_by).items()
+        }

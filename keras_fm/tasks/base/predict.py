@@ -1,0 +1,88 @@
+"""From raw inputs to predictions, and what an explanation of them needs."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+
+from keras_fm.data.examples import Examples
+from keras_fm.models.spec import ModelSpec
+
+PREDICT_BATCH_SIZE = 500
+
+
+class Predictor(ABC):
+    """From raw inputs to predictions."""
+
+    def __init__(self, spec: ModelSpec, data: Any) -> None:
+        self.spec = spec
+        self.data = data
+
+    @property
+    @abstractmethod
+    def output_spec(self) -> tuple[str, tuple[int | None, ...]]:
+        """The name of the model's last layer, and the shape of its output without the batch."""
+
+    @abstractmethod
+    def predict_raw(self, model: keras.Model, inputs: Any) -> list[dict[str, Any]]:
+        """Return what `pipeline` returns for raw inputs, a dict each.
+
+        Further arguments are options of the pipeline, such as a generator's `seed`.
+
+        Raises:
+            InvalidInputError: An input is none that the model takes.
+        """
+
+    def predict(self, model: keras.Model, inputs: Any) -> np.ndarray:
+        """Return a model's outputs for inputs as it takes them, float32 `[examples, ...]`."""
+        outputs = model.predict(inputs, batch_size=PREDICT_BATCH_SIZE, verbose=0)
+        return np.asarray(outputs, np.float32)
+
+    def predict_examples(self, model: keras.Model, examples: Examples) -> np.ndarray:
+        """Return a model's outputs, or those of its backbone, float32 `[examples, ...]`."""
+        return self.predict(model, self.data.encode(examples).inputs)
+
+
+class ExplainablePredictor(Predictor):
+    """A predictor whose predictions `explain` attributes to the features of their inputs."""
+
+    explain_methods: ClassVar[tuple[str, ...]]  # of `explain`, the default one first
+
+    @abstractmethod
+    def explained_inputs(self, inputs: Any) -> list["ExplainedInput"]:
+        """Return raw inputs as `explain` takes them apart."""
+
+    @abstractmethod
+    def predictions(self, outputs: np.ndarray) -> list[dict[str, Any]]:
+        """Return predictions from a model's outputs, a dict each."""
+
+    @abstractmethod
+    def target_scores(self, outputs: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+        """Return the scores `[batch]` of what was predicted, in outputs `[batch, ...]`.
+
+        Args:
+            outputs: Of inputs some features of which are occluded.
+            prediction: The output for the input itself.
+        """
+
+
+@dataclass(frozen=True)
+class ExplainedInput:
+    """One raw input, and the same with each of its features occluded.
+
+    Attributes:
+        inputs: As the model takes them: the input itself, a batch of 1.
+        occlusions: Makes the batch of occluded inputs, one for each feature.
+        features: Their names; none of an image.
+        image: The image as the model sees it, uint8 `[rows, columns, channels]`.
+        regions: Of an image, the rows and columns that each occlusion covers.
+    """
+
+    inputs: Any
+    occlusions: Callable[[], Any]
+    features: tuple[str, ...] = ()
+    image: np.ndarray | None = None
+    regions: Sequence[tuple[slice, slice]] = ()
