@@ -172,7 +172,7 @@ def test_the_parity_of_each_signature_is_written_down(version, served):
     info = json.loads((version / "keras_fm.json").read_text())
     assert info["model"] == "cifar_cnn_basic"
     assert set(info["parity"]) == set(served.signatures)
-    assert info["parity"]["serving_default"]["examples"] == 64
+    assert info["parity"]["serving_default"]["examples"] == 256
     for name, signature in served.signatures.items():
         differences = info["parity"][name]["max_difference"]
         assert set(differences) == set(signature.structured_outputs)
