@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from keras_fm.models.global_state import keras_settings
 from keras_fm.models.loading import resolve_model
 from keras_fm.models.spec import spec_of
 from keras_fm.options import check_option_names
@@ -35,7 +36,8 @@ class Pipeline:
         """
         predict = self.spec.task.predictor.predict_raw
         check_option_names(self.model.name, predict, options, skip=2)
-        return predict(self.model, inputs, **options)
+        with keras_settings():
+            return predict(self.model, inputs, **options)
 
     @property
     def codec(self) -> Any:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_fm import registry, store
-from keras_fm.models import loading, precision
+from keras_fm.models import global_state, loading
 from keras_fm.models.backbone import head_layers
 from keras_fm.models.building import build
 from keras_fm.models.spec import ModelSpec
@@ -34,7 +34,7 @@ def run_model_test(name: str) -> None:
     if package.entry.task.endswith("classification"):
         assert loading.get(name, weights=None, num_classes=3).output_shape == (None, 3)
 
-    with precision.dtype_policy("bfloat16"):
+    with global_state.keras_settings("bfloat16"):
         mixed = build(spec)
     assert mixed.layers[-1].dtype_policy.name == "float32"
     assert np.isfinite(helpers.train_one_step(mixed, name))

@@ -9,10 +9,12 @@ from keras_fm.data.examples import Examples
 from keras_fm.data.user_data import UserData
 from keras_fm.errors import UnknownNameError, suggest
 from keras_fm.evaluation.generator_evaluation import GeneratorEvaluator
+from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
 from keras_fm.tasks.base import Task, task_of
 
 
+@preserved_global_state()
 def evaluate(
     name_or_model: str | os.PathLike[str] | keras.Model,
     *,

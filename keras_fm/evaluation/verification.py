@@ -13,6 +13,7 @@ from keras_fm.evaluation.evaluation import evaluate
 from keras_fm.evaluation.flops import count_flops
 from keras_fm.formatting import format_table
 from keras_fm.models import loading, run_files
+from keras_fm.models.global_state import preserved_global_state
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.entry import Weights
 from keras_fm.registry.metrics import METRICS
@@ -51,6 +52,7 @@ class ClaimReport:
         return f"{self.name}, measured on {self.data}\n{format_table(rows)}"
 
 
+@preserved_global_state()
 def verify(name: str | os.PathLike[str]) -> ClaimReport:
     """Measure parameters, FLOPs, file size, sha256 and metrics of a model's weights again.
 

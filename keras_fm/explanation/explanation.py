@@ -21,6 +21,7 @@ from keras_fm.explanation.attribution import (
     grad_cam,
     occlusion,
 )
+from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
 from keras_fm.tasks import pictures
 from keras_fm.tasks.base import ExplainablePredictor, ExplainedInput, task_of
@@ -71,6 +72,7 @@ class Explanation:
         return f"<!doctype html><meta charset=utf-8><style>{STYLE}</style>{sections}\n"
 
 
+@preserved_global_state()
 def explain(
     name_or_model: str | os.PathLike[str] | keras.Model, inputs: Any, *, method: str = "auto"
 ) -> Explanation:

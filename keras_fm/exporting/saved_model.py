@@ -17,6 +17,7 @@ from keras_fm.exporting.inference_graph import Precision
 from keras_fm.exporting.parity import export_parity
 from keras_fm.exporting.warmup import write_warmup
 from keras_fm.files import atomic_directory
+from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
 from keras_fm.models.run_files import write_json
 from keras_fm.models.spec import ModelSpec, spec_of
@@ -28,6 +29,7 @@ OptimizeFor = Literal["memory", "latency"]
 INFO = "keras_fm.json"
 
 
+@preserved_global_state()
 def export(
     name_or_model: str | os.PathLike[str] | keras.Model,
     directory: str | os.PathLike[str],

@@ -1,7 +1,7 @@
 """Builds models from their specifications."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -9,7 +9,8 @@ import keras
 from keras_fm.data.examples import Examples
 from keras_fm.errors import UnknownNameError, suggest
 from keras_fm.models.backbone import head_layers
-from keras_fm.models.precision import dtype_policy, resolve_precision
+from keras_fm.models.global_state import keras_settings
+from keras_fm.models.precision import Precision, resolve_precision
 from keras_fm.models.spec import ModelSpec, attach_spec, spec_of
 from keras_fm.models.transfer import copy_weights
 
@@ -17,7 +18,7 @@ _PRETRAINING_SUFFIX = "_for_pretraining"
 
 
 def build(spec: ModelSpec, **overrides: Any) -> keras.Model:
-    """Build a model with random weights, which carries its specification.
+    """Build a float32 model with random weights, which carries its specification.
 
     `build` of the package's `model.py` receives those of `num_classes`, `columns`, `target` and
     `vocabulary_size` that it names, from the specification; `build_for_pretraining` likewise.
@@ -29,17 +30,7 @@ def build(spec: ModelSpec, **overrides: Any) -> keras.Model:
     Raises:
         UnknownNameError: `build` has no such argument, or it follows from the specification.
     """
-    builder = _function(spec, "build")
-    assert builder is not None, f"{spec.name} has no build{_suffix(spec)} in its model.py"
-    parameters = inspect.signature(builder).parameters
-    arguments = {name: value for name, value in _arguments(spec).items() if name in parameters}
-    known = parameters.keys() - arguments.keys()
-    for name in overrides:
-        if name not in known:
-            raise UnknownNameError(
-                f"{spec.name!r} has no argument {name!r}. {suggest(name, known)}"
-            )
-    return attach_spec(builder(**arguments, **overrides), spec)
+    return _build(spec, "float32", overrides)
 
 
 def build_for_training(
@@ -54,8 +45,7 @@ def build_for_training(
         **overrides: Other arguments of `build`.
     """
     keras.utils.set_random_seed(seed)
-    with dtype_policy(resolve_precision(precision)):
-        return build(spec, **overrides)
+    return _build(spec, resolve_precision(precision), overrides)
 
 
 def adapt_function(spec: ModelSpec) -> Callable[[keras.Model, Examples], None] | None:
@@ -81,6 +71,21 @@ def as_float32(model: keras.Model) -> keras.Model:
     copy = build(spec_of(model))
     copy_weights(model, copy, [layer.name for layer in copy.layers])
     return copy
+
+
+def _build(spec: ModelSpec, precision: Precision, overrides: Mapping[str, Any]) -> keras.Model:
+    builder = _function(spec, "build")
+    assert builder is not None, f"{spec.name} has no build{_suffix(spec)} in its model.py"
+    parameters = inspect.signature(builder).parameters
+    arguments = {name: value for name, value in _arguments(spec).items() if name in parameters}
+    known = parameters.keys() - arguments.keys()
+    for name in overrides:
+        if name not in known:
+            raise UnknownNameError(
+                f"{spec.name!r} has no argument {name!r}. {suggest(name, known)}"
+            )
+    with keras_settings(precision):
+        return attach_spec(builder(**arguments, **overrides), spec)
 
 
 def _function(spec: ModelSpec, name: str) -> Callable[..., Any] | None:

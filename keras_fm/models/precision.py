@@ -1,7 +1,5 @@
 """What the layers compute in: float32, or bfloat16 where the machine is fast at it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -25,17 +23,6 @@ def resolve_precision(precision: str) -> Precision:
 def precision_of(model: keras.Model) -> Precision:
     """Return what a model computes in."""
     return "bfloat16" if model.compute_dtype == "bfloat16" else "float32"
-
-
-@contextmanager
-def dtype_policy(precision: Precision) -> Iterator[None]:
-    """Build the layers inside with float32 weights and this computing precision."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def _cpu_has_bfloat16() -> bool:

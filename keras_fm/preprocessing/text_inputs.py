@@ -1,33 +1,148 @@
-"""Texts as a user has them.
+"""Texts as a user has them: strings, bytes, columns of texts, or files.
 
 Without TensorFlow, for the client of a server, which is to start fast.
 """
 
+import io
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_fm.errors import InvalidInputError
+from keras_fm.preprocessing import table_inputs
+
+_EXPECTED = "expected one text (str) or several"
+_MAX_NAME = 255  # characters that a file's name can have
+# Files of rows, of which one column holds the texts.
+_TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json")
 
 
 def read_texts(inputs: Any) -> np.ndarray:
     """Encode a text or several as UTF-8, an object array of bytes `[texts]`.
 
     Args:
-        inputs: `str` or UTF-8 bytes, or a list of them.
+        inputs: As `list_texts` takes them.
 
     Raises:
         InvalidInputError: An item is no text, or there is none.
     """
-    texts = [inputs] if isinstance(inputs, (str, bytes)) else list(inputs)
-    for text in texts:
-        if not isinstance(text, (str, bytes)):
-            raise InvalidInputError(f"expected texts (str); received {type(text).__name__}")
-    if not texts:
-        raise InvalidInputError("expected one text or more; received an empty list")
+    texts = list_texts(inputs)
     encoded = np.empty(len(texts), object)
     # A lone surrogate has no UTF-8: it becomes bytes that count as unknown.
     encoded[:] = [
         text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text for text in texts
     ]
     return encoded
+
+
+def list_texts(inputs: Any) -> list[str | bytes]:
+    """List a text or several.
+
+    Args:
+        inputs: `str` or UTF-8 bytes; a list, an array, a tensor or a column of them; a data frame
+            of one column; or the `pathlib.Path` of a file, see `read_file`, or a list of these.
+
+    Raises:
+        InvalidInputError: An item is no text, or there is none.
+    """
+    texts: list[str | bytes] = []
+    for position, item in enumerate(_to_items(inputs)):
+        if isinstance(item, os.PathLike):
+            texts += read_file(item)
+        elif not isinstance(item, (str, bytes)):
+            raise InvalidInputError(
+                f"{_EXPECTED}; received {_describe(item)} at position {position}"
+            )
+        elif isinstance(item, str) and is_file_name(item):
+            raise InvalidInputError(
+                f"{item!r} is the name of a file: pass pathlib.Path({item!r}) to read it, or its "
+                "text"
+            )
+        else:
+            texts.append(item)
+    if not texts:
+        raise InvalidInputError(f"{_EXPECTED}; received none")
+    return texts
+
+
+def read_file(path: str | os.PathLike[str], column: str | None = None) -> list[str]:
+    """Read the texts of a file: the rows of a table's column, or else one text, all of it.
+
+    Args:
+        path: A CSV file or another table; any other file is a text in UTF-8.
+        column: Of a table, the one of the texts; None for the only one of strings.
+
+    Raises:
+        InvalidInputError: It can't be read, or the column is not clear.
+    """
+    path = Path(path).expanduser()
+    if path.suffix.lower() not in _TABLE_SUFFIXES:
+        if column is not None:
+            raise InvalidInputError(f"a column of texts is that of a table; received {path}")
+        return [_read_text(path)]
+    frame = table_inputs.read_csv(path)
+    strings = [name for name, cells in frame.items() if cells.dtype.kind not in "iufbM"]
+    if column is None and len(strings) == 1:
+        column = strings[0]
+    if column is None or column not in frame:
+        problem = "has several columns" if column is None else f"has no column {column!r}"
+        raise InvalidInputError(
+            f"{path} {problem}: say which one holds the texts, as pandas.read_csv({str(path)!r})"
+            f"['COLUMN'] or by --text. Known: {', '.join(map(str, frame.columns))}."
+        )
+    return [str(text) for text in frame[column].fillna("")]
+
+
+def is_file_name(text: str) -> bool:
+    """Return whether a string is the name of a file that exists, with a suffix."""
+    if len(text) > _MAX_NAME or "\0" in text or "\n" in text or not os.path.splitext(text)[1]:
+        return False
+    return os.path.isfile(os.path.expanduser(text))
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidInputError(
+            f"{path} is no text in UTF-8: save it as UTF-8, or pass its text"
+        ) from None
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidInputError(f"{path} can't be read: {reason}") from None
+
+
+def _to_items(inputs: Any) -> list[Any]:
+    """List what was passed as one input or several; refuse what has other contents than texts."""
+    if isinstance(inputs, (str, bytes, os.PathLike)):
+        return [inputs]
+    if isinstance(inputs, Mapping):
+        names = ", ".join(map(repr, inputs))
+        raise InvalidInputError(f"{_EXPECTED}; received a dict of {names}: pass its texts alone")
+    if hasattr(inputs, "columns") and getattr(inputs, "ndim", 2) == 2:  # of pandas, polars, Arrow
+        columns = list(getattr(inputs, "column_names", inputs.columns))
+        if len(columns) != 1:
+            raise InvalidInputError(
+                f"{_EXPECTED}; received a data frame of {', '.join(map(repr, columns))}: pass the "
+                "column of the texts alone"
+            )
+        return _to_items(inputs[columns[0]])
+    if hasattr(inputs, "to_pylist"):  # a column of Arrow
+        return list(inputs.to_pylist())
+    if not isinstance(inputs, (list, tuple)) and hasattr(inputs, "__array__"):
+        array = np.asarray(inputs)
+        if array.ndim > 1:
+            raise InvalidInputError(f"{_EXPECTED}; received an array of the shape {array.shape}")
+        return list(array.reshape(-1))
+    if not isinstance(inputs, Iterable) or isinstance(inputs, io.IOBase):
+        raise InvalidInputError(f"{_EXPECTED}; received {_describe(inputs)}")
+    items = list(inputs)
+    return [np.asarray(x).item() if getattr(x, "shape", None) == () else x for x in items]
+
+
+def _describe(value: Any) -> str:
+    name = type(value).__name__
+    return name if value is None else f"{name} {value!r:.50}"

@@ -15,6 +15,7 @@ from keras_fm.errors import InvalidInputError, RunError
 from keras_fm.evaluation.linear_probe import linear_probe
 from keras_fm.models import freezing, run_files
 from keras_fm.models.backbone import head_layers
+from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.transfer import transfer_weights
@@ -40,6 +41,7 @@ HEAD_ALONE = "head alone (first stage)"
 TRAINED_FROM_SCRATCH = "trained from scratch, as many epochs"
 
 
+@preserved_global_state()
 def fine_tune(
     name_or_model: str | os.PathLike[str] | keras.Model,
     data: Any,

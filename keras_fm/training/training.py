@@ -9,6 +9,7 @@ from typing import Any
 from keras_fm import registry
 from keras_fm.errors import RunError, UnknownNameError
 from keras_fm.models import run_files
+from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
 from keras_fm.models.transfer import transfer_weights
 from keras_fm.registry import ModelPackage
@@ -21,6 +22,7 @@ from keras_fm.training.runs import RANDOM
 PRETRAINING = "pretraining"
 
 
+@preserved_global_state()
 def train(
     name: str,
     *,

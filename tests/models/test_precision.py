@@ -78,19 +78,3 @@ def test_a_machine_without_cpuinfo_uses_float32(monkeypatch):
 
     monkeypatch.setattr(precision.Path, "read_text", missing)
     assert precision._cpu_has_bfloat16() is False
-
-
-def test_the_policy_applies_inside_the_context_alone():
-    with precision.dtype_policy("bfloat16"):
-        inside = keras.layers.Dense(1)
-        with precision.dtype_policy("float32"):
-            assert keras.layers.Dense(1).compute_dtype == "float32"
-    assert (inside.compute_dtype, inside.variable_dtype) == ("bfloat16", "float32")
-    assert keras.layers.Dense(1).compute_dtype == "float32"
-
-
-def test_an_error_inside_restores_the_policy():
-    policy = keras.config.dtype_policy().name
-    with pytest.raises(ZeroDivisionError), precision.dtype_policy("bfloat16"):
-        _ = 1 / 0
-    assert keras.config.dtype_policy().name == policy

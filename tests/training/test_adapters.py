@@ -5,7 +5,7 @@ import pytest
 import keras_fm
 from keras_fm import adapters
 from keras_fm.errors import InvalidInputError, WeightsError
-from keras_fm.models import backbone, building, precision, transfer
+from keras_fm.models import backbone, building, global_state, transfer
 from keras_fm.models.spec import spec_of
 
 CLASS_NAMES = ["good", "bad", "so-so"]
@@ -25,7 +25,7 @@ def base(request):
 def adapted(base):
     """The same with a trained head and trained adapters, in the precision of a training."""
     spec = spec_of(base).with_class_names(CLASS_NAMES)
-    with precision.dtype_policy("bfloat16"):
+    with global_state.keras_settings("bfloat16"):
         model = building.build(spec)
     transfer.transfer_weights(base, model)
     adapters.enable(model, 2, 4.0)

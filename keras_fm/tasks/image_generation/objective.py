@@ -8,7 +8,8 @@ import numpy as np
 
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
-from keras_fm.models.precision import dtype_policy, precision_of
+from keras_fm.models.global_state import keras_settings
+from keras_fm.models.precision import precision_of
 from keras_fm.optimizers.optimizers import make_optimizer
 from keras_fm.tasks.base import Objective
 from keras_fm.trainers.gan import GANTrainer
@@ -64,7 +65,7 @@ class GANObjective(Objective):
     def compiled_model(self, model: keras.Model, recipe: Any, steps: int) -> keras.Model:
         """Return the generator with its discriminator, in the same precision."""
         discriminator = self.spec.package.module("model").discriminator
-        with dtype_policy(precision_of(model)):
+        with keras_settings(precision_of(model)):
             trainer = GANTrainer(model, discriminator(num_classes=len(self.spec.labels)))
         trainer.compile(
             make_optimizer(recipe, steps),

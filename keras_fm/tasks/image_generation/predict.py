@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
+from keras_fm.errors import UnknownNameError, suggest
 from keras_fm.options import check_int
+from keras_fm.preprocessing import text_inputs
 from keras_fm.tasks.base import Predictor
 from keras_fm.tasks.image_generation.codec import MAX_SEED
 from keras_fm.tasks.image_generation.data import sample_latents, to_uint8
@@ -40,7 +41,7 @@ class GeneratorPredictor(Predictor):
         return to_uint8(self.predict(model, inputs)).numpy()
 
     def predict_raw(
-        self, model: keras.Model, inputs: str | Sequence[str], *, seed: int = 0
+        self, model: keras.Model, inputs: Any, *, seed: int = 0
     ) -> list[dict[str, Any]]:
         """Return `image`, uint8 `[rows, columns, channels]`, with its `label` and its `seed`.
 
@@ -50,14 +51,12 @@ class GeneratorPredictor(Predictor):
             seed: Of the first image; each next one has the next. The same label and seed are the
                 same image, here and in an export.
         """
-        labels = [inputs] if isinstance(inputs, str) else list(inputs)
+        labels = [text.decode("utf-8", "replace") for text in text_inputs.read_texts(inputs)]
         for label in labels:
             if label not in self.spec.labels:
                 raise UnknownNameError(
-                    f"{model.name} has no label {label!r}. {suggest(str(label), self.spec.labels)}"
+                    f"{model.name} has no label {label!r}. {suggest(label, self.spec.labels)}"
                 )
-        if not labels:
-            raise InvalidInputError("expected at least one label; received an empty list")
         seed = check_int("seed", seed, 0, MAX_SEED)
         seeds = list(range(seed, seed + len(labels)))
         indices = [self.spec.labels.index(label) for label in labels]
