@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -79,8 +80,8 @@ def demo(directory: str | os.PathLike[str] = "runs") -> int:
 
     print(
         f"\nTry next:\n"
-        f"  tensorboard --logdir {folder}\n"
-        f"  keras-fm predict {folder / 'fine_tuned'} YOUR_PHOTO.jpg\n"
+        f"  {shlex.join(['tensorboard', '--logdir', str(folder)])}\n"
+        f"  {shlex.join(['keras-fm', 'predict', str(folder / 'fine_tuned')])} YOUR_PHOTO.jpg\n"
         f"  keras-fm verify {MODEL}"
     )
     return 0 if agrees else 1

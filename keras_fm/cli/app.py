@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 
 from keras_fm import __version__
+from keras_fm.cli.streams import prepare_streams
 from keras_fm.errors import DataWarning, KerasFmError
 
 # The module of each command.
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, 1 for a claim that was not confirmed, 2 for bad input, 130 when stopped.
     """
+    prepare_streams()
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _parser(arguments).parse_args(arguments)
     try:
@@ -107,10 +109,23 @@ def _one_line_warnings() -> Iterator[None]:
         yield
 
 
+def _import_backend() -> None:
+    try:
+        import keras  # noqa: F401  (imports its backend)
+    except (ImportError, ValueError) as error:
+        raise KerasFmError(
+            f"Keras can't be imported with its backend: {error}. Install it, or choose another: "
+            "KERAS_BACKEND=tensorflow or jax"
+        ) from error
+
+
 def _import_keras() -> None:
     """Import TensorFlow and Keras without TensorFlow's remarks on the machine.
 
     Its first lines come before it reads its own log level; they are shown where the import fails.
+
+    Raises:
+        KerasFmError: The backend that `KERAS_BACKEND` or `keras.json` names can't be imported.
     """
     import logging
     import tempfile
@@ -121,8 +136,9 @@ def _import_keras() -> None:
     with tempfile.TemporaryFile() as remarks:
         os.dup2(remarks.fileno(), 2)
         try:
-            import keras  # noqa: F401  (imports its backend)
             import tensorflow  # noqa: F401  (data and images need it with any backend)
+
+            _import_backend()
         except BaseException:
             remarks.seek(0)
             os.write(stderr, remarks.read())

@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from keras_fm.cli.common import add_command
+from keras_fm.cli.printing import format_command
 from keras_fm.errors import InvalidInputError
 
 
@@ -66,7 +67,8 @@ def _export(options: argparse.Namespace) -> int:
             f"expected MODEL DIRECTORY, or --all DIRECTORY; received {options.directory!r} alone"
         )
     path = export(options.model, options.directory, version=options.number, **export_options)
-    print(f"{path}\nsaved_model_cli show --dir {path} --all\n{path.parent / 'README.md'}")
+    command = format_command("saved_model_cli", "show", "--dir", path, "--all")
+    print(f"{path}\n{command}\n{path.parent / 'README.md'}")
     return 0
 
 

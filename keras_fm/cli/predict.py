@@ -1,10 +1,12 @@
 """Predictions: `predict` and `explain`."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from keras_fm.cli.common import add_command
 from keras_fm.errors import InvalidInputError
+from keras_fm.options import check_int
 
 # Options of a generator, which its pipeline takes.
 GENERATOR_OPTIONS = [
@@ -30,8 +32,9 @@ def add(commands: Any) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="images, a CSV file of rows, texts, prompts to continue, or labels to generate",
+        help="images, a table's file, texts or files of them, prompts, or labels to generate",
     )
+    command.add_argument("--text", metavar="COLUMN", help="the column of the texts in a CSV file")
     command.add_argument("--top", type=int, default=3, help="how many labels to show (default: 3)")
     command.add_argument(
         "--json", action="store_true", help="all predictions as JSON, with every probability"
@@ -54,8 +57,9 @@ def add(commands: Any) -> None:
     )
     command.add_argument("model", help="a model's name or a run directory")
     command.add_argument(
-        "inputs", nargs="+", metavar="INPUT", help="images, a CSV file of rows, or texts"
+        "inputs", nargs="+", metavar="INPUT", help="images, a table's file, texts or files of them"
     )
+    command.add_argument("--text", metavar="COLUMN", help="the column of the texts in a CSV file")
     command.add_argument(
         "--method",
         default="auto",
@@ -69,19 +73,36 @@ def add(commands: Any) -> None:
 def _predict(options: argparse.Namespace) -> int:
     from keras_fm.cli import printing
 
+    top = check_int("--top", options.top, 1)
+    inputs = _read_inputs(options)
     values = {name: getattr(options, name) for name, *_ in GENERATOR_OPTIONS}
     generator_options = {name: value for name, value in values.items() if value is not None}
     predictor = _predictor(options)
-    predictions = printing.save_images(predictor(options.inputs, **generator_options), options.out)
-    names = options.inputs
-    if len(predictions) != len(names):  # the rows of a table
+    predictions = printing.save_images(predictor(inputs, **generator_options), options.out)
+    names = [str(item) for item in inputs]
+    if len(predictions) != len(names):  # the rows of a file
         names = [f"row {number}" for number in range(1, len(predictions) + 1)]
     if options.json:
         print(printing.predictions_json(names, predictions))
         return 0
     for name, prediction in zip(names, predictions, strict=True):
-        print(predictor.codec.format(name, prediction, options.top))
+        print(predictor.codec.format(name, prediction, top))
     return 0
+
+
+def _read_inputs(options: argparse.Namespace) -> list[str | Path]:
+    """Return the inputs: those that are names of files as paths, or the texts of their column."""
+    from keras_fm.preprocessing import text_inputs
+
+    inputs: list[str | Path] = []
+    for word in options.inputs:
+        if not text_inputs.is_file_name(word):
+            inputs.append(word)
+        elif options.text is None:
+            inputs.append(Path(word).expanduser())
+        else:
+            inputs += text_inputs.read_file(word, options.text)
+    return inputs
 
 
 def _predictor(options: argparse.Namespace) -> Any:
@@ -101,7 +122,7 @@ def _predictor(options: argparse.Namespace) -> Any:
 def _explain(options: argparse.Namespace) -> int:
     from keras_fm.explanation.explanation import explain
 
-    explanation = explain(options.model, options.inputs, method=options.method)
+    explanation = explain(options.model, _read_inputs(options), method=options.method)
     print(explanation)
     if options.out is not None:
         print(explanation.save(options.out))

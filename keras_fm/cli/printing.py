@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,11 @@ Predictions = Sequence[dict[str, Any]]
 def print_table(rows: Sequence[tuple[str, ...]]) -> None:
     """Print rows in columns as wide as their longest cell."""
     print(format_table(rows))
+
+
+def format_command(*words: object) -> str:
+    """Return a command line that a shell reads as these words."""
+    return shlex.join(map(str, words))
 
 
 def predictions_json(names: Sequence[str], predictions: Predictions) -> str:

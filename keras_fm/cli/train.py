@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from keras_fm.cli.common import add_command
+from keras_fm.cli.printing import format_command
 
 
 def add(commands: Any) -> None:
@@ -92,8 +93,10 @@ def _train(options: argparse.Namespace) -> int:
         seed=options.seed,
         **dict(parse_setting(text) for text in options.set),
     )
-    print(f"\n{run.report()}\n\ntensorboard --logdir {run.path}/logs")
-    print(f"keras-fm evaluate {run.path}\nkeras-fm export {run.path} exports/{run.model.name}")
+    print(f"\n{run.report()}\n")
+    print(format_command("tensorboard", "--logdir", run.path / "logs"))
+    print(format_command("keras-fm", "evaluate", run.path))
+    print(format_command("keras-fm", "export", run.path, f"exports/{run.model.name}"))
     return 0
 
 
@@ -120,8 +123,10 @@ def _fine_tune(options: argparse.Namespace) -> int:
         seed=options.seed,
         **dict(parse_setting(text) for text in options.set),
     )
-    print(f"\n{run.report()}\n\ntensorboard --logdir {run.path}\nkeras-fm predict {run.path} ...")
+    print(f"\n{run.report()}\n")
+    print(format_command("tensorboard", "--logdir", run.path))
+    print(format_command("keras-fm", "predict", run.path), "...")
     if run.metrics:
-        print(f"keras-fm verify {run.path}")
-    print(f"keras-fm export {run.path} exports/{run.model.name}")
+        print(format_command("keras-fm", "verify", run.path))
+    print(format_command("keras-fm", "export", run.path, f"exports/{run.model.name}"))
     return 0

@@ -16,6 +16,7 @@ result.json       metrics and minutes; written last, so a run that has it is com
 
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -67,15 +68,16 @@ def read_complete_run(path: Path) -> dict[str, Any]:
     """
     run_info = read_run(path)
     if not is_complete(path):
-        command = f"train {run_info['model']}"
+        command = ["train", run_info["model"]]
         if run_info.get("strategy"):
             init_from = run_info["init_from"]
-            start = run_info["model"] if init_from == "random" else init_from
-            command = f"fine-tune {start} DATA"
-        raise RunError(
-            f"the training in {path} did not end; resume it: keras-fm {command} "
-            f"--run-dir {path} --resume"
-        )
+            command = [
+                "fine-tune",
+                run_info["model"] if init_from == "random" else init_from,
+                "DATA",
+            ]
+        words = ["keras-fm", *command, "--run-dir", str(path), "--resume"]
+        raise RunError(f"the training in {path} did not end; resume it: {shlex.join(words)}")
     return run_info
 
 

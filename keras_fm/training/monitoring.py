@@ -35,6 +35,8 @@ def callbacks(
 
 def verbosity() -> int:
     """Return Keras' `verbose`: a progress bar on a terminal, a line an epoch in a log file."""
+    if sys.stdout is None:  # a service, or pythonw
+        return 0
     return 1 if sys.stdout.isatty() else 2
 
 

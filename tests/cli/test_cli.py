@@ -108,6 +108,33 @@ def test_predict_shows_labels(capsys, small_run, image_file):
     assert first.count("%") == 2
 
 
+def test_predict_reads_files_of_texts(capsys, tmp_path):
+    (tmp_path / "one.txt").write_text("a wonderful film, I loved it")
+    rows = "id,title,review\n1,x,a wonderful film\n2,y,a terrible waste of time\n"
+    (tmp_path / "reviews.csv").write_text(rows)
+    (tmp_path / "only.csv").write_text(
+        rows.replace(",title", "").replace(",x", "").replace(",y", "")
+    )
+    assert run(capsys, "predict", "lstm", tmp_path / "one.txt")[1].startswith(
+        f"{tmp_path}/one.txt: positive"
+    )
+    for arguments in (["reviews.csv", "--text", "review"], ["only.csv"]):
+        code, out, _ = run(capsys, "predict", "lstm", tmp_path / arguments[0], *arguments[1:])
+        first, second = out.splitlines()
+        assert code == 0
+        assert "positive" in first.split(",")[0]
+        assert second.split(": ", 1)[1].startswith("negative")
+    for command in ("predict", "explain"):
+        err = error_of(capsys, command, "lstm", tmp_path / "reviews.csv")
+        assert "say which one holds the texts" in err
+
+
+@pytest.mark.parametrize("top", [0, -1])
+def test_predict_shows_a_label_at_least(top, capsys, small_run, image_file):
+    err = error_of(capsys, "predict", small_run.path, image_file, "--top", top)
+    assert err == f"keras-fm: --top is a whole number from 1; received {top}\n"
+
+
 def test_predict_prints_json(capsys, small_run, image_file):
     _, out, _ = run(capsys, "predict", small_run.path, image_file, "--json")
     (prediction,) = json.loads(out)
