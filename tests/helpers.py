@@ -71,15 +71,15 @@ precision = "float32"
 """
 
 
-# Models that take seconds for what the others show in less; `.ci/run` tests them too.
-THOROUGH = ("char_lstm", "gan", "mini_bert")
+# Models and tasks that take seconds for what others show in less; `.ci/run` tests them too.
+THOROUGH = ("char_lstm", "gan", "mini_bert", "fill-mask", "text-generation")
 
 
 def thorough(names: Iterable[str]) -> list[Any]:
     """Return parameters of a test, with those of slow models marked as thorough.
 
     Args:
-        names: Of models, or of their weights.
+        names: Of models, of their weights, or of tasks.
     """
     mark = [pytest.mark.thorough]
     return [pytest.param(name, marks=mark * name.startswith(THOROUGH)) for name in names]

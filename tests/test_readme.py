@@ -17,6 +17,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
+@pytest.mark.thorough
 def test_the_python_runs(tmp_path, monkeypatch, capsys):
     if "cifar_cnn" not in registry.list_models(pretrained=True):
         pytest.skip("cifar_cnn has no weights yet")

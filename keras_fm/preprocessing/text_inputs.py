@@ -64,7 +64,7 @@ def list_texts(inputs: Any) -> list[str | bytes]:
         else:
             texts.append(item)
     if not texts:
-        raise InvalidInputError(f"{_EXPECTED}; received none")
+        raise InvalidInputError(f"{_EXPECTED}; received an empty list")
     return texts
 
 

@@ -3,6 +3,7 @@ import pytest
 from keras_fm import demo, registry
 
 
+@pytest.mark.thorough
 def test_the_demo_runs(tmp_path, capfd, no_tfds, monkeypatch):
     if demo.MODEL not in registry.list_models(pretrained=True):
         pytest.skip(f"{demo.MODEL} has no weights yet")

@@ -1,10 +1,13 @@
 """Models of each task, and the servers that serve them; the server is `serving_server.py`."""
 
 import csv
+import os
 import socket
 
 import helpers
+import keras
 import pytest
+from filelock import FileLock
 from serving_server import ServingServer
 
 from keras_fm.data import datasets
@@ -35,17 +38,21 @@ def protocol(request):
 
 @pytest.fixture(scope="session")
 def models():
-    """The served models, by name."""
+    """The served models, by name; random weights are the same in all of pytest's workers."""
+    keras.utils.set_random_seed(0)
     return {name: loading.get(name, **arguments) for name, arguments in MODELS.items()}
 
 
 @pytest.fixture(scope="session")
 def exports(models, tmp_path_factory):
-    """The versions of the served models, by name."""
-    base = tmp_path_factory.mktemp("exports")
-    return {
-        name: saved_model.export(model, base / name, warmup=False) for name, model in models.items()
-    }
+    """The versions of the served models, by name; one of pytest's workers writes them for all."""
+    base = tmp_path_factory.getbasetemp()
+    base = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "served_models"
+    with FileLock(f"{base}.lock"):
+        if not base.exists():
+            for name, model in models.items():
+                saved_model.export(model, base / name, warmup=False)
+    return {name: base / name / "1" for name in models}
 
 
 @pytest.fixture(scope="session")

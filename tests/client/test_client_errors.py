@@ -231,7 +231,7 @@ def test_invalid_inputs_are_not_sent(inputs, signature, sentence, server):
         ("cifar_cnn_basic", "no/such.png", {}, "no/such.png can't be read: No such file"),
         ("cifar_cnn_basic", b"", {"seed": 1}, r"Client\(.*\) has no option 'seed'"),
         ("lstm", [], {}, "received an empty list"),
-        ("lstm", [3], {}, "expected texts .*received int"),
+        ("lstm", [3], {}, "expected one text .*received int"),
         ("linear_regression", [], {}, "received an empty list"),
         ("linear_regression", {"carat": 1}, {}, "no column 'clarity'; received carat"),
         ("char_lstm", "a", {"length": -1}, "length is a whole number .*received -1"),

@@ -241,6 +241,7 @@ def test_a_run_directory_that_can_not_be_made_is_named(small_run, tmp_path):
         fine_tune(small_run.model, tmp_path / "file" / "run", epochs=1)
 
 
+@pytest.mark.thorough
 def test_each_stage_has_its_own_recipe(small_run, tmp_path, capsys):
     options = {"head.batch_size": 4, "head.epochs": 1, "epochs": 2, "seed": np.int64(3)}
     run = fine_tune(small_run.model, tmp_path / "run", **options)

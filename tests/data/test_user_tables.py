@@ -128,6 +128,7 @@ def test_the_seed_shuffles_the_rows(csv_file):
     assert (shuffled.targets == ~is_bad)[~np.isnan(shuffled.inputs["mean size"])].mean() > 0.95
 
 
+@pytest.mark.thorough
 def test_a_training_on_a_table_can_be_resumed(csv_file, tmp_path, stop_at):
     run = train_on(csv_file, tmp_path / "run")
     stop_at(1)

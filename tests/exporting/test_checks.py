@@ -275,6 +275,7 @@ def test_a_server_with_other_outputs_fails(change, sentence, server, version):
     assert sentence in str(report)
 
 
+@pytest.mark.thorough
 def test_an_error_of_the_server_is_passed_on(server, version, small_run, tmp_path):
     moved = saved_model.export(small_run.model, tmp_path, warmup=False)
     metadata = json.loads((moved / "keras_fm.json").read_text("utf-8"))

@@ -131,6 +131,7 @@ def test_the_zoos_network_keeps_its_outputs_and_no_normalization(cifar):
     assert_close(copy, cifar, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_bfloat16_is_behind_the_first_kernel_and_not_in_the_output(cifar):
     copy = inference_graph.inference_model(cifar, "bfloat16")
     dtypes = {layer.name: layer.compute_dtype for layer in copy.layers}
@@ -178,6 +179,7 @@ def test_outputs_are_float32_at_any_precision(tmp_path, optimize_for):
     np.testing.assert_allclose(outputs["logits"], model.predict(images, verbose=0), atol=0.2)
 
 
+@pytest.mark.thorough
 def test_latency_makes_constants_of_the_weights(tmp_path):
     model = loading.get("cifar_cnn_basic")
     images = task_of(model).data.load("sample").inputs[:8]

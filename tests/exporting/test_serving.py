@@ -3,6 +3,7 @@
 import base64
 import json
 
+import helpers
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -26,7 +27,7 @@ MODELS = {
 }
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(scope="module", params=helpers.thorough(MODELS))
 def version(request, tmp_path_factory):
     """The export of a model of each task."""
     model = loading.get(request.param, weights=None, **MODELS[request.param])
@@ -147,6 +148,7 @@ def test_numbers_are_written_as_short_as_they_are():
     assert "61.7," in body
 
 
+@pytest.mark.thorough
 def test_the_metadata_has_a_digest_of_the_weights(small_run, tmp_path):
     metadata = [
         json.loads(
@@ -163,6 +165,7 @@ def test_the_metadata_has_a_digest_of_the_weights(small_run, tmp_path):
     assert changed["weights_sha256"] != metadata[0]["weights_sha256"]
 
 
+@pytest.mark.thorough
 def test_the_whole_zoo_is_exported_for_one_server(tmp_path, monkeypatch, capsys):
     names = ["cifar_cnn_basic", "linear_regression"]
     monkeypatch.setattr(registry, "list_models", lambda **_: names)

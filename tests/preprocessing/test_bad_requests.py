@@ -3,6 +3,7 @@
 import itertools
 import time
 
+import helpers
 import numpy as np
 import pytest
 from bad_requests import ASSERTION, LOADER_MESSAGES, requests
@@ -114,7 +115,7 @@ def small_export(request, tmp_path):
     return saved_model.export(building.build(spec, **changes), tmp_path)
 
 
-@pytest.mark.parametrize("small_export", SMALL_MODELS, indirect=True)
+@pytest.mark.parametrize("small_export", helpers.thorough(SMALL_MODELS), indirect=True)
 def test_bad_requests_are_refused(small_export):
     assert find_faults(small_export, NUM_REQUESTS) == []
 

@@ -52,7 +52,7 @@ REFUSED = {
     "None in a list": (["a", None], "received NoneType at position 1"),
     "numbers": ([1, 2], "received int 1 at position 0"),
     "array of two dimensions": (np.array([TEXTS]), r"an array of the shape \(1, 2\)"),
-    "empty list": ([], "received none"),
+    "empty list": ([], "received an empty list"),
 }
 
 

@@ -106,6 +106,7 @@ def test_a_tag_keeps_its_weights(tiny_net, run, other_run, release):
     assert set(registry.info("tiny_net").weights) == {"v1", "v2"}
 
 
+@pytest.mark.thorough
 def test_further_seeds_are_added_to_what_is_released(tiny_net, run, other_run, release):
     release(run)
     files = helpers.snapshot(tiny_net / "weights")
@@ -134,6 +135,7 @@ def test_further_seeds_are_added_to_what_is_released(tiny_net, run, other_run, r
         release(other_run, "--more-seeds")
 
 
+@pytest.mark.thorough
 def test_a_run_with_another_initialization_is_not_released(tiny_net, run, other_run, release):
     entry = tiny_net / "entry.toml"
     entry.write_text(f'init_from = "cifar_cnn_basic"\n{entry.read_text()}')
@@ -175,6 +177,7 @@ def test_a_stored_file_with_other_metrics_is_not_released(tools):
         check(record, {"accuracy": 0.76})
 
 
+@pytest.mark.thorough
 def test_a_mirror_is_a_folder_on_any_static_host(
     tiny_net, run, release, host, tmp_path, monkeypatch
 ):

@@ -44,6 +44,7 @@ def test_the_perplexity_of_uniform_predictions_is_the_vocabulary_size(spec, mode
     assert metrics["masked_accuracy"] == pytest.approx((targets == 0).mean())
 
 
+@pytest.mark.thorough
 def test_the_classifier_starts_from_the_pretrained_embeddings(run):
     pretraining = runs.load_run(run.path / "pretraining")
     assert set(pretraining.metrics) == {"masked_accuracy", "perplexity"}
@@ -100,6 +101,7 @@ def test_a_mask_beyond_the_maximum_length_is_an_error(model, tmp_path):
         signature(tf.constant(["a [MASK]", f"{long}[MASK] {long}"]))
 
 
+@pytest.mark.thorough
 def test_the_export_predicts_what_the_pipeline_predicts(model, tmp_path):
     version = saved_model.export(model, tmp_path / "export")
     served = tf.saved_model.load(str(version))
@@ -129,6 +131,7 @@ def test_inputs_without_a_mask_are_an_error(inputs, message, model):
         pipelines.pipeline(model)(inputs)
 
 
+@pytest.mark.thorough
 def test_the_classifier_serves_token_ids_as_it_serves_texts(tiny_reader, tmp_path):
     model = loading.get("tiny_filler", weights=None)
     version = saved_model.export(model, tmp_path / "export")

@@ -76,7 +76,7 @@ def test_an_image_depends_on_its_label_and_seed_alone(model):
     ("labels", "options", "error", "message"),
     [
         (["shipp"], {}, UnknownNameError, "no label 'shipp'. Did you mean 'ship'"),
-        ([], {}, InvalidInputError, "at least one label"),
+        ([], {}, InvalidInputError, "received an empty list"),
         ("ship", {"seed": -1}, InvalidInputError, "received -1"),
         ("ship", {"seed": "x"}, InvalidInputError, "received 'x'"),
         ("ship", {"seeds": 1}, UnknownNameError, "no option 'seeds'. Did you mean 'seed'"),

@@ -111,8 +111,7 @@ def test_a_longer_text_begins_like_a_shorter_one(generate):
     assert long["text"].startswith(short["text"])
 
 
-def test_no_prompts_and_a_length_of_0_generate_nothing(generate):
-    assert generate([], length=5) == []
+def test_a_length_of_0_generates_nothing(generate):
     assert generate(["a", ""], length=0) == [{"text": ""}, {"text": ""}]
 
 
@@ -151,8 +150,10 @@ def test_options_are_checked(generate, options, message):
 
 
 def test_prompts_and_option_names_are_checked(generate):
-    with pytest.raises(InvalidInputError, match="a prompt is a string; received int"):
+    with pytest.raises(InvalidInputError, match=r"expected one text \(str\) .* int 3 at position 1"):
         generate(["x", 3])
+    with pytest.raises(InvalidInputError, match="received an empty list"):
+        generate([])
     with pytest.raises(UnknownNameError, match="no option 'lenght'"):
         generate("x", lenght=3)
 

@@ -84,6 +84,7 @@ def test_a_training_on_its_own_dataset_starts_from_init_from(small_models, tmp_p
     assert "initialized from small_char_lstm_reviews" in run.report()
 
 
+@pytest.mark.thorough
 def test_a_text_of_other_characters_starts_from_the_weights_of_those_both_models_have(
     small_models, book, tmp_path
 ):
@@ -123,6 +124,7 @@ def test_a_users_text_gives_the_vocabulary_and_is_learned(run, book):
         evaluation.evaluate(run.model)
 
 
+@pytest.mark.thorough
 def test_it_generates_and_serves_characters_of_the_text(run, tmp_path):
     (prediction,) = pipelines.pipeline(run.model)("äöü ", length=12, temperature=0)
     assert set(prediction["text"]) <= set(task_of(run.model).data.characters)

@@ -99,6 +99,7 @@ def test_a_step_follows_the_mean_of_the_clean_and_the_adversarial_gradient(train
         np.testing.assert_allclose(variable.numpy(), start - (one + other) / 2, atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_a_resumed_training_equals_an_uninterrupted_one(uninterrupted_and_resumed, tmp_path):
     uninterrupted, resumed = uninterrupted_and_resumed(
         "tiny_reader", 1, adversarial_epsilon=EPSILON

@@ -100,6 +100,7 @@ def test_a_gamma_of_zero_is_no_penalty():
     assert trainer._r1_penalty(inputs["image"], label) == 0
 
 
+@pytest.mark.thorough
 def test_a_resumed_run_equals_an_uninterrupted_one(uninterrupted_and_resumed):
     # Equal weights of the average are proof that both networks and both optimizers were restored.
     uninterrupted, resumed = uninterrupted_and_resumed("tiny_gan", 1, epochs=3, seed=3)

@@ -16,7 +16,7 @@ INPUTS = {
 }
 
 
-@pytest.fixture(scope="module", params=INPUTS)
+@pytest.fixture(scope="module", params=helpers.thorough(INPUTS))
 def base(request):
     return keras_fm.get(request.param, weights=None)
 

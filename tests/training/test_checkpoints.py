@@ -46,6 +46,7 @@ def at_epoch(number, error):
     return act
 
 
+@pytest.mark.thorough
 def test_a_training_stopped_around_a_checkpoint_ends_as_an_uninterrupted_one(tmp_path, on_write):
     uninterrupted = train(tmp_path / "uninterrupted", epochs=3)
     for moment in ("before", "after"):
@@ -85,6 +86,7 @@ def test_a_full_disk_stops_the_training_and_keeps_the_last_checkpoint(tmp_path, 
     assert len(train(tmp_path / "run", resume=True).history["loss"]) == 3
 
 
+@pytest.mark.thorough
 def test_a_file_that_may_not_grow_leaves_no_partial_checkpoint(tmp_path):
     # In a process of its own: where a write fails, HDF5 may end the process as it closes the file.
     code = """

@@ -197,6 +197,7 @@ def test_a_resumed_fine_tuning_equals_an_uninterrupted_one(
     assert not [*path.rglob("checkpoints")]
 
 
+@pytest.mark.thorough
 def test_adapters_are_trained_saved_alone_and_resumed(pretrained, tmp_path, stop_at):
     options = {"strategy": "lora", "epochs": 2, "patience": 0, "lora_rank": 2}
     run = tune(pretrained, tmp_path / "run", **options)
@@ -215,6 +216,7 @@ def test_adapters_are_trained_saved_alone_and_resumed(pretrained, tmp_path, stop
     assert helpers.same_weights(run.model, resumed.model)
 
 
+@pytest.mark.thorough
 def test_cached_features_train_the_same_head_as_the_images_themselves(
     pretrained, tmp_path, monkeypatch
 ):
@@ -235,6 +237,7 @@ def test_full_changes_all_layers(pretrained, tmp_path):
     assert all(changed(pretrained, run.model, "conv", "norm"))
 
 
+@pytest.mark.thorough
 def test_a_fine_tuned_model_is_fine_tuned_again(two_stages, tmp_path):
     options = {"strategy": "head", "epochs": 1, "learning_rate": 1e-12}
     same = tune(two_stages.path, tmp_path / "same", **options)
@@ -343,6 +346,7 @@ def test_a_folder_of_photos_becomes_a_served_model(pretrained, tmp_path):
         evaluation.evaluate(run.model, data=tmp_path / "photos")
 
 
+@pytest.mark.thorough
 def test_a_keras_file_is_loaded_in_a_new_process(tmp_path):
     model = keras_fm.get("linear_regression")
     model.save(tmp_path / "mine.keras")

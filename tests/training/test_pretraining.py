@@ -72,6 +72,7 @@ def test_the_head_is_transferred_from_a_model_of_the_same_classes(tmp_path):
     np.testing.assert_allclose(weights_of(first, "logits"), weights_of(second, "logits"), atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_a_training_stopped_in_either_stage_ends_as_an_uninterrupted_one(tmp_path, interrupt):
     options = {"pretraining.epochs": 2}
     uninterrupted = train(tmp_path / "uninterrupted", **options)
