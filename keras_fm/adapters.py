@@ -20,14 +20,14 @@ import numpy as np
 
 from keras_fm import store
 from keras_fm.errors import InvalidInputError, WeightsError
-from keras_fm.files import atomic_path
+from keras_fm.files import atomic_path, local_path
 from keras_fm.models import freezing, weights
 from keras_fm.models.backbone import EMBEDDING_LAYER, head_layers
 from keras_fm.models.building import build
 from keras_fm.models.loading import resolve_model
 from keras_fm.models.spec import ModelSpec, spec_of
-from keras_fm.models.transfer import transfer_weights
-from keras_fm.options import check_int
+from keras_fm.models.transfer import check_plain, transfer_weights
+from keras_fm.options import check_float, check_int
 
 SUFFIX = ".lora.h5"
 _PREFIX = "lora_"  # of the names that Keras gives their weights
@@ -46,15 +46,13 @@ def enable(model: keras.Model, rank: int, alpha: float | None = None) -> None:
         alpha: The adapters are scaled by `alpha / rank`; None for a scale of 1.
 
     Raises:
-        InvalidInputError: The model is none of ours, has adapters already, or has nothing to adapt.
+        InvalidInputError: The model is none of ours, has adapters already, is quantized, or has
+            nothing to adapt; or an argument is no number above 0.
     """
     spec_of(model)
+    check_plain(model)
     rank = check_int("rank", rank, 1)
-    if _adapted_layers(model):
-        raise InvalidInputError(
-            f"{model.name} has adapters already: train them, or merge them with "
-            "keras_fm.adapters.merge"
-        )
+    alpha = None if alpha is None else check_float("alpha", alpha, above=0)
     head = head_layers(model)
     if not head:
         raise InvalidInputError(
@@ -115,7 +113,7 @@ def save(model: keras.Model, path: str | os.PathLike[str]) -> Path:
     Raises:
         InvalidInputError: The model has no adapters, or the file has another suffix.
     """
-    path, layer = Path(path), _check_adapted(model)[0]
+    path, layer = local_path(path), _check_adapted(model)[0]
     if not path.name.endswith(SUFFIX):
         raise InvalidInputError(f"a file of adapters ends in {SUFFIX}; received {path}")
     config = {
@@ -141,7 +139,7 @@ def load(name_or_model: str | keras.Model, path: str | os.PathLike[str]) -> kera
     Raises:
         WeightsError: The file can't be read, or was made for another model or other weights.
     """
-    base, path = resolve_model(name_or_model), Path(path)
+    base, path = resolve_model(name_or_model), local_path(path)
     package = spec_of(base).package
     config, values = _read(path)
     if config["model"] != package.name:

@@ -19,6 +19,7 @@ from keras_fm.errors import KerasFmError
 from keras_fm.evaluation.evaluation import evaluate
 from keras_fm.exporting import query_export
 from keras_fm.exporting.saved_model import export
+from keras_fm.files import local_path
 from keras_fm.models.loading import get
 from keras_fm.training.fine_tuning import fine_tune
 
@@ -42,7 +43,7 @@ def demo(directory: str | os.PathLike[str] = "runs") -> int:
     Returns:
         0, or 1 where the export does not predict what the model predicts.
     """
-    folder = Path(directory) / f"demo-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    folder = local_path(directory) / f"demo-{datetime.datetime.now():%Y%m%d-%H%M%S}"
     folder.mkdir(parents=True)
     print(f"The zoo: {', '.join(registry.list_models())}\n")
 

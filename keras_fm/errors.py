@@ -7,9 +7,21 @@ The command line prints the sentence and exits with 2.
 import difflib
 from collections.abc import Iterable
 
+# Characters of a message: what was received may be the two million of a photo in base64.
+MAX_MESSAGE = 3000
+_LONGEST_NAME = 200  # that is compared with known names
+
 
 class KerasFmError(Exception):
     """Base of every error that keras_fm raises on purpose."""
+
+    def __str__(self) -> str:
+        """Return the message; the middle of a very long one is left out."""
+        message = super().__str__()
+        if len(message) <= MAX_MESSAGE:
+            return message
+        half = MAX_MESSAGE // 2
+        return f"{message[:half]} [{len(message) - 2 * half:,} characters] {message[-half:]}"
 
 
 class UnknownNameError(KerasFmError, LookupError):
@@ -65,7 +77,9 @@ class DataWarning(UserWarning):
 def suggest(name: str, known: Iterable[str]) -> str:
     """Says which known names are nearest to `name`, or which there are when none is near."""
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    near = []
+    if len(name) <= _LONGEST_NAME:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if near:
         return f"Did you mean {' or '.join(map(repr, near))}?"
     return f"Known: {', '.join(known) or 'none'}."

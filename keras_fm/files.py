@@ -5,15 +5,42 @@ a killed process leaves its temporary file, whose name begins with `.partial-`.
 """
 
 import contextlib
+import errno
 import os
+import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from keras_fm.errors import InvalidInputError
+
 PREFIX = ".partial-"
+_MAX_NAME = 255  # characters of a file or folder
+_REMOTE = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+
+
+def local_path(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a user's file or folder on this machine; `~` is the home folder.
+
+    Raises:
+        InvalidInputError: It is an address, such as `gs://bucket/photos`, or can name no file.
+    """
+    text = os.fspath(path)
+    if "\0" in text or max(map(len, text.split("/"))) > _MAX_NAME:
+        raise InvalidInputError(f"expected the path of a file or folder; received {text!r:.300}")
+    if _REMOTE.match(text):
+        raise InvalidInputError(
+            f"expected the path of a file or folder on this machine; received {text}: copy it here "
+            "first"
+        )
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # nobody has this name: a folder may
+        return Path(path)
 
 
 @contextlib.contextmanager
@@ -69,23 +96,48 @@ def atomic_write(
         yield stream
 
 
+@dataclass
+class NewDirectory:
+    """A folder that is being written.
+
+    Attributes:
+        temporary: Where it is written.
+        path: What it is renamed to at the end.
+    """
+
+    temporary: Path
+    path: Path
+
+
 @contextlib.contextmanager
-def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_directory(
+    path: str | os.PathLike[str], next_path: Callable[[], Path] | None = None
+) -> Iterator[NewDirectory]:
     """Yield a new temporary folder beside `path`, and rename it to `path` at the end of the block.
 
     All files in it are on the disk before the folder gets its name.
 
     Args:
         path: The folder to create; it must not exist, or must be empty.
+        next_path: Returns another path beside it, for the case that another process has taken
+            `path` meanwhile; None: that is an `OSError`.
     """
     path = Path(path)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f"{PREFIX}{path.name}-"))
+    directory = NewDirectory(temporary, path)
     try:
         temporary.chmod(0o755)  # `mkdtemp` shuts other users out
-        yield temporary
+        yield directory
         for member in [*temporary.rglob("*"), temporary]:
             _fsync(member)
-        temporary.rename(path)
+        while True:
+            try:
+                temporary.rename(directory.path)
+                break
+            except OSError as error:
+                if next_path is None or error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                directory.path = next_path()
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise

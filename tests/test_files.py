@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from keras_fm import files
+from keras_fm.errors import InvalidInputError
 
 
 @pytest.fixture
@@ -161,9 +163,9 @@ def test_a_process_that_is_killed_leaves_the_old_file(folder):
 
 
 def test_a_directory_appears_complete(folder):
-    with files.atomic_directory(folder / "1") as path:
-        (path / "inner").mkdir()
-        (path / "inner" / "a").write_text("a")
+    with files.atomic_directory(folder / "1") as new:
+        (new.temporary / "inner").mkdir()
+        (new.temporary / "inner" / "a").write_text("a")
         assert not (folder / "1").exists()
     assert (folder / "1" / "inner" / "a").read_text() == "a"
     assert (folder / "1").stat().st_mode & 0o777 == 0o755
@@ -173,8 +175,8 @@ def test_a_directory_appears_complete(folder):
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_a_directory_does_not_appear_after_an_error(error, folder):
     def write():
-        with files.atomic_directory(folder / "1") as path:
-            (path / "a").write_text("a")
+        with files.atomic_directory(folder / "1") as new:
+            (new.temporary / "a").write_text("a")
             raise error
 
     with pytest.raises(error):
@@ -185,7 +187,53 @@ def test_a_directory_does_not_appear_after_an_error(error, folder):
 def test_a_directory_with_content_is_not_replaced(folder):
     (folder / "1").mkdir()
     (folder / "1" / "a").write_text("old")
-    with pytest.raises(OSError, match="1"), files.atomic_directory(folder / "1") as path:
-        (path / "a").write_text("new")
+    with pytest.raises(OSError, match="1"), files.atomic_directory(folder / "1") as new:
+        (new.temporary / "a").write_text("new")
     assert (folder / "1" / "a").read_text() == "old"
     assert names(folder) == ["1", "file.txt"]
+
+
+def test_a_directory_that_was_taken_meanwhile_gets_another_name(folder):
+    def next_path():
+        return folder / str(max(int(path.name) for path in folder.glob("[0-9]")) + 1)
+
+    with files.atomic_directory(folder / "1", next_path) as new:
+        (new.temporary / "a").write_text("mine")
+        for number in (1, 2):
+            (folder / str(number)).mkdir()
+            (folder / str(number) / "a").write_text("theirs")
+    assert new.path == folder / "3"
+    assert [(folder / n / "a").read_text() for n in "123"] == ["theirs", "theirs", "mine"]
+    assert names(folder) == ["1", "2", "3", "file.txt"]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("~/photos", "HOME/photos"),
+        ("~", "HOME"),
+        (Path("~", "runs", "a"), "HOME/runs/a"),
+        ("a~b", "a~b"),
+        ("~nobody_of_this_name/x", "~nobody_of_this_name/x"),
+        ("C:/photos", "C:/photos"),
+        ("a:b", "a:b"),
+    ],
+)
+def test_a_tilde_is_the_home_folder(path, expected, monkeypatch):
+    monkeypatch.setenv("HOME", "HOME")
+    assert files.local_path(path) == Path(expected)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("gs://bucket/photos", "on this machine; received gs://bucket/photos: copy it here first"),
+        ("S3://bucket/x.csv", "on this machine; received S3://"),
+        (Path("https://host/x"), "on this machine; received https:/host/x"),
+        ("a\0b", r"received 'a\\x00b'"),
+        ("QUJD" * 500_000, "received 'QUJDQUJD"),
+    ],
+)
+def test_what_is_no_path_of_this_machine_is_refused(path, message):
+    with pytest.raises(InvalidInputError, match=message):
+        files.local_path(path)

@@ -5,10 +5,10 @@ import os
 import re
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from keras_fm.errors import InvalidInputError
+from keras_fm.files import local_path
 from keras_fm.formatting import format_table
 
 Predictions = Sequence[dict[str, Any]]
@@ -47,7 +47,7 @@ def save_images(predictions: Predictions, directory: str | os.PathLike[str] | No
         return predictions
     from PIL import Image
 
-    folder = Path(directory or ".")
+    folder = local_path(directory or ".")
     files = [folder / f"{_as_file_name(p['label'])}-{p['seed']}.png" for p in predictions]
     for file in files:
         if file.exists():

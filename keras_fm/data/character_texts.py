@@ -3,12 +3,12 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from keras_fm.data.examples import Examples, character_examples
 from keras_fm.errors import DataError
+from keras_fm.files import local_path
 
 UNKNOWN_ID = 0  # of every character that is not in the vocabulary
 # Size of the vocabulary of a user's text at most: the softmax is over all of it.
@@ -21,8 +21,9 @@ def read_text_file(path: str | os.PathLike[str]) -> Examples:
     Raises:
         DataError: The file can't be read, or has fewer than two characters.
     """
+    path = local_path(path)
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig", "replace")
+        text = path.read_bytes().decode("utf-8-sig", "replace")
     except OSError as error:
         raise DataError(f"{path}: can't be read ({error.strerror})") from None
     if len(text) < 2:

@@ -1,5 +1,7 @@
 """Examples in memory: the inputs and targets that models are trained and evaluated on."""
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +29,28 @@ class Examples:
     targets: np.ndarray
     description: str
 
+    def __post_init__(self) -> None:
+        """Turn lists into arrays."""
+        if isinstance(self.inputs, (list, tuple)):
+            object.__setattr__(self, "inputs", _to_array(self.inputs))
+        object.__setattr__(self, "targets", np.asarray(self.targets))
+
     def __len__(self) -> int:
         """Return the number of examples."""
         columns = self.inputs.values() if isinstance(self.inputs, dict) else [self.inputs]
         return len(next(iter(columns)))
+
+    def sha256(self) -> str:
+        """Return the sha256 of the inputs and targets, whatever file they came from."""
+        columns = self.inputs if isinstance(self.inputs, dict) else {"": self.inputs}
+        digest = hashlib.sha256()
+        for name, column in [*columns.items(), ("targets", self.targets)]:
+            digest.update(f"{name} {column.dtype.kind} {column.shape}".encode())
+            if column.dtype.kind in "biuf":
+                digest.update(np.ascontiguousarray(column).data)
+            else:
+                digest.update(repr(column.tolist()).encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
 
     def subset(self, indices: slice | np.ndarray, description: str) -> "Examples":
         """Select some of the examples.
@@ -40,6 +60,15 @@ class Examples:
             description: Of the subset.
         """
         return Examples(take_rows(self.inputs, indices), self.targets[indices], description)
+
+
+def _to_array(inputs: Sequence[Any]) -> np.ndarray:
+    """Stack arrays, or keep texts as the objects that they are."""
+    if inputs and isinstance(inputs[0], (str, bytes)):
+        array = np.empty(len(inputs), object)
+        array[:] = inputs
+        return array
+    return np.asarray(inputs)
 
 
 def take_rows(inputs: Inputs, indices: slice | np.ndarray) -> Inputs:

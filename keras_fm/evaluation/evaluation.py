@@ -7,7 +7,7 @@ import keras
 
 from keras_fm.data.examples import Examples
 from keras_fm.data.user_data import UserData
-from keras_fm.errors import UnknownNameError, suggest
+from keras_fm.errors import DataError, UnknownNameError, suggest
 from keras_fm.evaluation.generator_evaluation import GeneratorEvaluator
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
@@ -55,6 +55,8 @@ def evaluate(
     else:
         examples = task.data.load_eval_data(UserData(data, text=text, target=target))
     task.data.check(examples)
+    if not len(examples):
+        raise DataError(f"{examples.description}: expected examples to evaluate on; received none")
     metrics = evaluate_model(model, examples, slice_by)
     return {**metrics, "num_examples": len(examples), "data": examples.description}
 

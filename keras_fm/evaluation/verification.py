@@ -11,6 +11,7 @@ from keras_fm.data import datasets, example_files
 from keras_fm.errors import RunError
 from keras_fm.evaluation.evaluation import evaluate
 from keras_fm.evaluation.flops import count_flops
+from keras_fm.files import local_path
 from keras_fm.formatting import format_table
 from keras_fm.models import loading, run_files
 from keras_fm.models.global_state import preserved_global_state
@@ -69,9 +70,10 @@ def verify(name: str | os.PathLike[str]) -> ClaimReport:
         RunError: It is no run.
     """
     if run_files.is_model_path(name):
-        if Path(name).suffix == run_files.SUFFIX:
+        path = local_path(name)
+        if path.suffix == run_files.SUFFIX:
             raise RunError(f"{name} has no claims: verify the run that it is from, or evaluate it")
-        return _verify_run(Path(name))
+        return _verify_run(path)
     package, tag = registry.find(str(name))
     record = package.entry.weights_of(tag)
     model = loading.get(name)

@@ -21,6 +21,7 @@ from keras_fm.explanation.attribution import (
     grad_cam,
     occlusion,
 )
+from keras_fm.files import local_path
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
 from keras_fm.tasks import pictures
@@ -54,7 +55,7 @@ class Explanation:
         Raises:
             InvalidInputError: The file exists, or has another suffix.
         """
-        path, is_image = Path(path), self.attributions[0].image is not None
+        path, is_image = local_path(path), self.attributions[0].image is not None
         suffix = ".png" if is_image else ".html"
         if path.suffix != suffix:
             raise InvalidInputError(

@@ -15,6 +15,7 @@ from tensorflow.python.framework import op_def_registry
 from keras_fm.errors import ExportError, InvalidInputError, KerasFmError
 from keras_fm.exporting import warmup
 from keras_fm.exporting.session import Session
+from keras_fm.files import local_path
 from keras_fm.formatting import format_table
 from keras_fm.serving import rest, servers, signatures
 
@@ -77,7 +78,7 @@ def serve_check(directory: str | os.PathLike[str], *, url: str | None = None) ->
     Raises:
         InvalidInputError: There is no SavedModel.
     """
-    version = _find_version(Path(directory))
+    version = _find_version(local_path(directory))
     checks = [_check_operations(version)]
     name = "TensorFlow session"
     try:

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -16,7 +17,7 @@ from keras_fm.exporting import inference_graph, server_files
 from keras_fm.exporting.inference_graph import Precision
 from keras_fm.exporting.parity import export_parity
 from keras_fm.exporting.warmup import write_warmup
-from keras_fm.files import atomic_directory
+from keras_fm.files import atomic_directory, local_path
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
 from keras_fm.models.run_files import write_json
@@ -27,6 +28,7 @@ from keras_fm.tasks.base import Signature, Task
 
 OptimizeFor = Literal["memory", "latency"]
 INFO = "keras_fm.json"
+MAX_VERSION = 2**63 - 1  # TF Serving counts in int64
 
 
 @preserved_global_state()
@@ -72,20 +74,21 @@ def export(
         raise InvalidInputError(
             f"optimize_for is one of {', '.join(get_args(OptimizeFor))}; received {optimize_for!r}"
         )
-    base = Path(directory)
-    target = base / str(_free_version(base) if version is None else _check_version(base, version))
+    base = local_path(directory)
+    next_version = partial(_free_version, base)
+    target = next_version() if version is None else _check_version(base, version)
     model = resolve_model(name_or_model)
     spec = spec_of(model)
     served = inference_graph.inference_model(model, precision)
     base.mkdir(parents=True, exist_ok=True)
     # The temporary folder's name is no number, so TF Serving ignores it.
-    with atomic_directory(target) as folder:
+    with atomic_directory(target, next_version if version is None else None) as new:
         options = {"precision": precision, "optimize_for": optimize_for}
-        signatures = _write_saved_model(model, served, spec, folder, options)
+        signatures = _write_saved_model(model, served, spec, new.temporary, options)
         if warmup:
-            write_warmup(folder, spec.name, signatures)
+            write_warmup(new.temporary, spec.name, signatures)
     server_files.write_server_files(base, spec.name, signatures)
-    return target
+    return new.path
 
 
 def export_all(directory: str | os.PathLike[str], **options: Any) -> list[Path]:
@@ -100,7 +103,7 @@ def export_all(directory: str | os.PathLike[str], **options: Any) -> list[Path]:
     Returns:
         The paths of the versions.
     """
-    base, names = Path(directory), registry.list_models(pretrained=True)
+    base, names = local_path(directory), registry.list_models(pretrained=True)
     versions = [export(name, base / name, **options) for name in names]
     (base / "models.config").write_text(server_files.models_config(names), "utf-8")
     return versions
@@ -151,15 +154,13 @@ def _as_graph(fn: Callable[..., Any], inputs: Any) -> Callable[..., Any]:
     return call
 
 
-def _check_version(base: Path, version: int) -> int:
-    version = check_int("version", version, 1)
-    if (base / str(version)).exists():
-        raise InvalidInputError(
-            f"{base / str(version)} exists; leave version out for the next free one"
-        )
-    return version
+def _check_version(base: Path, version: int) -> Path:
+    path = base / str(check_int("version", version, 1, MAX_VERSION))
+    if path.exists():
+        raise InvalidInputError(f"{path} exists; leave version out for the next free one")
+    return path
 
 
-def _free_version(base: Path) -> int:
+def _free_version(base: Path) -> Path:
     used = [int(path.name) for path in base.glob("*") if path.name.isdecimal()]
-    return max(used, default=0) + 1
+    return base / str(max(used, default=0) + 1)

@@ -20,8 +20,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from keras_fm.errors import RunError
-from keras_fm.files import atomic_write
+from keras_fm.errors import InvalidInputError, RunError
+from keras_fm.files import atomic_write, local_path
 
 SUFFIX = ".keras"
 RECIPE, RUN_INFO, RESULT = "recipe.toml", "run.json", "result.json"
@@ -30,7 +30,10 @@ WEIGHTS, VALIDATION, HISTORY = "model.weights.h5", "validation.npz", "history.cs
 
 def is_run(path: str | os.PathLike[str]) -> bool:
     """Return whether `path` is a run directory."""
-    return (Path(path) / RUN_INFO).is_file()
+    try:
+        return (local_path(path) / RUN_INFO).is_file()
+    except InvalidInputError:  # what names no file here is none
+        return False
 
 
 def is_complete(path: Path) -> bool:

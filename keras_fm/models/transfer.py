@@ -27,8 +27,10 @@ def transfer_weights(
             they are, such as those of another vocabulary.
 
     Raises:
-        InvalidInputError: They have no layer in common, or one of other shapes.
+        InvalidInputError: They have no layer in common, or one of other shapes; or the source has
+            adapters, or is quantized.
     """
+    check_plain(source)
     remapped = remapped or {}
     source_spec, target_spec = spec_of(source), spec_of(target)
     same_output = all(
@@ -56,8 +58,31 @@ def transfer_weights(
         target.get_layer(name).set_weights(weights)
 
 
+def check_plain(model: keras.Model) -> None:
+    """Check that the layers of a model hold the weights that they were built with, and no others.
+
+    Raises:
+        InvalidInputError: `enable_lora` gave some of them adapters, or `quantize` other weights.
+    """
+    for layer in model._flatten_layers():
+        if mode := getattr(layer, "quantization_mode", None):
+            raise InvalidInputError(
+                f"{model.name} was quantized to {mode}, which only predictions and evaluations can "
+                "use: take the model as it was before (`export` has a `precision` of its own)"
+            )
+        if getattr(layer, "lora_enabled", False):
+            raise InvalidInputError(
+                f"{model.name} has adapters: merge them with keras_fm.adapters.merge"
+            )
+
+
 def copy_weights(source: keras.Model, target: keras.Model, layer_names: Sequence[str]) -> None:
-    """Copy the weights of the layers of these names."""
+    """Copy the weights of the layers of these names.
+
+    Raises:
+        InvalidInputError: The source has adapters, or is quantized.
+    """
+    check_plain(source)
     for name in layer_names:
         source_layer, target_layer = source.get_layer(name), target.get_layer(name)
         # Also of layers inside it, such as an LSTM's cell.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_fm.errors import InvalidInputError, WeightsError
+from keras_fm.files import local_path
 from keras_fm.store import downloads
 from keras_fm.store.downloads import RemoteFile, fetch
 from keras_fm.store.files import SUFFIX, WeightsFile, check_sha256, is_valid, sha256_of
@@ -59,7 +60,7 @@ def resolve(
     if match := _URL.fullmatch(str(weights)):
         return _from_url(match["url"], match["fragment"])
     if isinstance(weights, os.PathLike) or "/" in weights or weights.endswith(SUFFIX):
-        return _from_path(Path(weights))
+        return _from_path(local_path(weights))
     return find_weights(package, tag if weights == "default" else weights)
 
 

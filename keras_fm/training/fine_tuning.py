@@ -92,7 +92,7 @@ def fine_tune(
             the report; it takes as long as the rest.
         augment_with: A generator of images, such as `"gan"`, which makes more of each class; the
             recipe's `generated_ratio` says how many times as many (1, unless it is given).
-        run_dir: A directory that does not exist yet; None for one under `runs/`.
+        run_dir: A directory that does not exist yet, or is empty; None for one under `runs/`.
         resume: Resumes the fine-tuning in `run_dir` that was stopped, by its own recipes and seed;
             model and data are to be given again.
         seed: Of the split, the head's weights, the order of examples and their augmentation.

@@ -14,7 +14,7 @@ import keras
 
 from keras_fm.backend import gpus
 from keras_fm.errors import RunError
-from keras_fm.files import atomic_write
+from keras_fm.files import atomic_write, local_path
 from keras_fm.formatting import format_table
 from keras_fm.models import loading
 from keras_fm.models.precision import resolve_precision
@@ -97,7 +97,7 @@ class Run:
 
 
 def new_directory(run_dir: str | os.PathLike[str] | None, name: str, seed: int) -> Path:
-    """Create the directory of a new run; one that exists is never written into.
+    """Create the directory of a new run; one that holds anything is never written into.
 
     Args:
         run_dir: None for `runs/<name>-<time>-seed<seed>` in the current folder.
@@ -105,13 +105,15 @@ def new_directory(run_dir: str | os.PathLike[str] | None, name: str, seed: int) 
         seed: The end of it.
 
     Raises:
-        RunError: It exists, or can't be made.
+        RunError: It exists and is not empty, or can't be made.
     """
     now = datetime.datetime.now()
-    path = Path(run_dir or Path("runs") / f"{name}-{now:%Y%m%d-%H%M%S}-seed{seed}")
+    path = local_path(run_dir or Path("runs") / f"{name}-{now:%Y%m%d-%H%M%S}-seed{seed}")
     try:
         path.mkdir(parents=True)
     except FileExistsError:
+        if path.is_dir() and not any(path.iterdir()):  # such as a volume of a container
+            return path
         raise RunError(
             f"{path} exists; name another run directory, or resume the run in it: resume=True "
             "(--resume on the command line)"
@@ -134,6 +136,7 @@ def write_run_info(path: Path, job: TrainingJob, init_from: str = RANDOM, **more
     run_info = {
         **job.spec.to_dict(),
         "data": job.examples.description,
+        "data_sha256": job.examples.sha256(),
         "notes": list(job.notes),
         "init_from": init_from,
         "seed": job.seed,
@@ -168,7 +171,8 @@ def check_data(path: Path, job: TrainingJob) -> None:
         RunError: It does not.
     """
     run_info, description = read_run(path), job.examples.description
-    if description != run_info["data"]:
+    is_same = job.examples.sha256() == run_info.get("data_sha256")
+    if not is_same and description != run_info["data"]:
         raise RunError(
             f"the run in {path} began on {run_info['data']}; it can't resume with {description}"
         )
@@ -176,6 +180,11 @@ def check_data(path: Path, job: TrainingJob) -> None:
         raise RunError(
             f"the run in {path} began with other columns or classes than {description} has now; "
             "it can't resume with them: start a new run"
+        )
+    if not is_same:
+        raise RunError(
+            f"the run in {path} began with other rows than {description} has now; it can't resume "
+            "with them: start a new run"
         )
 
 
@@ -185,7 +194,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     Raises:
         RunError: `path` is no run directory, or its training did not end.
     """
-    path = Path(path)
+    path = local_path(path)
     model = loading.load_run(path)
     return Run(path, model, **read_result(path))
 

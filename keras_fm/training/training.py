@@ -8,6 +8,7 @@ from typing import Any
 
 from keras_fm import registry
 from keras_fm.errors import RunError, UnknownNameError
+from keras_fm.files import local_path
 from keras_fm.models import run_files
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
@@ -51,7 +52,8 @@ def train(
             or a pretrained model's name, whose layers this model has too. None is `"pretraining"`
             where the entry has one and the model is trained on its own data, else the entry's
             `init_from`, else `"random"`.
-        run_dir: A directory that does not exist yet; None for `runs/<name>-<time>-seed<seed>`.
+        run_dir: A directory that does not exist yet, or is empty; None for
+            `runs/<name>-<time>-seed<seed>`.
         resume: Resumes the training in `run_dir` that was stopped, by its own recipe and seed.
         seed: Of the weights, the order of examples and their augmentation.
         **recipe_overrides: Fields of the recipe, such as `epochs=2`; those of the pretraining's
@@ -158,7 +160,7 @@ def load_interrupted_run(
             f"a resumed training keeps its recipe and its initial weights; leave out "
             f"{', '.join(options)}, or start a new run"
         )
-    path = Path(run_dir)
+    path = local_path(run_dir)
     run_info = run_files.read_run(path)
     if run_info["model"] != name:
         raise RunError(f"the run in {path} trains {run_info['model']!r}, not {name!r}")

@@ -1,7 +1,9 @@
 import helpers
 import numpy as np
+import pandas as pd
 import pytest
 
+import keras_fm
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
 from keras_fm.errors import DataError, UnknownNameError
@@ -74,3 +76,24 @@ def test_images_of_another_size_are_an_error(small_run):
     small = Examples(np.zeros((3, 28, 28, 3), np.uint8), np.zeros(3, int), "small images")
     with pytest.raises(DataError, match=r"small images.*\[3, 28, 28, 3\]"):
         evaluation.evaluate(small_run.model, data=small)
+
+
+NOTHING = {
+    "cifar_cnn_basic": (np.zeros((0, 32, 32, 3), "uint8"), np.zeros(0, int)),
+    "lstm": (np.array([], object), np.zeros(0, int)),
+    "linear_regression": (pd.DataFrame(datasets.sample("diamonds").inputs)[:0], np.zeros(0)),
+}
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_an_evaluation_of_nothing_is_an_error(name):
+    with pytest.raises(DataError, match=r"received (none|0 |nothing)|0 examples|no row"):
+        keras_fm.evaluate(name, data=NOTHING[name])
+
+
+@pytest.mark.parametrize("name", ["cifar_cnn_basic", "lstm"])
+def test_examples_of_lists_are_those_of_arrays(name):
+    sample = datasets.sample({"cifar_cnn_basic": "cifar10", "lstm": "imdb_reviews"}[name])
+    few = sample.subset(slice(6), "6 examples")
+    lists = Examples(list(few.inputs), list(few.targets), "6 examples")
+    assert keras_fm.evaluate(name, data=lists) == keras_fm.evaluate(name, data=few)

@@ -1,5 +1,6 @@
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -280,3 +281,20 @@ def test_a_model_without_a_bundled_sample_exports(tiny_net, tmp_path):
     outputs = call(tf.saved_model.load(str(version)), images)
     expected = helpers.logits(model, images)
     np.testing.assert_allclose(outputs["logits"], expected, atol=1e-5)
+
+
+def test_exports_at_the_same_time_take_the_next_free_versions(small_run, tmp_path):
+    def export(_):
+        return saved_model.export(small_run.model, tmp_path / "export", warmup=False).name
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sorted(pool.map(export, range(3))) == ["1", "2", "3"]
+    for version in "123":
+        tf.saved_model.load(str(tmp_path / "export" / version))
+    assert not list((tmp_path / "export").glob(".partial-*"))
+
+
+def test_a_version_is_at_most_what_the_server_counts(small_run, tmp_path):
+    with pytest.raises(InvalidInputError, match="version is a whole number from 1 to 9223372036"):
+        saved_model.export(small_run.model, tmp_path / "export", version=2**63)
+    assert not (tmp_path / "export").exists()

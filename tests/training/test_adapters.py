@@ -100,7 +100,7 @@ def test_a_file_that_does_not_fit_is_refused(tiny_net, tmp_path):
     plain = keras_fm.get("tiny_net", weights=None)
     adapted = building.replace_head(plain, CLASS_NAMES)
     adapters.enable(adapted, 2)
-    with pytest.raises(InvalidInputError, match="tiny_net has adapters already"):
+    with pytest.raises(InvalidInputError, match="tiny_net has adapters: merge them"):
         adapters.enable(adapted, 2)
     with pytest.raises(InvalidInputError, match=r"ends in \.lora\.h5; received .*mine\.h5"):
         adapters.save(adapted, tmp_path / "mine.h5")
