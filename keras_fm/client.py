@@ -29,11 +29,13 @@ class Client:
 
     Args:
         url: `http://HOST:8501` (or https) for REST; `grpc://HOST:8500` for gRPC, which imports
-            TensorFlow.
+            TensorFlow. `http://USER:PASSWORD@HOST` sends them in an `Authorization` header.
         model: Its name in the server.
         version: None for the one that the server takes.
         class_names: Of a classifier, in the order of the export's `assets/labels.txt`.
         timeout: Seconds that the server may take for a request; over REST, that it may be silent.
+        headers: Sent with every request, such as `{"Authorization": "Bearer ..."}`; over gRPC as
+            metadata.
 
     Raises:
         InvalidInputError: An argument is none of these.
@@ -53,9 +55,12 @@ class Client:
         version: int | None = None,
         class_names: Sequence[str] | None = None,
         timeout: float = servers.DEFAULT_TIMEOUT,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """See the class."""
-        self._server = servers.connect(url, model, version=version, timeout=timeout)
+        self._server = servers.connect(
+            url, model, version=version, timeout=timeout, headers=headers
+        )
         self._class_names = None if class_names is None else list(class_names)
 
     def __repr__(self) -> str:

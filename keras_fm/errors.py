@@ -5,10 +5,12 @@ The command line prints the sentence and exits with 2.
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 
 # Characters of a message: what was received may be the two million of a photo in base64.
 MAX_MESSAGE = 3000
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/@'\"]+@")
 _LONGEST_NAME = 200  # that is compared with known names
 
 
@@ -16,8 +18,8 @@ class KerasFmError(Exception):
     """Base of every error that keras_fm raises on purpose."""
 
     def __str__(self) -> str:
-        """Return the message; the middle of a very long one is left out."""
-        message = super().__str__()
+        """Return the message without passwords in addresses, and a very long one's two ends."""
+        message = _CREDENTIALS.sub("", super().__str__())
         if len(message) <= MAX_MESSAGE:
             return message
         half = MAX_MESSAGE // 2

@@ -50,6 +50,7 @@ class ServingServer:
     """A server of versions, such as `{"cifar_cnn": [path of a version, ...]}`, until it is closed.
 
     grpc, rest: its addresses. batch_sizes: of the requests so far.
+    headers: of the requests so far, in lower case.
     change: may alter the outputs before they are sent. delay: seconds before each prediction.
     """
 
@@ -61,6 +62,7 @@ class ServingServer:
         self.change = lambda outputs: outputs
         self.delay = 0.0
         self.batch_sizes = []
+        self.headers = []
         self._grpc = grpc.server(ThreadPoolExecutor(4))
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
             _Service(self), self._grpc
@@ -146,6 +148,7 @@ class _Service(prediction_service_pb2_grpc.PredictionServiceServicer):
         self.core = core
 
     def Predict(self, request, context):
+        self.core.headers.append(dict(context.invocation_metadata()))
         try:
             number, session = self._find(request.model_spec)
             signature = request.model_spec.signature_name or "serving_default"
@@ -162,6 +165,7 @@ class _Service(prediction_service_pb2_grpc.PredictionServiceServicer):
         return response
 
     def GetModelMetadata(self, request, context):
+        self.core.headers.append(dict(context.invocation_metadata()))
         try:
             if not request.metadata_field:
                 raise RequestError(
@@ -195,6 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def _respond(self, pattern, method):
+        self.core.headers.append({name.lower(): value for name, value in self.headers.items()})
         try:
             match = pattern.fullmatch(self.path)
             if not match:

@@ -46,6 +46,13 @@ def add(commands: Any) -> None:
     )
     command.add_argument("--url", help="the server: http://HOST:8501, or grpc://HOST:8500")
     command.add_argument(
+        "--header",
+        action="append",
+        default=[],
+        metavar="NAME:VALUE",
+        help="send a header to the server; may be repeated",
+    )
+    command.add_argument(
         "--timeout", type=float, help="seconds to wait for the server (default: 30)"
     )
 
@@ -111,12 +118,22 @@ def _predictor(options: argparse.Namespace) -> Any:
         from keras_fm.client import Client
 
         timeout = {} if options.timeout is None else {"timeout": options.timeout}
-        return Client(options.url, options.model, **timeout)
-    if options.timeout is not None:
-        raise InvalidInputError("--timeout is for a server: name it with --url")
+        return Client(options.url, options.model, headers=_headers(options.header), **timeout)
+    if options.timeout is not None or options.header:
+        raise InvalidInputError("--timeout and --header are for a server: name it with --url")
     from keras_fm.pipelines import pipeline
 
     return pipeline(options.model)
+
+
+def _headers(words: list[str]) -> dict[str, str]:
+    headers = {}
+    for word in words:
+        name, colon, value = word.partition(":")
+        if not colon:
+            raise InvalidInputError(f"--header is NAME:VALUE; received {name!r} without a colon")
+        headers[name.strip()] = value.strip()
+    return headers
 
 
 def _explain(options: argparse.Namespace) -> int:

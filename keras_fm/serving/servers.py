@@ -4,13 +4,15 @@ Sources: https://www.tensorflow.org/tfx/serving/api_rest, and `prediction_servic
 Serving for gRPC.
 """
 
+import base64
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 import numpy as np
 
@@ -22,19 +24,27 @@ from keras_fm.serving.signatures import Signature, TensorInfo
 
 DEFAULT_TIMEOUT = 30.0  # seconds for one request
 MAX_SHOWN = 1000  # characters of a server's message; some repeat the whole request
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110
 NOT_FOUND = (404, "NOT_FOUND")
 
 
 def connect(
-    url: str, model: str, *, version: int | None = None, timeout: float = DEFAULT_TIMEOUT
+    url: str,
+    model: str,
+    *,
+    version: int | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+    headers: Mapping[str, str] | None = None,
 ) -> "Server":
     """Return a client of the server at `url`; nothing is sent yet.
 
     Args:
-        url: `http://HOST:8501` (or https) for REST, `grpc://HOST:8500` for gRPC.
+        url: `http://HOST:8501` (or https) for REST, `grpc://HOST:8500` for gRPC; with a user and a
+            password as `http://USER:PASSWORD@HOST`, which are sent in an `Authorization` header.
         model: The model's name in the server.
         version: None for the one that the server chooses.
         timeout: Seconds that a request may take; over REST, seconds without a byte.
+        headers: Sent with every request; over gRPC as metadata.
 
     Raises:
         InvalidInputError: An argument of another form.
@@ -49,7 +59,31 @@ def connect(
     if version is not None:
         version = check_int("version", version)
     timeout = check_float("timeout", timeout, above=0, unit="seconds")
-    return server_class(url.rstrip("/"), model, version, timeout)
+    url, all_headers = _split_credentials(url)
+    all_headers |= _check_headers(headers or {})
+    return server_class(url.rstrip("/"), model, version, timeout, all_headers)
+
+
+def _split_credentials(url: str) -> tuple[str, dict[str, str]]:
+    """Return an address without user and password, and the header that has them."""
+    parts = urlsplit(url)
+    credentials, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, {}
+    token = base64.b64encode(unquote_to_bytes(credentials)).decode()
+    return parts._replace(netloc=host).geturl(), {"Authorization": f"Basic {token}"}
+
+
+def _check_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers by name, which no line break can end."""
+    if not isinstance(headers, Mapping):
+        raise InvalidInputError(f"headers are a dict; received {type(headers).__name__}")
+    for name, value in headers.items():
+        if not (isinstance(name, str) and isinstance(value, str)) or not _HEADER.fullmatch(name):
+            raise InvalidInputError(f"headers are strings by name; received one named {name!r}")
+        if not value.isprintable() or not value.isascii():
+            raise InvalidInputError(f"the value of the header {name!r} is not printable ASCII")
+    return dict(headers)
 
 
 def _server_class(url: str) -> "type[Server] | None":
@@ -66,11 +100,19 @@ def _server_class(url: str) -> "type[Server] | None":
 class Server(ABC):
     """Client of one model in a TF Serving."""
 
-    def __init__(self, url: str, model: str, version: int | None, timeout: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        version: int | None,
+        timeout: float,
+        headers: Mapping[str, str],
+    ) -> None:
         self.url = url
         self.model = model
         self.version = version
         self.timeout = timeout
+        self.headers = headers
 
     @cached_property
     def signatures(self) -> dict[str, Signature]:
@@ -127,7 +169,7 @@ class Server(ABC):
 
     def _serves(self, model: str) -> bool:
         try:
-            type(self)(self.url, model, None, self.timeout).fetch_signatures()
+            type(self)(self.url, model, None, self.timeout, self.headers).fetch_signatures()
         except ServerError:
             return False
         return True
@@ -194,7 +236,7 @@ class RestServer(Server):
                 "GET" if body is None else "POST",
                 address,
                 data=None if body is None else body.encode(),
-                headers={"Content-Type": "application/json"},
+                headers={"Content-Type": "application/json", **self.headers},
                 timeout=self.timeout,
                 allow_redirects=False,  # a redirected POST would arrive as a GET
                 stream=True,
@@ -253,7 +295,8 @@ class GrpcServer(Server):
 
         stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         try:
-            return getattr(stub, method)(request, timeout=self.timeout)
+            metadata = [(name.lower(), value) for name, value in self.headers.items()]
+            return getattr(stub, method)(request, timeout=self.timeout, metadata=metadata)
         except grpc.RpcError as error:
             status = error.code().name
             if status == "DEADLINE_EXCEEDED":

@@ -67,6 +67,7 @@ def serving(exports):
 def server(serving):
     """The same server, whose delay a test may set."""
     serving.batch_sizes.clear()
+    serving.headers.clear()
     yield serving
     serving.delay = 0.0
 

@@ -47,7 +47,12 @@ def test_errors_of_a_server_are_printed_in_one_line(server, nowhere, folder, cap
             "can't be reached: Connection refused",
         ),
         (["--url", "localhost", "cifar_cnn", photo], "url is http://HOST:8501"),
-        (["--timeout", "3", "cifar_cnn", photo], "--timeout is for a server"),
+        (["--timeout", "3", "cifar_cnn", photo], "--timeout and --header are for a server"),
+        (["--header", "a: b", "cifar_cnn", photo], "--timeout and --header are for a server"),
+        (
+            ["--header", "secret", "--url", "http://x:1", "x", photo],
+            "--header is NAME:VALUE; received",
+        ),
     ]:
         assert cli.main(["predict", *arguments]) == 2
         error = capsys.readouterr().err
