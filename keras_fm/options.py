@@ -9,6 +9,11 @@ from typing import Any
 from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
 
 
+def to_python(value: Any) -> Any:
+    """Return a number or string of numpy, also as an array of no dimension, as that of Python."""
+    return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
+
+
 def check_int(name: str, value: Any, low: int | None = None, high: int | None = None) -> int:
     """Return the value as Python's `int`.
 
@@ -21,8 +26,9 @@ def check_int(name: str, value: Any, low: int | None = None, high: int | None = 
     Raises:
         InvalidInputError: It is no integer, or outside the range.
     """
-    if not isinstance(value, bool) and isinstance(value, numbers.Integral):
-        integer = int(value)
+    python_value = to_python(value)
+    if not isinstance(python_value, bool) and isinstance(python_value, numbers.Integral):
+        integer = int(python_value)
         if (low is None or low <= integer) and (high is None or integer <= high):
             return integer
     raise InvalidInputError(f"{name} is a whole number{_range(low, high)}; received {value!r}")
@@ -50,9 +56,10 @@ def check_float(
     Raises:
         InvalidInputError: It is no finite number, or outside the range.
     """
-    if not isinstance(value, bool) and isinstance(value, numbers.Real):
+    python_value = to_python(value)
+    if not isinstance(python_value, bool) and isinstance(python_value, numbers.Real):
         try:
-            number = float(value)
+            number = float(python_value)
         except OverflowError:  # an integer that no float can hold
             number = math.inf
         inside = (low is None or low <= number) and (high is None or number <= high)

@@ -4,12 +4,16 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from keras_fm.errors import InvalidInputError
-from keras_fm.options import check_float, check_int
+import keras_fm
+from keras_fm import registry
+from keras_fm.errors import InvalidInputError, SchemaError
+from keras_fm.models.spec import ModelSpec
+from keras_fm.options import check_float, check_int, to_python
 
 
-@pytest.mark.parametrize("value", [3, np.int64(3), np.int32(3), np.uint8(3)])
+@pytest.mark.parametrize("value", [3, np.int64(3), np.int32(3), np.uint8(3), np.array(3)])
 def test_an_integer_of_any_kind_becomes_pythons(value):
     result = check_int("seed", value, 0, 3)
     assert (result, type(result)) == (3, int)
@@ -73,3 +77,40 @@ def test_a_bound_can_be_outside_the_range():
     with pytest.raises(InvalidInputError) as caught:
         check_float("timeout", 0, above=0, unit="seconds")
     assert str(caught.value) == "timeout is a number of seconds above 0; received 0"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (np.int64(3), 3),
+        (np.float32(0.5), 0.5),
+        (np.bool_(True), True),
+        (np.str_("a"), "a"),
+        (np.array(3), 3),
+        (tf.constant(3).numpy(), 3),
+        ("a", "a"),
+        (None, None),
+        ([np.int64(3)], [3]),
+    ],
+)
+def test_values_of_numpy_become_pythons(value, expected):
+    assert to_python(value) == expected
+    assert type(to_python(value)) is type(expected)
+
+
+@pytest.mark.parametrize("number", [np.int64, np.int32, np.uint8, np.array])
+def test_recipes_and_builders_take_numbers_of_numpy(number):
+    recipe = ModelSpec.of(registry.find("lstm")[0]).task.default_recipe()
+    changes = {"epochs": number(2), "batch_size": number(8), "validation_examples": number(20)}
+    expected = recipe.override(epochs=2, batch_size=8, validation_examples=20)
+    assert recipe.override(**changes) == expected
+    assert recipe.override(learning_rate=np.float32(0.5)).learning_rate == 0.5
+    model = keras_fm.get("lstm", weights=None, units=number(8), width=number(8))
+    assert model.get_layer("token_embedding").output_dim == 8
+
+
+@pytest.mark.parametrize("value", [np.float64(2), np.bool_(True), np.array([2]), np.str_("2")])
+def test_a_recipe_takes_no_other_value_of_numpy(value):
+    recipe = ModelSpec.of(registry.find("lstm")[0]).task.default_recipe()
+    with pytest.raises(SchemaError, match="field 'epochs': expected `int`"):
+        recipe.override(epochs=value)

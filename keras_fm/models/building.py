@@ -13,6 +13,7 @@ from keras_fm.models.global_state import keras_settings
 from keras_fm.models.precision import Precision, resolve_precision
 from keras_fm.models.spec import ModelSpec, attach_spec, spec_of
 from keras_fm.models.transfer import copy_weights
+from keras_fm.options import to_python
 
 _PRETRAINING_SUFFIX = "_for_pretraining"
 
@@ -84,8 +85,9 @@ def _build(spec: ModelSpec, precision: Precision, overrides: Mapping[str, Any]) 
             raise UnknownNameError(
                 f"{spec.name!r} has no argument {name!r}. {suggest(name, known)}"
             )
+    arguments |= {name: to_python(value) for name, value in overrides.items()}
     with keras_settings(precision):
-        return attach_spec(builder(**arguments, **overrides), spec)
+        return attach_spec(builder(**arguments), spec)
 
 
 def _function(spec: ModelSpec, name: str) -> Callable[..., Any] | None:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
+from keras_fm.options import to_python
 from keras_fm.registry import schema
 from keras_fm.registry.schema import Struct
 from keras_fm.registry.toml import read_toml
@@ -108,7 +109,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
             SchemaError: A value does not fit its field.
         """
         check_fields(changes, [type(self)])
-        return schema.convert({**self.to_dict(), **changes}, type(self), where="recipe override")
+        values = {name: to_python(value) for name, value in changes.items()}
+        return schema.convert({**self.to_dict(), **values}, type(self), where="recipe override")
 
     def to_dict(self) -> dict[str, Any]:
         """Return every field with its value, in the order of the schema."""
