@@ -174,9 +174,9 @@ def _check_array(image: np.ndarray, name: str) -> np.ndarray:
     if not np.isfinite(image).all() or low < 0 or high > 255:
         raise InvalidInputError(f"{expected}values {low} to {high}")
     if image.dtype.kind == "f" and 0 < high <= 1:
+        values = f"{image.dtype} from {float(f'{low:.3g}')} to {float(f'{high:.3g}')}"
         raise InvalidInputError(
-            f"{name}: expected values 0..255; received {image.dtype} from {low} to {high}; "
-            "multiply by 255"
+            f"{name}: expected values 0..255; received {values}; multiply by 255"
         )
     return image
 

@@ -69,14 +69,10 @@ def decode_image(image_bytes: tf.Tensor, channels: int) -> tf.Tensor:
     image, tiff = tf.cond(
         _starts_with(image_bytes, image_inputs.PNG_SIGNATURE),
         lambda: (_decode_png(image_bytes), file_segments.png_chunk(image_bytes, b"eXIf")),
-        lambda: (_decode_jpeg(image_bytes), file_segments.jpeg_exif(image_bytes)),
+        lambda: (tf.io.decode_jpeg(image_bytes, 3), file_segments.jpeg_exif(image_bytes)),
     )
     image = exif.turn(tf.ensure_shape(image, (None, None, 3)), exif.orientation(tiff))
     return convert_channels(tf.ensure_shape(image, (None, None, 3)), channels)
-
-
-def _decode_jpeg(file: tf.Tensor) -> tf.Tensor:
-    return tf.io.decode_image(file, channels=3, expand_animations=False)
 
 
 def _decode_png(file: tf.Tensor) -> tf.Tensor:
