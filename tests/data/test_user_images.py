@@ -1,9 +1,8 @@
 """A user's images in training and evaluation: what `pipeline` takes, read in the same way."""
 
-import io
-
 import helpers
 import numpy as np
+import odd_images
 import pandas as pd
 import pytest
 import tensorflow as tf
@@ -21,42 +20,23 @@ def fit(inputs):
     return user_images.fit_images(RawExamples(inputs, [0] * len(inputs), "some images"), SHAPE)
 
 
-def encode(image, kind, **options):
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
-
-
-def odd_images():
-    """Return images that only a viewer's rules show right, by name."""
-    picture = Image.fromarray(helpers.image(40, 24))
-    turned = Image.Exif()
-    turned[0x0112] = 6
-    return {
-        "palette.bmp": encode(picture.quantize(64), "BMP"),
-        "two colors.bmp": encode(picture.convert("1"), "BMP"),
-        "photo.jpg": encode(picture, "JPEG", exif=turned),
-        "alpha.png": encode(Image.fromarray(helpers.image(40, 24)).convert("RGBA"), "PNG"),
-        "a.webp": encode(picture, "WEBP", lossless=True),
-        "a WebP.jpg": encode(picture, "WEBP", exif=turned),
-        "a.gif": encode(picture, "GIF"),
-        "a.tiff": encode(picture, "TIFF", exif=turned),
-        "a.jfif": encode(picture, "JPEG"),
-    }
-
-
 def test_a_folder_is_read_as_by_the_pipeline(tmp_path):
-    files = odd_images()
-    for name, content in files.items():
-        for label in ("cat", "dog"):
-            (tmp_path / label).mkdir(exist_ok=True)
-            (tmp_path / label / name).write_bytes(content)
+    cases = odd_images.served_files() | odd_images.other_images()
+    files = {name: image for name, (image, _) in cases.items() if isinstance(image, bytes)}
+    suffixes = sorted(user_images.SUFFIXES)
+    for label in ("cat", "dog"):
+        for number, (name, content) in enumerate(files.items()):
+            file = tmp_path / label / f"{name}{suffixes[number % len(suffixes)]}"
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(content)
     raw = user_images.read_folder(tmp_path)
     loaded, mask = user_images.fit_images(raw, SHAPE)
     assert mask.all()
     assert raw.notes == []
     assert len(loaded) == 2 * len(files)
     np.testing.assert_array_equal(loaded, images.load_images(raw.inputs, *SHAPE).round())
+    shown = images.load_images([cases[file.stem][1] for file in raw.inputs], *SHAPE)
+    np.testing.assert_allclose(loaded, shown, atol=8)  # another decoder of JPEG
 
 
 @pytest.mark.parametrize(
