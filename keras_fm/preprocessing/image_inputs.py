@@ -169,7 +169,9 @@ def _check_array(image: np.ndarray, name: str) -> np.ndarray:
     if image.ndim == 3 and image.shape[-1] == 4 and image.dtype == np.uint8:
         image = pillow_images.composite_on_white(image)
     if image.ndim != 3 or image.shape[-1] not in _CHANNELS or 0 in image.shape:
-        raise InvalidInputError(f"{expected}shape {image.shape}")
+        is_channels_first = image.ndim == 3 and image.shape[0] in _CHANNELS
+        hint = "; the channels are the last axis: transpose(1, 2, 0)" * is_channels_first
+        raise InvalidInputError(f"{expected}shape {image.shape}{hint}")
     low, high = image.min(), image.max()
     if not np.isfinite(image).all() or low < 0 or high > 255:
         raise InvalidInputError(f"{expected}values {low} to {high}")

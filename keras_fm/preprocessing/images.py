@@ -12,7 +12,14 @@ import numpy as np
 import tensorflow as tf
 
 from keras_fm.errors import InvalidInputError
-from keras_fm.preprocessing import exif, file_segments, graph_checks, image_inputs, pillow_images
+from keras_fm.preprocessing import (
+    exif,
+    file_segments,
+    graph_checks,
+    image_inputs,
+    pillow_images,
+    png_decoding,
+)
 
 # Of a file in a request. Decoded it takes a hundred megabytes, three hundred if it is a progressive
 # JPEG, five hundred if it is transparent, and up to `PARALLEL_DECODES` files do at a time.
@@ -21,21 +28,12 @@ MAX_SCANS = 50  # of a JPEG, where ten are usual; each takes thirty bytes and on
 PARALLEL_DECODES = 4
 
 _PNG_START = image_inputs.PNG_SIGNATURE + b"\0\0\0\rIHDR"
-_PNG_COLOR_TYPE, _COLOR_TYPES_WITH_ALPHA = 25, (4, 6)  # its byte in the file, and values
 _SCAN_MARKER = 0xFF, 0xDA
 _TRACING = threading.Lock()
 # Others become float32, which has all of their values from 0 to 255.
 _RESIZED_DTYPES = (
-    "uint8",
-    "int8",
-    "uint16",
-    "int16",
-    "int32",
-    "int64",
-    "float16",
-    "float32",
-    "float64",
-)
+    "uint8", "int8", "uint16", "int16", "int32", "int64", "float16", "float32", "float64",
+)  # fmt: skip
 
 
 def crop_and_resize(images: tf.Tensor, height: int, width: int) -> tf.Tensor:
@@ -71,33 +69,14 @@ def decode_image(image_bytes: tf.Tensor, channels: int) -> tf.Tensor:
     # Always as RGB first: the decoders convert to grayscale differently.
     image, tiff = tf.cond(
         _starts_with(image_bytes, image_inputs.PNG_SIGNATURE),
-        lambda: (_decode_png(image_bytes), file_segments.png_chunk(image_bytes, b"eXIf")),
+        lambda: (
+            png_decoding.decode_png(image_bytes),
+            file_segments.png_chunk(image_bytes, b"eXIf"),
+        ),
         lambda: (tf.io.decode_jpeg(image_bytes, 3), file_segments.jpeg_exif(image_bytes)),
     )
     image = exif.turn(tf.ensure_shape(image, (None, None, 3)), exif.orientation(tiff))
     return convert_channels(tf.ensure_shape(image, (None, None, 3)), channels)
-
-
-def _decode_png(file: tf.Tensor) -> tf.Tensor:
-    color_type = file_segments.read_bytes(file, _PNG_COLOR_TYPE + 1)[-1]
-    has_alpha = tf.reduce_any(color_type == _COLOR_TYPES_WITH_ALPHA)
-    has_transparent_color = file_segments.png_chunk(file, b"tRNS") != b""
-    return tf.cond(
-        has_alpha | has_transparent_color,
-        lambda: _composite_on_white(tf.io.decode_png(file, channels=4)),
-        lambda: tf.io.decode_png(file, channels=3),
-    )
-
-
-def _composite_on_white(image: tf.Tensor) -> tf.Tensor:
-    """Composite RGBA, uint8 `[..., 4]`, as `pillow_images.composite_on_white` does."""
-
-    def composite() -> tf.Tensor:
-        alpha = tf.cast(image[..., 3:], tf.uint16)
-        white = 255 * (255 - alpha) + 127
-        return tf.cast((tf.cast(image[..., :3], tf.uint16) * alpha + white) // 255, tf.uint8)
-
-    return tf.cond(tf.reduce_all(image[..., 3] == 255), lambda: image[..., :3], composite)
 
 
 def _starts_with(file: tf.Tensor, signature: bytes) -> tf.Tensor:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # Of a file: a photo in 8K has as many pixels. Decoded it takes a hundred megabytes.
 MAX_PIXELS = 2**25
 
+# Pillow would run another program to draw them, on what may be anybody's file.
+_DRAWINGS = "EPS", "WMF"
 _GRAY_MODES = "1", "L"
 _NUMBER_MODES = "I", "F"
 _HEIC_BRANDS = b"heic", b"heix", b"heim", b"hevc", b"hevx", b"mif1", b"msf1"
@@ -56,6 +58,8 @@ def decode_file(content: bytes, name: str) -> np.ndarray:
         raise InvalidInputError(f"{unreadable}{reason}") from None
     except Exception as error:  # Pillow's plugins raise anything on broken files.
         raise InvalidInputError(f"{unreadable}; Pillow says: {error}") from None
+    if image.format in _DRAWINGS:
+        raise InvalidInputError(f"{unreadable} of a drawing ({image.format}): save it as PNG")
     columns, rows = image.size
     if rows * columns > MAX_PIXELS:
         raise InvalidInputError(

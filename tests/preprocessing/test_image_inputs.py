@@ -307,6 +307,8 @@ FRAME = pd.DataFrame({"path": ["a.png"], "label": ["cat"]})
             b"\0\0\0\x18ftypheic" + bytes(90),
             "102 bytes of a HEIC file: save it as JPEG, or install",
         ),
+        (encode(gradient(), "EPS"), "bytes of a drawing .EPS.: save it as PNG"),
+        (np.zeros((3, 32, 32)), r"shape \(3, 32, 32\); the channels are the last axis: transpose"),
         (encode(gradient(), "GIF")[:900], "900 bytes that are no whole GIF file; Pillow says: "),
         (encode(gradient(), "BMP")[:500], "500 bytes that are no whole BMP file; Pillow says: "),
         (encode(gradient(), "WEBP")[:90], "90 bytes"),
