@@ -87,7 +87,7 @@ def test_the_first_frame_is_read():
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "HSV", "LAB"])
 def test_an_image_of_pillow_of_any_mode_has_the_colors_that_it_shows(mode):
     if mode == "LAB":
-        image = Image.fromarray(np.full((24, 32, 3), (128, 40, 20), np.uint8), "RGB")
+        image = Image.fromarray(np.full((24, 32, 3), (128, 40, 20), np.uint8))
         image = Image.frombytes("LAB", image.size, image.tobytes())
     else:
         image = gradient().convert(mode)
