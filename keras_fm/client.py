@@ -20,8 +20,8 @@ class Client:
     """A callable from raw inputs to predictions, one dict an input, which a TF Serving computes.
 
     It takes what `keras_fm.pipeline` takes and returns what that returns; the signatures of the
-    server say what its model is for. Arrays of images are sent as PNG files, in whole numbers.
-    The server is not called before the first use, and its signatures are fetched once.
+    server say what its model is for. Images that are no JPEG or PNG files are sent as PNG, in whole
+    numbers. The server is not called before the first use, and its signatures are fetched once.
 
     A server names no class but the predicted one. `probabilities` has all of them where
     `class_names` names them, or where the zoo has a model of that name with that class at that

@@ -50,9 +50,10 @@ def pipeline(name_or_model: str | keras.Model) -> Pipeline:
 
     A classifier returns `label` and `probabilities` by label, a regression `value`, a generator
     `image` or `text`, the continuation of a prompt. A model of images takes paths, the bytes of
-    files, or arrays 0..255 of any size, one or several; a model of tables rows (dicts), a dict of
-    columns, or CSV files; one of texts strings; a generator labels or prompts. Anything else is an
-    `InvalidInputError`.
+    files, images of Pillow, or arrays 0..255 of any size, one or several; a model of tables rows
+    (dicts), a dict of columns, or CSV files; one of texts strings; a generator labels or prompts.
+    Anything else is an `InvalidInputError`. Images are turned by their EXIF orientation, and
+    composited on white where they are transparent.
 
     Args:
         name_or_model: A model's name, a run directory, or a model from `get`, `train`, `fine_tune`.

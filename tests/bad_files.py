@@ -29,6 +29,13 @@ def file(random: Random, kind: str, mode: str = "RGB", **options: Any) -> bytes:
     return stream.getvalue()
 
 
+def turned(random: Random) -> Image.Exif:
+    """EXIF that turns a picture."""
+    exif = Image.Exif()
+    exif[0x0112] = int(random.integers(1, 9))
+    return exif
+
+
 def png(rows: int, columns: int, data: bytes = b"") -> bytes:
     """A colour PNG that says it has so many, whatever its data are."""
     parts = {
@@ -85,6 +92,11 @@ ODD: dict[str, Maker] = {
     "a PNG with alpha": lambda random: file(random, "PNG", "RGBA"),
     "a grey PNG with alpha": lambda random: file(random, "PNG", "LA"),
     "a PNG of 16 bits": lambda random: file(random, "PNG", "I;16"),
+    "a PNG with a transparent color": lambda random: file(random, "PNG", "P", transparency=0),
+    "a JPEG that EXIF turns": lambda random: file(random, "JPEG", exif=turned(random)),
+    "a JPEG with broken EXIF": lambda random: file(
+        random, "JPEG", exif=b"Exif\0\0MM\0*" + random.bytes(40)
+    ),
     "a JPEG in CMYK": lambda random: file(random, "JPEG", "CMYK"),
     "a progressive JPEG": lambda random: file(random, "JPEG", progressive=True),
     "a JPEG of ten more scans": lambda random: scans(random, 10),

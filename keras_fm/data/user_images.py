@@ -8,11 +8,16 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_fm.data import class_folders
 from keras_fm.data.user_data import DataNotes, RawExamples
 from keras_fm.errors import DataError, InvalidInputError
-from keras_fm.preprocessing import images
+from keras_fm.preprocessing import image_inputs, images, pillow_images
 
-SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png"}
+# AVIF and HEIC are among them where Pillow can't read them, too: then a message says so.
+SUFFIXES = {
+    ".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png",
+    ".ppm", ".tif", ".tiff", ".webp",
+}  # fmt: skip
 _RESIZE_BATCH = 1000  # images that are resized together: some hundred megabytes of floats
 
 
@@ -28,16 +33,12 @@ def read_folder(path: Path, suffixes: set[str] = SUFFIXES, noun: str = "images")
         Paths as inputs, and as targets the names of the folders.
 
     Raises:
-        DataError: There is no such folder, or it has fewer than two classes.
+        DataError: There is no such folder, its folders are splits, or it has fewer than two
+            classes.
     """
-    if not path.is_dir():
-        reason = "is a file" if path.exists() else "is not there"
-        raise DataError(f"{path} {reason}; expected a folder with a folder of {noun} a class")
-    folders = sorted(x for x in path.iterdir() if x.is_dir() and not x.name.startswith("."))
-    _check_no_splits(path, folders)
     notes, files, names = DataNotes(), list[Path](), list[str]()
-    for folder in folders:
-        all_files = sorted(x for x in folder.rglob("*") if _is_file(x) and x.name[0] != ".")
+    for folder in class_folders.list_classes(path, noun):
+        all_files = class_folders.list_files(folder)
         matching = [x for x in all_files if x.suffix.lower() in suffixes]
         files += matching
         names += [folder.name] * len(matching)
@@ -57,16 +58,11 @@ def read_folder(path: Path, suffixes: set[str] = SUFFIXES, noun: str = "images")
     )
 
 
-def _is_file(path: Path) -> bool:
-    """Return whether it is a file or a broken link: reading that fails, and is counted."""
-    return path.is_file() or (path.is_symlink() and not path.exists())
-
-
 def fit_images(raw: RawExamples, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Crop and resize images of any kind and size, as `pipeline` and the exports do.
 
     Args:
-        raw: Its inputs are arrays 0..255, paths, or the bytes of files.
+        raw: Its inputs are images as `image_inputs.read_images` takes them.
         shape: Height, width and channels of the model's images.
 
     Returns:
@@ -76,19 +72,19 @@ def fit_images(raw: RawExamples, shape: Sequence[int]) -> tuple[np.ndarray, np.n
     Raises:
         DataError: No image could be read, or the values are not 0..255.
     """
-    inputs = raw.inputs
+    inputs = _as_collection(raw)
     if isinstance(inputs, np.ndarray) and inputs.dtype.kind in "buif":
         return _fit_array(inputs, shape, raw.description), np.ones(len(inputs), bool)
     _check_not_fractions(inputs, raw.description)
 
-    def load(item: Any) -> np.ndarray | str:
+    def load(index: int, item: Any) -> np.ndarray | str:
         try:
-            return _to_uint8(images.load_images([item], *shape)[0])
+            return _to_uint8(images.load_image(item, index, *shape))
         except InvalidInputError as error:
             return str(error)
 
     with ThreadPoolExecutor() as pool:  # decoding releases the GIL
-        results = list(pool.map(load, inputs))
+        results = list(pool.map(load, range(len(inputs)), inputs))
     errors = [result for result in results if isinstance(result, str)]
     loaded = [result for result in results if not isinstance(result, str)]
     if not loaded:
@@ -101,10 +97,23 @@ def fit_images(raw: RawExamples, shape: Sequence[int]) -> tuple[np.ndarray, np.n
     return np.stack(loaded), np.array([not isinstance(result, str) for result in results])
 
 
+def _as_collection(raw: RawExamples) -> Any:
+    """Return the inputs, tensors as an array; refuse what is no list of images."""
+    if isinstance(raw.inputs, (str, bytes)):
+        raise DataError(f"{raw.description}: expected images; received {type(raw.inputs).__name__}")
+    try:
+        image_inputs.check_collection(raw.inputs)
+    except InvalidInputError as error:
+        raise DataError(f"{raw.description}: {error}") from None
+    return np.asarray(raw.inputs) if hasattr(raw.inputs, "__array__") else raw.inputs
+
+
 def _fit_array(batch: np.ndarray, shape: Sequence[int], description: str) -> np.ndarray:
     if batch.shape[1:] == tuple(shape) and batch.dtype == np.uint8:
         return batch
     batch = batch[..., None] if batch.ndim == 3 else batch
+    if batch.ndim == 4 and batch.shape[-1] == 4 and batch.dtype == np.uint8:
+        batch = pillow_images.composite_on_white(batch)
     received = f"received {batch.dtype} {list(batch.shape)}"
     if batch.ndim != 4 or batch.shape[-1] not in (1, 3) or 0 in batch.shape:
         raise DataError(
@@ -140,14 +149,3 @@ def _check_not_fractions(inputs: Sequence[Any], description: str) -> None:
 
 def _to_uint8(image: np.ndarray) -> np.ndarray:
     return image.round().clip(0, 255).astype("uint8")
-
-
-def _check_no_splits(path: Path, folders: Sequence[Path]) -> None:
-    """Raise a `DataError` where the folders are splits, as in `photos/train/cat`."""
-    names = {folder.name.lower() for folder in folders}
-    if "train" in names and names <= {"train", "val", "valid", "validation", "test"}:
-        others = sorted(names - {"train"})
-        validation = f", validation_data={str(path / others[-1])!r}" if others else ""
-        raise DataError(
-            f"{path} holds splits, not classes; name them: data={str(path / 'train')!r}{validation}"
-        )

@@ -94,10 +94,11 @@ def models_config(names: Iterable[str]) -> str:
 
 
 def _format_inputs(signature: Signature) -> str:
-    return "\n".join(
+    lines = [
         f"- `{spec.name}`: {spec.dtype.name} `[{', '.join(_format_size(n) for n in spec.shape)}]`"
         for spec in signature.specs.values()
-    )
+    ]
+    return "\n".join([*lines, *(["", signature.note] if signature.note else [])])
 
 
 def _format_size(size: int | None) -> str:

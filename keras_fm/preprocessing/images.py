@@ -4,22 +4,36 @@
 model sees the same pixels.
 """
 
+import functools
+import threading
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from keras_fm.errors import InvalidInputError
-from keras_fm.preprocessing import graph_checks, image_inputs
+from keras_fm.preprocessing import (
+    exif,
+    file_segments,
+    graph_checks,
+    image_inputs,
+    pillow_images,
+    png_decoding,
+)
 
-# Of a file in a request: a photo in 8K has as many pixels. Decoded it takes a hundred megabytes,
-# three hundred if it is a progressive JPEG, and up to `PARALLEL_DECODES` files do at a time.
-MAX_PIXELS = 2**25
+# Of a file in a request. Decoded it takes a hundred megabytes, three hundred if it is a progressive
+# JPEG, five hundred if it is transparent, and up to `PARALLEL_DECODES` files do at a time.
+MAX_PIXELS = pillow_images.MAX_PIXELS
 MAX_SCANS = 50  # of a JPEG, where ten are usual; each takes thirty bytes and one more decoding
 PARALLEL_DECODES = 4
 
-_JPEG_SIGNATURE, _PNG_SIGNATURE = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+_PNG_START = image_inputs.PNG_SIGNATURE + b"\0\0\0\rIHDR"
 _SCAN_MARKER = 0xFF, 0xDA
+_TRACING = threading.Lock()
+# Others become float32, which has all of their values from 0 to 255.
+_RESIZED_DTYPES = (
+    "uint8", "int8", "uint16", "int16", "int32", "int64", "float16", "float32", "float64",
+)  # fmt: skip
 
 
 def crop_and_resize(images: tf.Tensor, height: int, width: int) -> tf.Tensor:
@@ -44,15 +58,29 @@ def crop_and_resize(images: tf.Tensor, height: int, width: int) -> tf.Tensor:
 
 
 def decode_image(image_bytes: tf.Tensor, channels: int) -> tf.Tensor:
-    """Decode a JPEG, PNG, GIF or BMP file to uint8 `[rows, columns, channels]`.
+    """Decode a JPEG or PNG file to uint8 `[rows, columns, channels]`, as a viewer shows it.
+
+    A photo is turned by its EXIF orientation. What is transparent is composited on white.
 
     Args:
         image_bytes: The file, a string.
         channels: 3 for RGB, 1 for grayscale.
     """
-    # Always as RGB first: the decoders convert to grayscale differently, and GIF and BMP don't.
-    image = tf.io.decode_image(image_bytes, channels=3, expand_animations=False)
+    # Always as RGB first: the decoders convert to grayscale differently.
+    image, tiff = tf.cond(
+        _starts_with(image_bytes, image_inputs.PNG_SIGNATURE),
+        lambda: (
+            png_decoding.decode_png(image_bytes),
+            file_segments.png_chunk(image_bytes, b"eXIf"),
+        ),
+        lambda: (tf.io.decode_jpeg(image_bytes, 3), file_segments.jpeg_exif(image_bytes)),
+    )
+    image = exif.turn(tf.ensure_shape(image, (None, None, 3)), exif.orientation(tiff))
     return convert_channels(tf.ensure_shape(image, (None, None, 3)), channels)
+
+
+def _starts_with(file: tf.Tensor, signature: bytes) -> tf.Tensor:
+    return tf.strings.substr(file, 0, len(signature)) == signature
 
 
 def decode_files(image_bytes: tf.Tensor, height: int, width: int, channels: int) -> tf.Tensor:
@@ -112,13 +140,11 @@ def _is_bounded(file: tf.Tensor) -> tf.Tensor:
         has_few_scans = tf.math.count_nonzero(is_scan) <= MAX_SCANS
         return (rows * columns <= MAX_PIXELS) & has_few_scans
 
-    def starts_with(signature: bytes) -> tf.Tensor:
-        return tf.strings.substr(file, 0, len(signature)) == signature
-
+    is_jpeg = _starts_with(file, image_inputs.JPEG_SIGNATURE)
     return tf.cond(
-        starts_with(_PNG_SIGNATURE),
+        _starts_with(file, _PNG_START),
         is_small_png,
-        lambda: tf.cond(starts_with(_JPEG_SIGNATURE), is_small_jpeg, lambda: tf.constant(False)),
+        lambda: tf.cond(is_jpeg, is_small_jpeg, lambda: tf.constant(False)),
     )
 
 
@@ -126,23 +152,21 @@ def check_pixels(image: tf.Tensor) -> tf.Tensor:
     """Return images `[batch, rows, columns, channels]` in a graph, if all values are 0..255.
 
     Raises:
-        tf.errors.InvalidArgumentError: It names the first row with other values, or NaN.
+        tf.errors.InvalidArgumentError: It names the first row with other values, or NaN; or with
+            values scaled to 0..1, which as values 0..255 would be black.
     """
-    axes = [1, 2, 3]
+    low, high = tf.reduce_min(image, [1, 2, 3]), tf.reduce_max(image, [1, 2, 3])
 
     def value_range() -> tf.Tensor:
-        low, high = (
-            graph_checks.as_text(reduce(image, axes)) for reduce in (tf.reduce_min, tf.reduce_max)
-        )
-        return tf.strings.join([low, " to ", high])
+        return tf.strings.join([graph_checks.as_text(low), " to ", graph_checks.as_text(high)])
 
-    return graph_checks.assert_rows(
-        image,
-        tf.reduce_all((image >= 0) & (image <= 255), axes),
-        "image",
-        "numbers from 0 to 255",
-        value_range,
-    )
+    checks = [
+        (tf.reduce_all((image >= 0) & (image <= 255), [1, 2, 3]), "numbers from 0 to 255"),
+        ((high <= 0) | (high > 1), "numbers from 0 to 255, which are those of 0 to 1 by 255"),
+    ]
+    for condition, expected in checks:
+        image = graph_checks.assert_rows(image, condition, "image", expected, value_range)
+    return image
 
 
 def convert_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
@@ -157,8 +181,7 @@ def load_images(inputs: Any, height: int, width: int, channels: int) -> np.ndarr
     """Load images of any kind and size into one batch, float32, 0..255.
 
     Args:
-        inputs: One image or several: a path, the bytes of a file, or an array
-            `[rows, columns, 3 or 1 or nothing]`; a 4-dimensional array is a batch.
+        inputs: One image or several, as `image_inputs.read_images` takes them.
         height: Of the model's images.
         width: Of the model's images.
         channels: 3 for RGB, 1 for grayscale; other images are converted.
@@ -169,20 +192,55 @@ def load_images(inputs: Any, height: int, width: int, channels: int) -> np.ndarr
     Raises:
         InvalidInputError: There is no image, or an item is not an image.
     """
-    images = [
-        convert_channels(tf.constant(_to_array(content, name)), channels)
-        for name, content in image_inputs.read_images(inputs)
-    ]
-    return np.stack([crop_and_resize(image, height, width).numpy() for image in images])
+    return np.stack(
+        [
+            _fit(content, name, height, width, channels)
+            for name, content in image_inputs.read_images(inputs)
+        ]
+    )
+
+
+def load_image(item: Any, index: int, height: int, width: int, channels: int) -> np.ndarray:
+    """Load one image, float32 `[height, width, channels]`, 0..255.
+
+    Args:
+        item: As one of `load_images`.
+        index: Among the images, for messages.
+        height: Of the model's images.
+        width: Of the model's images.
+        channels: 3 for RGB, 1 for grayscale.
+    """
+    name, content = image_inputs.read_image(item, index)
+    return _fit(content, name, height, width, channels)
+
+
+def _fit(
+    content: bytes | np.ndarray, name: str, height: int, width: int, channels: int
+) -> np.ndarray:
+    image = convert_channels(tf.constant(_to_array(content, name)), channels)
+    return crop_and_resize(image, height, width).numpy()
 
 
 def _to_array(content: bytes | np.ndarray, name: str) -> np.ndarray:
     if not isinstance(content, bytes):
-        return content
+        return content if content.dtype.name in _RESIZED_DTYPES else content.astype("float32")
     try:
-        return decode_image(content, channels=3).numpy()
+        with _TRACING:
+            decode = _rgb_decoder()
+        return decode(tf.constant(content)).numpy()
     except tf.errors.InvalidArgumentError:
+        kind = "PNG" if content.startswith(image_inputs.PNG_SIGNATURE) else "JPEG"
         raise InvalidInputError(
             f"{name} is not an image that can be read: {len(content):,} bytes that are no whole "
-            "JPEG, PNG, GIF or BMP file"
+            f"{kind} file"
         ) from None
+
+
+@functools.cache
+def _rgb_decoder() -> Any:
+    """Return `decode_image` to RGB as a graph, which takes a tenth of the time.
+
+    One concrete function: a `tf.function` is traced anew in other threads.
+    """
+    decoder = tf.function(functools.partial(decode_image, channels=3))
+    return decoder.get_concrete_function(tf.TensorSpec((), tf.string))

@@ -68,11 +68,12 @@ def fine_tune(
         name_or_model: A model's name, a run directory, a `.keras` file, or a model. `"mini_bert"`
             starts from the sentiment classifier, `"mini_bert.mlm"` from its pretraining alone.
         data: To train on.
-            Images: a folder with a folder of JPEG, PNG, GIF or BMP files for each class.
+            Images: a folder with a folder for each class, of JPEG, PNG or any files that Pillow
+            reads.
             Texts: a CSV file, or a folder with a folder of `.txt` files for each class.
             A table: a CSV file with a header.
             Texts and tables: a data frame.
-            Any of them: `(inputs, targets)`, images being arrays 0..255 of any size, or paths; a
+            Any of them: `(inputs, targets)`, images being what `pipeline` takes; a
             `tf.data.Dataset` of such pairs; `keras_fm.data.Examples`; or the name of a TFDS data
             set, with `tfds:` in front where a file has the same name.
         text: The column of the texts in a CSV file.

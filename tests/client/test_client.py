@@ -4,6 +4,7 @@ import json
 
 import helpers
 import numpy as np
+import odd_images
 import pytest
 
 import keras_fm
@@ -78,6 +79,26 @@ def test_predictions_equal_those_of_a_pipeline(
     client = keras_fm.Client(getattr(server, protocol), name)
     for inputs, options in raw_inputs(name, folder, diamonds):
         assert_close(client(inputs, **options), local_pipelines[name](inputs, **options))
+
+
+def test_images_of_every_kind_have_the_predictions_of_a_pipeline(protocol, local_pipelines, server):
+    client = keras_fm.Client(getattr(server, protocol), "cifar_cnn_basic")
+    cases = odd_images.served_files() | odd_images.other_images()
+    inputs, shown = zip(*cases.values(), strict=True)
+    predictions = client(inputs)
+    assert_close(predictions, local_pipelines["cifar_cnn_basic"](inputs))
+    for name, prediction, as_shown in zip(cases, predictions, client(shown), strict=True):
+        probabilities, expected = (x["probabilities"].values() for x in (prediction, as_shown))
+        np.testing.assert_allclose(list(probabilities), list(expected), atol=0.02, err_msg=name)
+
+
+@pytest.mark.parametrize("scale", [1 / 255, 1 / 300])
+def test_images_from_0_to_1_are_not_sent(scale, protocol, server):
+    client = keras_fm.Client(getattr(server, protocol), "cifar_cnn_basic")
+    scaled = helpers.image(32, 32).astype("float32") * np.float32(scale)
+    for inputs in (scaled, [helpers.image(9, 9), scaled], np.stack([scaled, scaled])):
+        with pytest.raises(InvalidInputError, match=r"expected values 0\.\.255.*multiply by 255"):
+            client(inputs)
 
 
 def test_outputs_of_every_signature_equal_those_of_the_export(name, protocol, exports, server):

@@ -200,8 +200,10 @@ def test_an_error_of_the_server_is_passed_on(inputs, sentence, protocol, server)
         client.predict(inputs)
     assert caught.value.status in (400, "INVALID_ARGUMENT")
     with pytest.raises(ServerError, match="returned") as caught:
-        client(b"no image")
+        client(b"\xff\xd8\xff no JPEG")
     assert caught.value.status in (400, "INVALID_ARGUMENT")
+    with pytest.raises(InvalidInputError, match="8 bytes, in no format that Pillow knows"):
+        client(b"no image")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
+import helpers
 import keras
 import numpy as np
+import odd_images
 import pytest
 from PIL import Image
 
@@ -125,6 +127,19 @@ def test_grad_cam_finds_the_pixel_that_the_prediction_is_from():
     expected = np.zeros((8, 8))
     expected[1, 6] = 1
     np.testing.assert_allclose(heatmap, expected, atol=1e-6)
+
+
+def test_an_image_is_explained_as_a_viewer_shows_it(small_run):
+    cases = odd_images.served_files() | odd_images.other_images()
+    inputs, shown = zip(*cases.values(), strict=True)
+    actual, expected = (
+        explanation.explain(small_run.model, images, method="grad_cam").attributions
+        for images in (list(inputs), list(shown))
+    )
+    for name, of_input, of_shown in zip(cases, actual, expected, strict=True):
+        np.testing.assert_allclose(of_input.image.astype(int), of_shown.image, atol=8, err_msg=name)
+    with pytest.raises(InvalidInputError, match="multiply by 255"):
+        explanation.explain(small_run.model, helpers.image(32, 32) / 255)
 
 
 @pytest.mark.parametrize("method", ["grad_cam", "occlusion"])

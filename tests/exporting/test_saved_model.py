@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import helpers
 import keras
 import numpy as np
+import odd_images
 import pytest
 import tensorflow as tf
 
@@ -103,6 +104,39 @@ def test_images_of_any_size_have_the_outputs_of_the_pipeline(served, small_run, 
         [list(prediction["probabilities"].values()) for prediction in expected],
         atol=1e-5,
     )
+
+
+@pytest.mark.parametrize("dtype_range", [(0, 1), (0, 0.5), (1e-6, 1e-3)])
+def test_pixels_from_0_to_1_are_refused_in_any_row(served, dtype_range):
+    pixels = datasets.sample("cifar10").inputs[:3].astype("float32")
+    expected = served.signatures["pixels"](image=tf.constant(pixels))["logits"]
+    for row in range(3):
+        scaled = pixels.copy()
+        scaled[row] = np.interp(scaled[row], (0, 255), dtype_range)
+        message = f"image, row {row}: expected numbers from 0 to 255, .*; received "
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            served.signatures["pixels"](image=tf.constant(scaled))
+        black = pixels.copy()
+        black[row] = 0
+        outputs = served.signatures["pixels"](image=tf.constant(black))["logits"]
+        others = np.arange(3) != row
+        np.testing.assert_allclose(outputs[others], expected[others], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", odd_images.served_files())
+def test_files_are_shown_as_by_a_viewer(name, served, small_run):
+    file, shown = odd_images.served_files()[name]
+    outputs, expected = call_on_files(served, [file]), call(served, shown[None])
+    # Another decoder of JPEG and another rounding of transparency than Pillow's.
+    np.testing.assert_allclose(outputs["logits"], expected["logits"], atol=3e-3)
+    [prediction] = pipelines.pipeline(small_run.model)(file)
+    probabilities = list(prediction["probabilities"].values())
+    np.testing.assert_allclose(outputs["probabilities"][0], probabilities, atol=1e-5)
+
+
+def test_the_readme_says_how_files_are_shown(version):
+    text = (version.parent / "README.md").read_text("utf-8")
+    assert "turned by their EXIF orientation, and composited on white" in text
 
 
 def test_files_have_the_outputs_of_arrays(served):

@@ -27,6 +27,7 @@ class Signature:
             export's README shows them.
         broadcast_inputs: The inputs of which one row may stand for all.
         parity_inputs: More rows, to compare the export with the model; None for the example.
+        note: Sentences on the inputs for the export's README.
     """
 
     fn: Callable[..., dict[str, tf.Tensor]]
@@ -34,6 +35,7 @@ class Signature:
     example_inputs: dict[str, np.ndarray]
     broadcast_inputs: tuple[str, ...] = ()
     parity_inputs: dict[str, np.ndarray] | None = None
+    note: str = ""
 
     def __post_init__(self) -> None:
         """Put the checks of the shapes in front of the function."""

@@ -15,7 +15,7 @@ OCCLUSION_GRID = 8  # an image is occluded by squares of two steps a side, so ma
 
 
 class ImagePredictor(ClassificationPredictor):
-    """Takes paths, the bytes of files, or arrays 0..255 of any size."""
+    """Takes paths, the bytes of files, images of Pillow, or arrays 0..255 of any size."""
 
     explain_methods = ("grad_cam", "occlusion")
 

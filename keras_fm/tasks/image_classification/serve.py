@@ -12,6 +12,10 @@ from keras_fm.tasks.base import Serving, Signature, Signatures, call_any_batch
 from keras_fm.tasks.classification import ClassOutputs
 
 PARITY_EXAMPLES = 256
+_FILES_NOTE = (
+    "JPEG or PNG files, which are turned by their EXIF orientation, and composited on white where "
+    "they are transparent."
+)
 
 
 class ImageServing(Serving):
@@ -22,11 +26,13 @@ class ImageServing(Serving):
 
         serving_default: `image`, uint8 `[batch, rows, columns, channels]`, any size ->
             `probabilities`, `logits` `[batch, classes]`, `label` `[batch]`.
-        serve_bytes: `image_bytes`, string `[batch]`, JPEG or PNG files -> the same. A broken one is
-            an error for the batch, which names its row; `images.decode_files` says why.
+        serve_bytes: `image_bytes`, string `[batch]`, JPEG or PNG files -> the same. They are turned
+            and composited as `images.decode_image` says. A broken one is an error for the batch,
+            which names its row; `images.decode_files` says why.
         features: `image` -> `embedding` `[batch, width]`.
         pixels: `image`, float32 `[batch, rows, columns, channels]` of the model's own size, 0..255
-            -> all of these. Nothing is resized, which other runtimes can't do.
+            -> all of these. Nothing is resized, which other runtimes can't do. Values of 0..1
+            are an error.
         """
         rows, columns, channels = self.data.shape
         class_outputs = ClassOutputs(self.spec.labels, folder)
@@ -60,8 +66,10 @@ class ImageServing(Serving):
             "serving_default": Signature(
                 serving_default, [any_image], example, parity_inputs=sample
             ),
-            "serve_bytes": Signature(serve_bytes, [any_file], {"image_bytes": file}),
+            "serve_bytes": Signature(
+                serve_bytes, [any_file], {"image_bytes": file}, note=_FILES_NOTE
+            ),
             "features": Signature(features, [any_image], example, parity_inputs=sample),
-            "pixels": Signature(pixels, [model_image], as_floats),
+            "pixels": Signature(pixels, [model_image], as_floats, note="Values from 0 to 255."),
         }
         return Signatures(by_name, [class_outputs.lookup_table])
