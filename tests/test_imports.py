@@ -11,7 +11,8 @@ PACKAGE = helpers.ROOT / "keras_fm"
 # A package may import what stands in an earlier line, and training alone may import evaluation and
 # adapters. What stands in one line does not import each other, but where the next table says so.
 LEVELS = (
-    ("errors", "backend", "files", "formatting", "http_session", "options"),
+    ("errors",),
+    ("backend", "files", "formatting", "http_session", "options"),
     ("registry",),
     ("store", "serving", "optimizers", "trainers", "preprocessing"),
     ("layers", "data"),
@@ -23,10 +24,6 @@ LEVELS = (
     ("cli",),
     ("__main__",),
 )
-SAME_LEVEL = {
-    ("options", "errors"),
-    ("backend", "errors"),
-}
 
 
 def unit_of(path):
@@ -59,9 +56,7 @@ def arrows_that_run_back(files):
             continue
         for imported, line in imports_of(source):
             # A public name of keras_fm, such as `get`, has the level of the face: above all.
-            if imported == unit or level_of.get(imported, len(LEVELS)) < level_of[unit]:
-                continue
-            if (unit, imported) not in SAME_LEVEL:
+            if imported != unit and level_of.get(imported, len(LEVELS)) >= level_of[unit]:
                 yield f"{path.relative_to(PACKAGE.parent)}:{line} {unit} -> {imported}"
 
 

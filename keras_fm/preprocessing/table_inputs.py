@@ -5,7 +5,6 @@ Without TensorFlow, for the client of a server, which is to start fast.
 
 import itertools
 import os
-import re
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -25,31 +24,6 @@ MISSING_WORDS = frozenset(
     ("", "?", "-", "--", ".", "n/a", "#n/a", "na", "nan", "none", "null", "missing", "unknown")
 )
 _BOOLEANS = {"true": 1.0, "false": 0.0}  # as pandas reads a column of nothing else
-
-
-def sanitized_names(columns: Columns) -> dict[str, str]:
-    """Map each column's name to one that signatures and layers can have, such as `mean_radius`.
-
-    ASCII letters, digits and underscores, a letter first. All are different whatever their case,
-    for a signature's names lose it.
-    """
-    names: dict[str, str] = {}
-    taken: set[str] = set()
-    for column in columns:
-        name = base = sanitized_name(column.name)
-        number = len(names)
-        while name.lower() in taken:
-            name, number = f"{base}_{number}", number + 1
-        names[column.name] = name
-        taken.add(name.lower())
-    return names
-
-
-def sanitized_name(name: str) -> str:
-    """Sanitize the name of one column; several columns can become the same."""
-    name = re.sub(r"[^A-Za-z0-9_]", "_", name)
-    # TensorFlow calls a signature by keywords, and has a `self` of its own.
-    return name if name[:1].isalpha() and name.lower() != "self" else f"column_{name}"
 
 
 def read_rows(inputs: Any, columns: Columns) -> dict[str, np.ndarray]:

@@ -13,8 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_fm.preprocessing import graph_checks
+from keras_fm.preprocessing.column_names import sanitized_names
 from keras_fm.preprocessing.lookup_tables import index_of_string
-from keras_fm.preprocessing.table_inputs import Columns, sanitized_names
+from keras_fm.preprocessing.table_inputs import Columns
 from keras_fm.registry.entry import Input
 
 # Names of layers in table models. All names in a Keras model differ, and an input's is its key: so
@@ -37,12 +38,17 @@ def categorical_columns(columns: Columns) -> list[Input]:
     return [column for column in columns if column.dtype == "string"]
 
 
+def plain_names(columns: Columns) -> dict[str, str]:
+    """Map each column's name to that of a signature's input; see `sanitized_names`."""
+    return sanitized_names(column.name for column in columns)
+
+
 def input_names(columns: Columns) -> dict[str, str]:
     """Map each column's name to that of the model's input: sanitized, and not that of a layer.
 
     A column `logits`, say, or `size_cell` beside a column `size`, has an input of another name.
     """
-    sanitized = sanitized_names(columns)
+    sanitized = plain_names(columns)
     layer_names = {
         form.format(name)
         for name in sanitized.values()
@@ -164,7 +170,7 @@ def check_outputs(
 
 def _numeric_cells(raw: dict[str, tf.Tensor], columns: Columns) -> tuple[Sequence[str], tf.Tensor]:
     """Return the sanitized names of the numeric columns, and their cells `[rows, columns]`."""
-    sanitized = sanitized_names(columns)
+    sanitized = plain_names(columns)
     names = [sanitized[column.name] for column in numeric_columns(columns)]
     num_rows = tf.shape(next(iter(raw.values())))[0]
     cells = tf.stack([raw[name] for name in names], 1) if names else tf.zeros((num_rows, 0))

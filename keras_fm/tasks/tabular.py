@@ -169,7 +169,7 @@ def tabular_signatures(
         outputs: From the model's outputs to named ones.
     """
     encoder = tables.ColumnEncoder(data.columns)
-    names = table_inputs.sanitized_names(data.columns)
+    names = tables.plain_names(data.columns)
     embed = backbone(model)
 
     def with_checks(serve: Callable[[Any], dict[str, tf.Tensor]]) -> Any:
@@ -195,11 +195,18 @@ def tabular_signatures(
     rows = data.sample_rows(PARITY_EXAMPLES)
     sample = {names[name]: column for name, column in rows.items()}
     example = {name: column[:1] for name, column in sample.items()}
+    note = _describe_names(names)
     by_name = {
-        name: Signature(with_checks(serve), [specs], example, parity_inputs=sample)
+        name: Signature(with_checks(serve), [specs], example, parity_inputs=sample, note=note)
         for name, serve in (("serving_default", serving_default), ("features", features))
     }
     return Signatures(by_name, list(encoder.lookup_tables.values()))
+
+
+def _describe_names(names: dict[str, str]) -> str:
+    """Say which input is which column, where their names differ."""
+    renamed = [f"`{plain}` is {name!r}" for name, plain in names.items() if plain != name]
+    return f"Columns by the names of inputs: {', '.join(renamed)}." if renamed else ""
 
 
 def _occluded(encoded: dict[str, np.ndarray], row: int) -> dict[str, np.ndarray]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from keras_fm.preprocessing import table_inputs
+from keras_fm.preprocessing.column_names import find_column
 from keras_fm.registry.entry import Input
 from keras_fm.serving.codec import Arrays
 from keras_fm.serving.signatures import Signature
@@ -12,9 +13,9 @@ def encode_rows(signature: Signature, inputs: Any) -> Arrays:
     """Encode rows of any kind as the columns that a signature names."""
     table = table_inputs.to_columns(inputs)
     for name in signature.inputs:
-        matches = [key for key in table if table_inputs.sanitized_name(str(key)) == name]
-        if name not in table and len(matches) == 1:
-            table[name] = table[matches[0]]
+        column = find_column(name, table)
+        if column is not None:
+            table[name] = table[column]
     columns = [
         Input(name=name, dtype=tensor.dtype, shape=[], description="")
         for name, tensor in signature.inputs.items()

@@ -136,6 +136,28 @@ def test_masks_are_filled(tiny_reader, serve, tmp_path, capsys):
     assert capsys.readouterr().out == f"{texts[0]}: {token} {probability:.1%}\n"
 
 
+@pytest.mark.parametrize("names", [["面积", "楼层"], ["a b", "a-b"], ["Size", "size"]])
+def test_columns_in_other_alphabets_or_that_differ_in_a_sign_are_served(names, serve, tmp_path):
+    room, _ = registry.find("linear_regression")
+    columns = tuple(
+        Input(name=name, dtype="float32", shape=[], description="") for name in [*names, "z"]
+    )
+    model = building.build(
+        ModelSpec(room, "tabular-classification", ("boot", "clog"), columns, None)
+    )
+    kernel = model.get_layer("logits").kernel
+    kernel.assign(np.random.default_rng(0).normal(size=kernel.shape))
+    server = serve({"odd": saved_model.export(model, tmp_path / "odd", warmup=False)})
+    row = {"z": 0.3, names[1]: 0.2, names[0]: 0.1, "other": 7}
+    expected = pipelines.pipeline(model)(row)[0]["probabilities"]
+    for url in (server.rest, server.grpc):
+        client = keras_fm.Client(url, "odd", class_names=["boot", "clog"])
+        assert client(row)[0]["probabilities"] == pytest.approx(expected, abs=1e-6)
+    readme = (tmp_path / "odd" / "README.md").read_text("utf-8")
+    for name in names:
+        assert f"is {name!r}" in readme
+
+
 def shoe_classifier():
     """Build a classifier of a table whose columns have names that no signature can have."""
     columns = (

@@ -13,7 +13,7 @@ from keras_fm.evaluation import evaluation
 from keras_fm.exporting import saved_model
 from keras_fm.models import run_files
 from keras_fm.models.spec import ModelSpec, spec_of
-from keras_fm.preprocessing import table_inputs
+from keras_fm.preprocessing import tables
 from keras_fm.registry.entry import Target
 from keras_fm.training import jobs, runs, training
 
@@ -486,5 +486,5 @@ def test_tables_of_scikit_learn(tmp_path, name, min_accuracy):
 
 def served_inputs(run, frame):
     """The columns of a frame by the names of a served model's inputs."""
-    names = table_inputs.sanitized_names(spec_of(run.model).inputs)
+    names = tables.plain_names(spec_of(run.model).inputs)
     return {sanitized: frame[name] for name, sanitized in names.items()}

@@ -55,7 +55,7 @@ def build(
         )(x)
         features.append(layers.Flatten(name="numeric_flatten")(x))
     used = ["numeric_embedding"] if features else []
-    plain, names = tables.sanitized_names(columns), tables.input_names(columns)
+    plain, names = tables.plain_names(columns), tables.input_names(columns)
     for column in tables.categorical_columns(columns):
         name = tables.unique_name(tables.EMBEDDING_NAME.format(plain[column.name]), used)
         embedding = layers.Embedding(1 + len(column.categories), embedding_width, name=name)
