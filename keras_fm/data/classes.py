@@ -1,5 +1,6 @@
 """Conversion of targets of any kind to class names and class indices."""
 
+import decimal
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ import numpy as np
 
 from keras_fm.data.user_data import RawExamples
 from keras_fm.errors import DataError, InvalidInputError, suggest
-from keras_fm.registry.entry import check_class_names
+from keras_fm.preprocessing import array_likes
+from keras_fm.preprocessing.table_cells import as_text
+from keras_fm.registry.entry import check_class_names, compose
 
 IMBALANCE_RATIO = 3  # of the most common class to the rarest, from which on a note says so
 MAX_CLASSES = 1000  # more different values than this are no classes
@@ -57,7 +60,7 @@ def infer_classes(
         labels = _names_of_indices(labels, names, raw.description)
     distinct = sorted(set(labels)) if is_numeric else sorted(set(map(str, labels)))
     result = tuple(names) if names is not None else tuple(map(str, distinct))
-    if class_names is None and set(result) == set(known_names):
+    if class_names is None and set(map(compose, result)) == set(map(compose, known_names)):
         result = tuple(known_names)
     if len(distinct) < 2:
         raise DataError(
@@ -96,7 +99,7 @@ def encode_targets(raw: RawExamples, class_names: Sequence[str]) -> ClassTargets
     """
     labels, mask = _present_labels(raw)
     names = raw.class_names or class_names
-    if set(map(str, labels)) - {*class_names} and set(labels) <= {*range(len(names))}:
+    if set(map(str, labels)) - {*map(compose, class_names)} and set(labels) <= {*range(len(names))}:
         labels = [names[label] for label in labels]
     targets = _class_indices(labels, class_names, raw.description)
     return ClassTargets(tuple(class_names), targets, mask)
@@ -166,7 +169,7 @@ def _to_labels(raw: RawExamples) -> list[Any]:
     """Convert each target to a name or a number, or None where it is missing."""
     import pandas as pd
 
-    targets = _flatten_targets(raw)
+    targets = flatten_targets(raw)
     is_missing = pd.isna(pd.Series(list(targets), dtype=object))  # pandas' own NA and NaT too
     return [
         None if missing else _to_label(target, raw.description)
@@ -174,37 +177,56 @@ def _to_labels(raw: RawExamples) -> list[Any]:
     ]
 
 
-def _flatten_targets(raw: RawExamples) -> Any:
-    """Convert targets in rows of one, or one-hot, to one target for each example."""
+def flatten_targets(raw: RawExamples) -> Any:
+    """Convert targets in rows of one, or one-hot, to one target for each example.
+
+    Raises:
+        DataError: There are several for an example.
+    """
     targets = raw.targets
-    shapes = {np.shape(target) for target in targets}
-    if shapes == {()}:
+    shapes = {_shape(target) for target in targets}
+    if shapes <= {()}:
         return targets
     if shapes == {(1,)}:
         return [target[0] for target in targets]
-    rows = np.asarray(targets) if len(shapes) == 1 else np.empty(0)
+    rows = np.asarray(targets) if len(shapes) == 1 and None not in shapes else np.empty(0)
     is_matrix = rows.ndim == 2 and rows.dtype.kind in "buif"
     if not is_matrix or not ((rows == 0) | (rows == 1)).all() or (rows.sum(axis=1) != 1).any():
         raise DataError(
-            f"{raw.description}: expected one class for each example; received {targets[0]}"
+            f"{raw.description}: expected one class for each example; received {targets[0]!s:.80}"
         )
     return rows.argmax(axis=1)
 
 
+def _shape(target: Any) -> tuple[int, ...] | None:
+    """Return the shape of a target; None of a list of lists that differ in length."""
+    if not isinstance(target, (list, tuple, np.ndarray)):
+        return ()
+    try:
+        return np.shape(target)
+    except ValueError:
+        return None
+
+
 def _to_label(value: Any, description: str) -> Any:
     """Convert a target to a name, an int, a float with a fraction, or None for an empty string."""
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
+    value = array_likes.to_scalar(value)
     if isinstance(value, (bool, np.bool_)):
         return str(bool(value))
     if isinstance(value, (int, np.integer)):
         return int(value)
-    if not isinstance(value, (float, np.floating)):  # such as a name, or a date
-        return str(value).strip() or None
-    number = float(value)
-    if not np.isfinite(number):
-        raise DataError(f"{description}: expected classes; received {number}")
-    return int(number) if number.is_integer() else number
+    if isinstance(value, (float, np.floating, decimal.Decimal)):
+        number = float(value)
+        if not np.isfinite(number):
+            raise DataError(f"{description}: expected classes; received {number}")
+        return int(number) if number.is_integer() else number
+    text = as_text(value)  # of a name, or a date
+    if text is None:
+        raise DataError(
+            f"{description}: expected the name or the number of a class as a target; received "
+            f"{type(value).__name__}"
+        )
+    return text or None
 
 
 def _warn_mixed_labels(labels: list[Any], raw: RawExamples) -> None:
@@ -243,15 +265,16 @@ def _names_of_indices(
 
 
 def _class_indices(labels: list[Any], class_names: Sequence[str], description: str) -> np.ndarray:
-    index_of = {name: index for index, name in enumerate(class_names)}
-    unknown = Counter(str(label) for label in labels if str(label) not in index_of)
+    labels = [compose(str(label)) for label in labels]
+    index_of = {compose(name): index for index, name in enumerate(class_names)}
+    unknown = Counter(label for label in labels if label not in index_of)
     if unknown:
         name = next(iter(unknown))
         raise DataError(
             f"{description}: {unknown.total():,} of {len(labels):,} examples have a class that the "
             f"model does not know, such as {name!r}. {suggest(name, class_names)}"
         )
-    return np.array([index_of[str(label)] for label in labels], "int64")
+    return np.array([index_of[label] for label in labels], "int64")
 
 
 def _note_classes(raw: RawExamples, class_names: Sequence[str], targets: np.ndarray) -> None:
@@ -260,6 +283,7 @@ def _note_classes(raw: RawExamples, class_names: Sequence[str], targets: np.ndar
     raw.notes.append(
         f"{len(class_names)} classes: {', '.join(sizes[:20])}{', …' * (len(sizes) > 20)}"
     )
+    raw.notes.warn_alike("there are classes", class_names)
     rare = [name for name, count in zip(class_names, counts, strict=True) if count < 2]
     if rare:
         raw.notes.warn(

@@ -17,6 +17,7 @@ import tensorflow as tf
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
 from keras_fm.errors import DataError, DataWarning, UnknownNameError
+from keras_fm.preprocessing import array_likes
 
 TFDS_PREFIX = "tfds:"
 _IMAGE_RANK = 3
@@ -63,6 +64,18 @@ class DataNotes(list[str]):
         self.append(sentence)
         warnings.warn(sentence, DataWarning, stacklevel=2)
 
+    def warn_alike(self, description: str, strings: Sequence[str]) -> None:
+        """Warn of strings that differ in case or blanks alone."""
+        first_of: dict[str, str] = {}
+        for string in strings:
+            first = first_of.setdefault("".join(string.casefold().split()), string)
+            if first != string:
+                self.warn(
+                    f"{description} that differ in case or blanks alone, such as {first!r} and "
+                    f"{string!r}: they count as different"
+                )
+                return
+
 
 @dataclass(frozen=True)
 class RawExamples:
@@ -107,7 +120,7 @@ def read_arrays(source: UserData, rank: int) -> RawExamples:
     if isinstance(data, Examples):
         return RawExamples(data.inputs, data.targets, data.description)
     if isinstance(data, tuple) and len(data) == 2 and all(hasattr(x, "__len__") for x in data):
-        return RawExamples(*data, description=f"arrays of {len(data[1]):,} examples")
+        return _from_pair(*data)
     if isinstance(data, tf.data.Dataset):
         return _from_dataset(data, rank, "a tf.data.Dataset")
     if isinstance(data, str):
@@ -116,6 +129,30 @@ def read_arrays(source: UserData, rank: int) -> RawExamples:
         "expected a file or folder, the name of a TFDS data set, (inputs, targets), a "
         f"tf.data.Dataset or keras_fm.data.Examples; received {type(data).__name__}"
     )
+
+
+def _from_pair(inputs: Any, targets: Any) -> RawExamples:
+    """Return inputs and targets of any library as arrays, lists or a data frame."""
+    frame = None if isinstance(inputs, dict) else array_likes.as_frame(inputs)
+    if frame is not None:
+        inputs = frame
+    elif isinstance(inputs, dict):
+        inputs = {name: array_likes.to_list(cells) for name, cells in inputs.items()}
+    else:
+        inputs = array_likes.to_list(inputs)
+    class_names = None
+    table = array_likes.as_frame(targets)
+    if table is not None and len(table.columns) > 1:  # one-hot, or refused as no targets
+        class_names = [*map(array_likes.column_name, table.columns)]
+        values = table.to_numpy()
+    elif table is not None and len(table.columns):
+        values = array_likes.to_list(table.iloc[:, 0])
+    else:
+        values = array_likes.to_list(targets)
+    for array in (inputs, values):
+        if isinstance(array, np.ndarray) and not array.ndim:
+            raise DataError(f"expected arrays of examples; received a single value, {array}")
+    return RawExamples(inputs, values, f"arrays of {len(values):,} examples", class_names)
 
 
 def _from_tfds(name: str, split: str) -> RawExamples:

@@ -15,6 +15,12 @@ class RegressionData(TabularData):
         """Whether the model is trained and evaluated on the target's logarithm."""
         return self.spec.target is not None and self.spec.target.log
 
+    @property
+    def scale(self) -> float:
+        """The unit of the loss, a power of ten."""
+        target = self.spec.target
+        return 1.0 if target is None or target.scale is None else target.scale
+
     def validate_targets(self, examples: Examples) -> None:
         """Raise a `DataError` where a target is not a finite number, or has no logarithm."""
         targets = np.asarray(examples.targets)

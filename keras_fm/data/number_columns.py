@@ -1,0 +1,250 @@
+"""Columns of numbers of any type, also among words, and why others are none."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_fm.data import number_formats
+from keras_fm.data.user_data import DataNotes
+from keras_fm.preprocessing.table_cells import MISSING_WORDS, as_text, is_number_type, parse_number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Of the cells that are not missing, so many are numbers, and words among them count as missing.
+_MIN_NUMBERS_SHARE = 0.9
+# Of all cells, so many are numbers: where more are missing, the words may be what matters. Where
+# fewer are numbers, no sentence is due on that they are none.
+_MIN_NUMERIC_SHARE = 0.5
+_MAX_LEVELS = 20  # whole numbers beside words that recur: levels, such as 0, 1, 2, 3, many
+
+
+@dataclass(frozen=True)
+class NumberColumn:
+    """A column as numbers.
+
+    Attributes:
+        numbers: The numbers, NaN where one is missing; None where the column is not numeric.
+        note: A sentence on words for missing numbers; "" without any.
+        warning: A sentence on other words that count as missing; "" without any.
+        reason: Why a column that looks like numbers is not numeric; else "".
+        were_strings: Whether all cells were strings, which could be categories as well.
+    """
+
+    numbers: "pd.Series | None"
+    note: str = ""
+    warning: str = ""
+    reason: str = ""
+    were_strings: bool = False
+
+
+def read_numbers(cells: "pd.Series") -> NumberColumn:
+    """Read a column as numbers.
+
+    Numbers of any type are numbers: of Python, numpy, pandas or pyarrow, decimals, and categories
+    that are numbers. So are strings that are numbers, beside words for missing ones, or beside a
+    few other words. Strings that are all numbers are categories where they recur: the user read
+    them as such.
+    """
+    from pandas.api.types import is_numeric_dtype
+
+    cells = _without_extension(cells)
+    if is_numeric_dtype(cells) and cells.dtype.kind != "c":
+        return NumberColumn(cells)
+    if cells.dtype.kind in "mMc":
+        return NumberColumn(None)
+    present = cells.dropna()
+    types = set(map(type, present))
+    if types and all(map(is_number_type, types)):
+        return NumberColumn(cells.map(parse_number).astype("float64"))
+    if not any(issubclass(kind, (str, bytes)) for kind in types):
+        return NumberColumn(None)
+    return _read_strings(cells, to_texts(present))
+
+
+def with_numbers(
+    frame: "pd.DataFrame", columns: "dict[str, NumberColumn]", notes: DataNotes
+) -> "pd.DataFrame":
+    """Replace columns of a table by their numbers, and say what counts as missing."""
+    for name, column in columns.items():
+        if column.numbers is not None:
+            frame = frame.assign(**{name: column.numbers})
+            notes.extend([f"column {name!r} {column.note}"] if column.note else [])
+            if column.warning:
+                notes.warn(f"column {name!r} {column.warning}")
+    return frame
+
+
+def to_texts(present: "pd.Series") -> "pd.Series":
+    """Convert cells to texts without outer blanks, None where a cell is no text."""
+    import pandas as pd
+
+    if set(map(type, present)) != {str}:
+        return present.map(as_text)
+    codes, distinct = present.factorize()
+    texts = np.array([*map(as_text, distinct), None], dtype=object)
+    return pd.Series(texts[codes], present.index, dtype=object)
+
+
+def has_leading_zero(text: str) -> bool:
+    """Return whether a string is a code, such as "01", though it can be read as a number."""
+    return re.match(r"\s*0\d", text) is not None
+
+
+def _without_extension(cells: "pd.Series") -> "pd.Series":
+    """Convert a column of categories, of nullable or of pyarrow's numbers to one of numpy."""
+    import pandas as pd
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    if isinstance(cells.dtype, pd.CategoricalDtype):
+        cells = cells.astype(cells.cat.categories.dtype if cells.notna().all() else object)
+    if isinstance(cells.dtype, np.dtype) or not is_numeric_dtype(cells):
+        return cells
+    if cells.notna().all() and (is_bool_dtype(cells) or cells.dtype.kind in "iu"):
+        return cells.astype("bool" if is_bool_dtype(cells) else "int64")
+    numbers = cells.to_numpy("float64", na_value=np.nan)
+    return pd.Series(numbers, cells.index, name=cells.name)
+
+
+def _read_strings(cells: "pd.Series", texts: "pd.Series") -> NumberColumn:
+    """Read a column of strings, or of strings and numbers; `texts` are those that are present."""
+    import pandas as pd
+
+    codes, distinct = pd.factorize(texts.fillna("\0"))
+    counts = np.bincount(codes, minlength=len(distinct))
+    values = pd.to_numeric(pd.Series(distinct, dtype=object), errors="coerce").to_numpy("float64")
+    is_missing = np.array([text.lower() in MISSING_WORDS for text in distinct], bool)
+    is_number = ~np.isnan(values) & ~is_missing
+    is_word = ~is_number & ~is_missing
+    num_numbers, num_missing, num_words = (
+        int(counts[mask].sum()) for mask in (is_number, is_missing, is_word)
+    )
+    num_values = num_numbers + num_words
+    if not num_numbers + num_words or any(map(has_leading_zero, distinct[is_number])):
+        return NumberColumn(None)
+    examples = distinct[is_word][np.argsort(-counts[is_word], kind="stable")]
+    if num_words:
+        reason = number_formats.describe(examples, num_numbers / num_values)
+        if reason:
+            return NumberColumn(None, reason=reason)
+    are_numeric = num_numbers >= _MIN_NUMERIC_SHARE * len(texts)
+    has_few_words = num_numbers >= _MIN_NUMBERS_SHARE * num_values
+    if num_words and not (
+        are_numeric and has_few_words and not _are_levels(values[is_number], counts[is_word])
+    ):
+        reason = f"{num_numbers:,} of {num_values:,} cells are numbers, and others are words, such "
+        reason += f"as {examples[0]!r:.40}"
+        return NumberColumn(None, reason=reason if are_numeric else "")
+    if not num_words and not num_missing and 2 * counts[counts == 1].sum() <= counts.sum():
+        return NumberColumn(None)
+    if not are_numeric:
+        return NumberColumn(None)
+    numbers = pd.Series(np.nan, cells.index, dtype="float64", name=cells.name)
+    numbers[cells.notna().to_numpy()] = np.where(is_number, values, np.nan)[codes]
+    return NumberColumn(
+        numbers,
+        _describe_missing(distinct[is_missing], num_missing, len(cells), num_words),
+        _describe_words(examples, num_numbers, num_values),
+        were_strings=True,
+    )
+
+
+def _are_levels(numbers: np.ndarray, word_counts: np.ndarray) -> bool:
+    """Return whether few whole numbers stand beside words that all recur."""
+    are_whole = bool((numbers % 1 == 0).all())
+    return are_whole and len(numbers) <= _MAX_LEVELS and bool((word_counts > 1).all())
+
+
+def _describe_missing(
+    words: Sequence[str], num_missing: int, num_cells: int, num_words: int
+) -> str:
+    if num_missing:
+        return (
+            f"is numeric: {num_missing:,} of {num_cells:,} cells, such as {words[0]!r}, are "
+            "missing numbers"
+        )
+    return "" if num_words else "is numeric: all cells are strings that are numbers"
+
+
+def _describe_words(words: Sequence[str], num_numbers: int, num_values: int) -> str:
+    if not len(words):
+        return ""
+    others = (
+        f"{words[0]!r:.40} counts" if len(words) == 1 else f"words such as {words[0]!r:.40} count"
+    )
+    return (
+        f"is numeric: {num_numbers:,} of {num_values:,} cells are numbers, and {others} as missing"
+    )
+
+
+def unlike_in_float32(numbers: "pd.Series") -> str:
+    """Say that numbers lose digits that may matter where they become float32, or return ""."""
+    present = numbers.to_numpy()
+    if present.dtype.kind not in "iuf":
+        return ""
+    present = present[np.isfinite(present)]
+    if not len(present):
+        return ""
+    with np.errstate(over="ignore"):
+        narrow = present.astype("float32").astype("float64")
+    doubles = present.astype("float64")
+    whole = (doubles % 1 == 0) & (np.abs(doubles) > 2**24)
+    changed = whole & ((narrow != doubles) | (np.abs(doubles) > 2**53))
+    if changed.any():
+        example = present[int(changed.argmax())]
+        return (
+            f"holds whole numbers beyond 2**24, such as {int(example):,}, which float32 can't tell "
+            "from their neighbors: leave out what is a code, and subtract the smallest from a time"
+        )
+    num_distinct = len(np.unique(doubles))
+    num_narrow = len(np.unique(narrow))
+    if num_narrow >= _MIN_NUMBERS_SHARE * num_distinct:
+        return ""
+    return (
+        f"holds {num_distinct:,} different numbers, of which float32 tells only {num_narrow:,} "
+        "apart: subtract their mean, or multiply them"
+    )
+
+
+def read_whole(cells: "pd.Series") -> "pd.Series":
+    """Return a column's numbers; of strings that are all numbers, these."""
+    import pandas as pd
+
+    cells = _without_extension(cells)
+    return cells if cells.dtype.kind in "iuf" else pd.to_numeric(cells, errors="coerce")
+
+
+def are_consecutive(numbers: "pd.Series") -> bool:
+    """Return whether they are whole numbers without a gap, each once, in any order."""
+    values = numbers.to_numpy()
+    if values.dtype.kind not in "iuf" or not len(values) or not are_row_numbers(numbers):
+        return False
+    return bool(values.max() - values.min() == len(values) - 1)
+
+
+def are_row_numbers(cells: "pd.Series") -> bool:
+    """Return whether all are different whole numbers."""
+    values: Any = cells.to_numpy()
+    return (
+        values.dtype.kind in "iuf"
+        and bool(np.isfinite(values).all())
+        and bool((values % 1 == 0).all())
+        and len(np.unique(values)) == len(values)
+    )
+
+
+def power_of_ten(values: Iterable[float]) -> float | None:
+    """Return the power of ten next to the standard deviation of numbers far from 1, or None.
+
+    A model divides by it: float32 has no square of 1e20, and the epsilon of Keras' layers and
+    optimizers is in no unit.
+    """
+    numbers = np.asarray(values, "float64")
+    numbers = numbers[np.isfinite(numbers)]
+    deviation = float(numbers.std()) if len(numbers) else 0.0
+    if not np.isfinite(deviation) or deviation == 0 or 0.1 <= deviation <= 1000:
+        return None
+    return float(f"1e{round(np.log10(deviation))}")
