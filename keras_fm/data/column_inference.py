@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from keras_fm.data import number_columns
+from keras_fm.data import number_checks, number_columns
 from keras_fm.data.number_columns import NumberColumn
 from keras_fm.data.user_data import DataNotes
 from keras_fm.registry.entry import Input
@@ -70,7 +70,7 @@ def drop_row_numbers(
     row_numbers = [
         name
         for name in unnamed
-        if len(frame) and number_columns.are_row_numbers(number_columns.read_whole(frame[name]))
+        if len(frame) and number_checks.are_row_numbers(number_checks.read_whole(frame[name]))
     ]
     for name in row_numbers:
         notes.warn(
@@ -89,7 +89,7 @@ def _numeric_column(numbers: "pd.Series") -> Input | str:
         dtype="float32",
         shape=[],
         description="a number",
-        scale=number_columns.power_of_ten(numbers),
+        scale=number_checks.power_of_ten(numbers),
     )
 
 
@@ -124,11 +124,11 @@ def _categorical_column(cells: "pd.Series") -> Input | str:
 
 def _warn_numbers(numbers: "pd.Series", notes: DataNotes) -> None:
     """Warn of numbers that may be no measurements, or too long for float32."""
-    if len(numbers) >= _MIN_CONSECUTIVE and number_columns.are_consecutive(numbers):
+    if len(numbers) >= _MIN_CONSECUTIVE and number_checks.are_consecutive(numbers):
         notes.warn(
             f"column {numbers.name!r} holds consecutive whole numbers, {numbers.min():,.0f} to "
             f"{numbers.max():,.0f}: leave it out if it numbers the rows"
         )
-    sentence = number_columns.unlike_in_float32(numbers)
+    sentence = number_checks.unlike_in_float32(numbers)
     if sentence:
         notes.warn(f"column {numbers.name!r} {sentence}")

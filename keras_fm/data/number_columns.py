@@ -1,9 +1,9 @@
 """Columns of numbers of any type, also among words, and why others are none."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +19,7 @@ _MIN_NUMBERS_SHARE = 0.9
 # Of all cells, so many are numbers: where more are missing, the words may be what matters. Where
 # fewer are numbers, no sentence is due on that they are none.
 _MIN_NUMERIC_SHARE = 0.5
+_LEADING_ZERO = re.compile(r"\s*0\d")
 _MAX_LEVELS = 20  # whole numbers beside words that recur: levels, such as 0, 1, 2, 3, many
 
 
@@ -51,13 +52,13 @@ def read_numbers(cells: "pd.Series") -> NumberColumn:
     """
     from pandas.api.types import is_numeric_dtype
 
-    cells = _without_extension(cells)
+    cells = without_extension(cells)
     if is_numeric_dtype(cells) and cells.dtype.kind != "c":
         return NumberColumn(cells)
     if cells.dtype.kind in "mMc":
         return NumberColumn(None)
     present = cells.dropna()
-    types = set(map(type, present))
+    types = _types(present)
     if types and all(map(is_number_type, types)):
         return NumberColumn(cells.map(parse_number).astype("float64"))
     if not any(issubclass(kind, (str, bytes)) for kind in types):
@@ -82,19 +83,24 @@ def to_texts(present: "pd.Series") -> "pd.Series":
     """Convert cells to texts without outer blanks, None where a cell is no text."""
     import pandas as pd
 
-    if set(map(type, present)) != {str}:
+    if _types(present) != {str}:
         return present.map(as_text)
     codes, distinct = present.factorize()
-    texts = np.array([*map(as_text, distinct), None], dtype=object)
+    texts = np.array([*map(as_text, np.asarray(distinct, dtype=object)), None], dtype=object)
     return pd.Series(texts[codes], present.index, dtype=object)
+
+
+def _types(present: "pd.Series") -> set[type]:
+    """Return the types of cells; those of a column of strings without a look at each."""
+    return {str} if "str" in str(present.dtype) else set(map(type, present))
 
 
 def has_leading_zero(text: str) -> bool:
     """Return whether a string is a code, such as "01", though it can be read as a number."""
-    return re.match(r"\s*0\d", text) is not None
+    return _LEADING_ZERO.match(text) is not None
 
 
-def _without_extension(cells: "pd.Series") -> "pd.Series":
+def without_extension(cells: "pd.Series") -> "pd.Series":
     """Convert a column of categories, of nullable or of pyarrow's numbers to one of numpy."""
     import pandas as pd
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
@@ -178,73 +184,3 @@ def _describe_words(words: Sequence[str], num_numbers: int, num_values: int) -> 
     return (
         f"is numeric: {num_numbers:,} of {num_values:,} cells are numbers, and {others} as missing"
     )
-
-
-def unlike_in_float32(numbers: "pd.Series") -> str:
-    """Say that numbers lose digits that may matter where they become float32, or return ""."""
-    present = numbers.to_numpy()
-    if present.dtype.kind not in "iuf":
-        return ""
-    present = present[np.isfinite(present)]
-    if not len(present):
-        return ""
-    with np.errstate(over="ignore"):
-        narrow = present.astype("float32").astype("float64")
-    doubles = present.astype("float64")
-    whole = (doubles % 1 == 0) & (np.abs(doubles) > 2**24)
-    changed = whole & ((narrow != doubles) | (np.abs(doubles) > 2**53))
-    if changed.any():
-        example = present[int(changed.argmax())]
-        return (
-            f"holds whole numbers beyond 2**24, such as {int(example):,}, which float32 can't tell "
-            "from their neighbors: leave out what is a code, and subtract the smallest from a time"
-        )
-    num_distinct = len(np.unique(doubles))
-    num_narrow = len(np.unique(narrow))
-    if num_narrow >= _MIN_NUMBERS_SHARE * num_distinct:
-        return ""
-    return (
-        f"holds {num_distinct:,} different numbers, of which float32 tells only {num_narrow:,} "
-        "apart: subtract their mean, or multiply them"
-    )
-
-
-def read_whole(cells: "pd.Series") -> "pd.Series":
-    """Return a column's numbers; of strings that are all numbers, these."""
-    import pandas as pd
-
-    cells = _without_extension(cells)
-    return cells if cells.dtype.kind in "iuf" else pd.to_numeric(cells, errors="coerce")
-
-
-def are_consecutive(numbers: "pd.Series") -> bool:
-    """Return whether they are whole numbers without a gap, each once, in any order."""
-    values = numbers.to_numpy()
-    if values.dtype.kind not in "iuf" or not len(values) or not are_row_numbers(numbers):
-        return False
-    return bool(values.max() - values.min() == len(values) - 1)
-
-
-def are_row_numbers(cells: "pd.Series") -> bool:
-    """Return whether all are different whole numbers."""
-    values: Any = cells.to_numpy()
-    return (
-        values.dtype.kind in "iuf"
-        and bool(np.isfinite(values).all())
-        and bool((values % 1 == 0).all())
-        and len(np.unique(values)) == len(values)
-    )
-
-
-def power_of_ten(values: Iterable[float]) -> float | None:
-    """Return the power of ten next to the standard deviation of numbers far from 1, or None.
-
-    A model divides by it: float32 has no square of 1e20, and the epsilon of Keras' layers and
-    optimizers is in no unit.
-    """
-    numbers = np.asarray(values, "float64")
-    numbers = numbers[np.isfinite(numbers)]
-    deviation = float(numbers.std()) if len(numbers) else 0.0
-    if not np.isfinite(deviation) or deviation == 0 or 0.1 <= deviation <= 1000:
-        return None
-    return float(f"1e{round(np.log10(deviation))}")

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from keras_fm.data import classes, column_inference, number_columns, table_frames
+from keras_fm.data import (
+    classes,
+    column_inference,
+    number_checks,
+    number_columns,
+    table_frames,
+)
 from keras_fm.data.examples import Examples
 from keras_fm.data.number_columns import NumberColumn
 from keras_fm.data.user_data import DataNotes, RawExamples, UserData
@@ -109,7 +115,7 @@ def load_table(
         target = Target(
             name=target_name,
             description="the number to predict",
-            scale=number_columns.power_of_ten(targets),
+            scale=number_checks.power_of_ten(targets),
         )
         if known_target is not None and _is_on_scale_of(known_target, target_name, targets):
             target = known_target

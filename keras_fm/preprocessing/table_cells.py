@@ -38,9 +38,10 @@ def as_text(value: Any) -> str | None:
 
     Bytes are UTF-8. A number, a truth value or a date is what `str` says of it.
     """
-    value = array_likes.to_scalar(value)
-    if not isinstance(value, TEXT_TYPES) and type(value).__name__ not in _PANDAS_TEXT_TYPES:
-        return None
+    if type(value) is not str:
+        value = array_likes.to_scalar(value)
+        if not isinstance(value, TEXT_TYPES) and type(value).__name__ not in _PANDAS_TEXT_TYPES:
+            return None
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
     return unicodedata.normalize("NFC", text.strip())
 

@@ -4,7 +4,6 @@ import bz2
 import csv
 import gzip
 import io
-import json
 import lzma
 import os
 import zipfile
@@ -16,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from keras_fm.errors import DataError
 from keras_fm.preprocessing import file_kinds
+from keras_fm.preprocessing.table_json import looks_like_json, read_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
 JSON_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson"))
 _DECOMPRESSORS = ((b"\x1f\x8b", gzip), (b"BZh", bz2), (b"\xfd7zXZ\0", lzma))
-# Of pandas' DataFrame.to_json with orient="split" or "table".
-_FRAME_KEYS = ({"columns", "data"}, {"columns", "data", "index"}, {"schema", "data"})
 _MAX_CELL = 2**31 - 1  # bytes of a cell; the csv module's default is 131,072
 
 
@@ -55,8 +53,8 @@ def read_table(path: str | os.PathLike[str], dtype: Any = None) -> "pd.DataFrame
     if foreign:
         raise DataError(f"{path} {foreign}")
     text = _decode(path, raw)
-    if Path(path).suffix.lower() in JSON_SUFFIXES or _looks_like_json(text):
-        return _read_json(path, text)
+    if Path(path).suffix.lower() in JSON_SUFFIXES or looks_like_json(text):
+        return read_json(path, text)
     return _read_csv(path, text, dtype)
 
 
@@ -123,66 +121,11 @@ def _decode(path: str | os.PathLike[str], raw: bytes) -> str:
         raise DataError(f"{path} is not UTF-8 ({byte}): {advice}") from None
 
 
-def _looks_like_json(text: str) -> bool:
-    """Return whether a text is a row of JSON a line, or begins a list of them."""
-    start = text[:1000].lstrip()
-    if start.startswith("["):
-        return start[1:].lstrip().startswith("{")
-    if not start.startswith("{"):
-        return False
-    try:
-        return isinstance(json.loads(text.lstrip().partition("\n")[0]), dict)
-    except ValueError:
-        return start[1:].lstrip().startswith('"')
-
-
-def _read_json(path: str | os.PathLike[str], text: str) -> "pd.DataFrame":
-    import pandas as pd
-
-    table = _parse_json(path, text)
-    names = None
-    if isinstance(table, dict) and {*table} in _FRAME_KEYS:
-        table, names = table["data"], table.get("columns")
-    is_columns = isinstance(table, dict) and any(
-        isinstance(x, (dict, list)) for x in table.values()
-    )
-    if isinstance(table, dict) and not is_columns:
-        table = [table]
-    row_type = list if names is not None else dict
-    is_rows = isinstance(table, list) and all(isinstance(row, row_type) for row in table)
-    if not (is_rows or is_columns):
-        raise DataError(
-            f'{path}: expected rows in JSON, such as {{"size": 1.5, "kind": "a"}}, one a line or '
-            f"in a list; received {text.strip()!r:.40}"
-        )
-    try:
-        return pd.DataFrame(table, columns=names).reset_index(drop=True)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{path} can't be read as a table: {_reason(error)}") from None
-
-
-def _parse_json(path: str | os.PathLike[str], text: str) -> Any:
-    """Parse one JSON value, or else a value a line."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        pass
-    rows = []
-    for number, line in enumerate(io.StringIO(text), 1):
-        try:
-            rows += [json.loads(line)] if line.strip() else []
-        except ValueError as error:
-            raise DataError(
-                f"{path}, line {number:,}: can't be read as JSON: {_reason(error)}"
-            ) from None
-    return rows
-
-
 def _read_csv(path: str | os.PathLike[str], text: str, dtype: Any) -> "pd.DataFrame":
     import pandas as pd
 
     header = _checked_header(path, text)
-    names = [name or f"Unnamed: {index}" for index, name in enumerate(header)]
+    names = _with_pandas_names(header)
     try:
         frame = pd.read_csv(
             io.StringIO(text),
@@ -201,6 +144,18 @@ def _read_csv(path: str | os.PathLike[str], text: str, dtype: Any) -> "pd.DataFr
     # A comma at the end of each line, the header's too, makes a column of nothing.
     empty = [name for name, title in zip(names, header, strict=True) if not title]
     return frame.drop(columns=[name for name in empty if frame[name].isna().all()])
+
+
+def _with_pandas_names(header: list[str]) -> list[str]:
+    """Name the columns without a name as pandas does; a file that was written twice has two."""
+    names: list[str] = []
+    for index, title in enumerate(header):
+        name = base = title or f"Unnamed: {index}"
+        number = 1
+        while not title and name in (*header, *names):
+            name, number = f"{base}.{number}", number + 1
+        names.append(name)
+    return names
 
 
 def _checked_header(path: str | os.PathLike[str], text: str) -> list[str]:

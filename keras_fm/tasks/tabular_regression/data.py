@@ -26,6 +26,12 @@ class RegressionData(TabularData):
         targets = np.asarray(examples.targets)
         if targets.dtype.kind not in "fiu" or not np.isfinite(targets).all():
             raise DataError(f"{examples.description}: expected finite numbers as targets")
+        largest = np.abs(targets).max(initial=0)
+        if largest > np.finfo("float32").max:
+            raise DataError(
+                f"{examples.description}: expected targets that float32 holds; received one of "
+                f"{largest:.3g}: divide them"
+            )
         if self.log and (targets <= 0).any():
             raise DataError(
                 f"{examples.description}: the model is trained on the logarithm, and "
