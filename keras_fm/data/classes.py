@@ -243,10 +243,9 @@ def _warn_mixed_labels(labels: list[Any], raw: RawExamples) -> None:
 
 def _is_number(word: str) -> bool:
     try:
-        float(word)
+        return bool(np.isfinite(float(word)))  # "nan" and "inf" are words here
     except ValueError:
         return False
-    return True
 
 
 def _names_of_indices(

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 JSON_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson"))
 _DECOMPRESSORS = ((b"\x1f\x8b", gzip), (b"BZh", bz2), (b"\xfd7zXZ\0", lzma))
+# What the modules of the standard library raise; a RuntimeError where a password is missing.
+_DECOMPRESSION_ERRORS = (
+    *(OSError, EOFError, ValueError, RuntimeError),
+    *(lzma.LZMAError, zlib.error, zipfile.BadZipFile),
+)
 _MAX_CELL = 2**31 - 1  # bytes of a cell; the csv module's default is 131,072
 
 
@@ -105,7 +110,7 @@ def _decompress(path: str | os.PathLike[str], raw: bytes) -> bytes:
             with zipfile.ZipFile(io.BytesIO(raw)) as archive:
                 (name,) = (name for name in archive.namelist() if not name.endswith("/"))
                 return archive.read(name)
-    except (OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile) as error:
+    except _DECOMPRESSION_ERRORS as error:
         raise DataError(f"{path} can't be decompressed: {_reason(error)}") from None
     return raw
 

@@ -95,7 +95,7 @@ def to_columns(inputs: Any) -> dict[str, Any]:
         table = pd.concat([read_table(path, dtype=str) for path in inputs], ignore_index=True)
         return dict(table.items())
     if isinstance(inputs, Mapping):
-        return _by_name({name: _to_cells(cells, name) for name, cells in inputs.items()})
+        return _by_name({name: _to_cells(cells) for name, cells in inputs.items()})
     rows = list(inputs) if is_list else []
     if rows and all(isinstance(row, Mapping) for row in rows):
         names = dict.fromkeys(itertools.chain.from_iterable(rows))
@@ -122,11 +122,9 @@ def _by_name(columns: Mapping[Any, Any]) -> dict[str, Any]:
     return by_name
 
 
-def _to_cells(cells: Any, name: Any) -> np.ndarray:
+def _to_cells(cells: Any) -> np.ndarray:
     """Convert a column, or the cell of a single row, to an array."""
-    try:
-        return np.atleast_1d(cells)
-    except ValueError:
-        raise InvalidInputError(
-            f"column {name!r}: expected a cell for each row; received {cells!r:.50}"
-        ) from None
+    if isinstance(cells, (list, tuple)):
+        # As objects: numpy would make the string "nan" of NaN beside a string.
+        return np.array(cells, dtype=object)
+    return np.atleast_1d(cells)
