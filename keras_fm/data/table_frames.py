@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_fm.data import classes, number_columns, user_data
+from keras_fm.data import labels, number_columns, user_data
+from keras_fm.data.number_columns import NumberColumn
 from keras_fm.data.user_data import DataNotes, UserData
 from keras_fm.errors import DataError, InvalidInputError, suggest
 from keras_fm.preprocessing import array_likes
@@ -61,11 +62,27 @@ def check_has_column(frame: "pd.DataFrame", name: str, description: str) -> None
 
 
 def drop_missing_targets(
-    frame: "pd.DataFrame", target: str, notes: DataNotes, description: str
+    frame: "pd.DataFrame",
+    target: str,
+    notes: DataNotes,
+    description: str,
+    class_names: Sequence[str] | None = None,
 ) -> "pd.DataFrame":
-    """Drop the rows without a target, also where a word such as "?" stands among numbers."""
+    """Drop the rows without a target, also where a word such as "?" stands among numbers.
+
+    Args:
+        frame: The table.
+        target: The name of the target.
+        notes: Of the table; sentences are added.
+        description: Of the table.
+        class_names: Known ones of a classification, which no word for a missing number is; None: it
+            may be a regression.
+
+    Raises:
+        DataError: No row has a target.
+    """
     column = number_columns.read_numbers(frame[target])
-    if column.numbers is not None:
+    if column.numbers is not None and not _has_classes(frame[target], column, class_names):
         frame = frame.assign(**{target: column.numbers})
         if column.warning:
             notes.warn(f"column {target!r} {column.warning}")
@@ -76,6 +93,16 @@ def drop_missing_targets(
     if num_missing:
         notes.warn(f"{num_missing:,} of {len(frame):,} rows without {target!r} are left out")
     return frame[~is_missing]
+
+
+def _has_classes(
+    cells: "pd.Series", column: NumberColumn, class_names: Sequence[str] | None
+) -> bool:
+    """Return whether a word among the numbers of a target is a class."""
+    if class_names is None or column.numbers is None:
+        return False
+    words = number_columns.to_texts(cells[column.numbers.isna()].dropna())
+    return bool(column.warning) or not {*class_names}.isdisjoint(words)
 
 
 def _from_arrays(source: UserData, notes: DataNotes) -> "tuple[pd.DataFrame, str, str]":
@@ -100,7 +127,7 @@ def _from_arrays(source: UserData, notes: DataNotes) -> "tuple[pd.DataFrame, str
     if target in frame:
         target = unique_name(target, frame.columns)
         notes.append(f"the target is called {target!r}, for a column is called {DEFAULT_TARGET!r}")
-    targets = classes.flatten_targets(raw)
+    targets = labels.flatten_targets(raw)
     if raw.class_names is not None:
         targets = np.array(raw.class_names)[targets]
     return frame.assign(**{target: _to_series(targets)}), target, raw.description

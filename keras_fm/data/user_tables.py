@@ -86,7 +86,10 @@ def load_table(
     known_names = [] if known_columns is None else [column.name for column in known_columns]
     frame = column_inference.drop_row_numbers(frame, notes, {target_name, *known_names})
     _check_target(frame[target_name], source, description)
-    frame = table_frames.drop_missing_targets(frame, target_name, notes, description)
+    known_classes = source.class_names
+    if known_classes is None and source.problem_type == "classification":
+        known_classes = ()
+    frame = table_frames.drop_missing_targets(frame, target_name, notes, description, known_classes)
     frame = frame.sample(frac=1, random_state=seed)
     cells = frame[target_name]
     inputs = frame.drop(columns=target_name)
@@ -155,7 +158,9 @@ def load_eval_table(
     frame, _, description = table_frames.read_frame(replace(source, target=target), notes, strings)
     for column in columns:
         table_frames.check_has_column(frame, column_name(column.name), description)
-    frame = table_frames.drop_missing_targets(frame, target, notes, description)
+    frame = table_frames.drop_missing_targets(
+        frame, target, notes, description, class_names or None
+    )
     numbers = {
         name: number_columns.read_numbers(frame[name])
         for column in columns
@@ -230,5 +235,9 @@ def _to_floats(cells: "pd.Series", description: str) -> np.ndarray:
     numbers = pd.to_numeric(cells, errors="coerce")
     if numbers.isna().any():
         value = cells[numbers.isna()].iloc[0]
-        raise DataError(f"{description}: expected numbers in {cells.name!r}; received {value!r}")
+        reason = number_columns.read_numbers(cells).reason
+        raise DataError(
+            f"{description}: expected numbers in {cells.name!r}; received {value!r}"
+            f"{f': {reason}' if reason else ''}"
+        )
     return numbers.to_numpy("float64")

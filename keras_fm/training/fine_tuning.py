@@ -67,8 +67,9 @@ def fine_tune(
             starts from the sentiment classifier, `"mini_bert.mlm"` from its pretraining alone.
         data: To train on.
             Images: a folder with a folder of JPEG, PNG, GIF or BMP files for each class.
-            Texts: a CSV file, or a folder with a folder of `.txt` files for each class.
-            A table: a CSV file with a header.
+            Texts: a file of a table, or a folder with a folder of `.txt` files for each class.
+            A table: a CSV file with a header, a Parquet or JSON file, or a table of pandas, polars
+            or pyarrow.
             Texts and tables: a data frame.
             Any of them: `(inputs, targets)`, images being arrays 0..255 of any size, or paths; a
             `tf.data.Dataset` of such pairs; `keras_fm.data.Examples`; or the name of a TFDS data

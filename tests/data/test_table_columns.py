@@ -186,6 +186,9 @@ def test_a_target_of_numbers_that_are_not_read_is_an_error(write):
     for problem_type in (None, "regression"):
         with pytest.raises(DataError, match=r"in 'y'; the numbers have .*problem_type='classifica"):
             load(frame, problem_type=problem_type)
+    columns = load(FRAME)[0].columns
+    with pytest.raises(DataError, match=r"expected numbers in 'y'; received .*: the numbers have"):
+        user_tables.load_eval_table(UserData(frame), columns=columns, target="y")
     frame = frame.assign(y=["5 %", "10 %"] * 30)
     assert load(frame, problem_type="classification")[0].class_names == ("10 %", "5 %")
     assert load(frame, class_names=["5 %", "10 %"])[0].class_names == ("5 %", "10 %")
@@ -206,6 +209,19 @@ def test_a_target_of_numbers_of_any_type_is_a_regression(targets):
     table, _ = load(FRAME.assign(y=targets))
     assert table.problem_type == "regression"
     assert len(table.examples) == 60 - (targets[0] == "Total")
+
+
+@pytest.mark.parametrize("word", ["many", "unknown"])
+def test_a_word_among_numbers_can_be_a_class(word):
+    frame = FRAME.assign(y=[word, *map(str, [0, 1, 2] * 19), "0", "1"])
+    class_names = ("0", "1", "2", word)
+    table, _ = load(frame, class_names=class_names)
+    assert (table.class_names, len(table.examples)) == (class_names, 60)
+    with pytest.warns(DataWarning, match="the labels are mixed: 59 numbers and 1 words"):
+        examples = user_tables.load_eval_table(
+            UserData(frame), columns=table.columns, target="y", class_names=class_names
+        )
+    assert np.bincount(examples.targets).tolist() == [20, 20, 19, 1]
 
 
 def arrow_column(values):
