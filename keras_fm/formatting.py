@@ -2,6 +2,20 @@
 
 from collections.abc import Callable, Sequence
 
+_LARGEST = 1e15  # of numbers that are written in full
+
+
+def format_value(value: float, spec: str = ",.2f", smallest: float = 0.1) -> str:
+    """Return a number by a format, or its first four digits where it is smaller, or very large.
+
+    Args:
+        value: The number.
+        spec: The format, with a fixed number of digits.
+        smallest: The smallest absolute value, but for 0, of which the format shows enough.
+    """
+    is_usual = value == 0 or smallest <= abs(value) < _LARGEST
+    return format(value, spec if is_usual else ".4g")
+
 
 def format_table(
     rows: Sequence[Sequence[str]], justify: Callable[[str, int], str] = str.ljust

@@ -102,7 +102,7 @@ def test_what_is_no_model_is_named(verb, name, message, home, tmp_path):
 
 
 def test_a_run_is_resumed_with_the_same_file_by_another_path(home, stop_at):
-    table = pd.DataFrame({"x": np.arange(60.0), "y": 2 * np.arange(60.0)})
+    table = pd.DataFrame({"x": np.linspace(0.5, 7, 60), "y": np.linspace(1, 14, 60)})
     for name in ("a.csv", "b.csv"):
         table.to_csv(home / name, index=False)
     table.assign(y=table["y"][::-1].to_numpy()).to_csv(home / "other.csv", index=False)
@@ -122,7 +122,7 @@ def test_a_run_is_resumed_with_the_same_file_by_another_path(home, stop_at):
 
 
 def test_a_run_is_not_resumed_on_a_file_that_changed(home, stop_at):
-    table = pd.DataFrame({"x": np.arange(60.0), "y": 2 * np.arange(60.0)})
+    table = pd.DataFrame({"x": np.linspace(0.5, 7, 60), "y": np.linspace(1, 14, 60)})
     table.to_csv(home / "a.csv", index=False)
     options = {"data": "~/a.csv", "target": "y", "run_dir": home / "run"}
     stop_at(1)

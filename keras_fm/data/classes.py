@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from keras_fm.data.labels import to_labels, warn_mixed_labels
 from keras_fm.data.user_data import RawExamples
 from keras_fm.errors import DataError, InvalidInputError, suggest
-from keras_fm.registry.entry import check_class_names
+from keras_fm.registry.entry import check_class_names, compose
 
 IMBALANCE_RATIO = 3  # of the most common class to the rarest, from which on a note says so
 MAX_CLASSES = 1000  # more different values than this are no classes
@@ -57,7 +58,7 @@ def infer_classes(
         labels = _names_of_indices(labels, names, raw.description)
     distinct = sorted(set(labels)) if is_numeric else sorted(set(map(str, labels)))
     result = tuple(names) if names is not None else tuple(map(str, distinct))
-    if class_names is None and set(result) == set(known_names):
+    if class_names is None and set(map(compose, result)) == set(map(compose, known_names)):
         result = tuple(known_names)
     if len(distinct) < 2:
         raise DataError(
@@ -96,7 +97,7 @@ def encode_targets(raw: RawExamples, class_names: Sequence[str]) -> ClassTargets
     """
     labels, mask = _present_labels(raw)
     names = raw.class_names or class_names
-    if set(map(str, labels)) - {*class_names} and set(labels) <= {*range(len(names))}:
+    if set(map(str, labels)) - {*map(compose, class_names)} and set(labels) <= {*range(len(names))}:
         labels = [names[label] for label in labels]
     targets = _class_indices(labels, class_names, raw.description)
     return ClassTargets(tuple(class_names), targets, mask)
@@ -110,7 +111,7 @@ def warn_missing_classes(raw: RawExamples, readable: RawExamples) -> None:
         readable: Those that could be read.
     """
     labels, readable_labels = (
-        {str(label) for label in _to_labels(examples) if label is not None}
+        {str(label) for label in to_labels(examples) if label is not None}
         for examples in (raw, readable)
     )
     lost = sorted(labels - readable_labels)
@@ -142,7 +143,7 @@ def balanced_class_weights(class_names: Sequence[str], targets: np.ndarray) -> d
 
 def _present_labels(raw: RawExamples) -> tuple[list[Any], np.ndarray]:
     """List the labels that are not missing, as names or numbers; and mask which are not."""
-    labels = _to_labels(raw)
+    labels = to_labels(raw)
     mask = np.array([label is not None for label in labels])
     num_missing = len(labels) - int(mask.sum())
     if num_missing == len(labels):
@@ -158,73 +159,8 @@ def _present_labels(raw: RawExamples) -> tuple[list[Any], np.ndarray]:
             f"{raw.description}: expected classes; received {len(set(present)):,} different "
             f"values, such as {present[0]!r}"
         )
-    _warn_mixed_labels(present, raw)
+    warn_mixed_labels(present, raw)
     return present, mask
-
-
-def _to_labels(raw: RawExamples) -> list[Any]:
-    """Convert each target to a name or a number, or None where it is missing."""
-    import pandas as pd
-
-    targets = _flatten_targets(raw)
-    is_missing = pd.isna(pd.Series(list(targets), dtype=object))  # pandas' own NA and NaT too
-    return [
-        None if missing else _to_label(target, raw.description)
-        for target, missing in zip(targets, is_missing, strict=True)
-    ]
-
-
-def _flatten_targets(raw: RawExamples) -> Any:
-    """Convert targets in rows of one, or one-hot, to one target for each example."""
-    targets = raw.targets
-    shapes = {np.shape(target) for target in targets}
-    if shapes == {()}:
-        return targets
-    if shapes == {(1,)}:
-        return [target[0] for target in targets]
-    rows = np.asarray(targets) if len(shapes) == 1 else np.empty(0)
-    is_matrix = rows.ndim == 2 and rows.dtype.kind in "buif"
-    if not is_matrix or not ((rows == 0) | (rows == 1)).all() or (rows.sum(axis=1) != 1).any():
-        raise DataError(
-            f"{raw.description}: expected one class for each example; received {targets[0]}"
-        )
-    return rows.argmax(axis=1)
-
-
-def _to_label(value: Any, description: str) -> Any:
-    """Convert a target to a name, an int, a float with a fraction, or None for an empty string."""
-    if isinstance(value, bytes):
-        value = value.decode("utf-8", "replace")
-    if isinstance(value, (bool, np.bool_)):
-        return str(bool(value))
-    if isinstance(value, (int, np.integer)):
-        return int(value)
-    if not isinstance(value, (float, np.floating)):  # such as a name, or a date
-        return str(value).strip() or None
-    number = float(value)
-    if not np.isfinite(number):
-        raise DataError(f"{description}: expected classes; received {number}")
-    return int(number) if number.is_integer() else number
-
-
-def _warn_mixed_labels(labels: list[Any], raw: RawExamples) -> None:
-    """Warn of words among numbers: mostly a mistake, such as "unknown" among stars."""
-    words = Counter(str(x) for x in labels if isinstance(x, str) and not _is_number(x))
-    num_numbers = len(labels) - words.total()
-    if words and num_numbers:
-        common = ", ".join(repr(word) for word, _ in words.most_common(3))
-        raw.notes.warn(
-            f"the labels are mixed: {num_numbers:,} numbers and {words.total():,} words, such as "
-            f"{common}; each becomes a class"
-        )
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 def _names_of_indices(
@@ -243,15 +179,16 @@ def _names_of_indices(
 
 
 def _class_indices(labels: list[Any], class_names: Sequence[str], description: str) -> np.ndarray:
-    index_of = {name: index for index, name in enumerate(class_names)}
-    unknown = Counter(str(label) for label in labels if str(label) not in index_of)
+    labels = [compose(str(label)) for label in labels]
+    index_of = {compose(name): index for index, name in enumerate(class_names)}
+    unknown = Counter(label for label in labels if label not in index_of)
     if unknown:
         name = next(iter(unknown))
         raise DataError(
             f"{description}: {unknown.total():,} of {len(labels):,} examples have a class that the "
             f"model does not know, such as {name!r}. {suggest(name, class_names)}"
         )
-    return np.array([index_of[str(label)] for label in labels], "int64")
+    return np.array([index_of[label] for label in labels], "int64")
 
 
 def _note_classes(raw: RawExamples, class_names: Sequence[str], targets: np.ndarray) -> None:
@@ -260,6 +197,7 @@ def _note_classes(raw: RawExamples, class_names: Sequence[str], targets: np.ndar
     raw.notes.append(
         f"{len(class_names)} classes: {', '.join(sizes[:20])}{', …' * (len(sizes) > 20)}"
     )
+    raw.notes.warn_alike("there are classes", class_names)
     rare = [name for name, count in zip(class_names, counts, strict=True) if count < 2]
     if rare:
         raw.notes.warn(

@@ -1,9 +1,12 @@
 """Inference of a user's table columns: numbers or categories, and which teach nothing."""
 
 import re
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from keras_fm.preprocessing import table_inputs
+from keras_fm.data import number_checks, number_columns
+from keras_fm.data.number_columns import NumberColumn
+from keras_fm.data.user_data import DataNotes
 from keras_fm.registry.entry import Input
 
 if TYPE_CHECKING:
@@ -12,81 +15,97 @@ if TYPE_CHECKING:
 # A rarer category is unknown to the model, as one that first occurs at inference is.
 MIN_CATEGORY_COUNT = 2
 MAX_CATEGORIES = 1000
-# Of the cells of a numeric column with words for missing numbers, so many are numbers at least.
-_MIN_NUMERIC_SHARE = 0.5
+# Fewer consecutive numbers may be a coincidence.
+_MIN_CONSECUTIVE = 10
+# Without a name, or as pandas names columns without one, also where such a file was read twice.
+_NO_NAME = re.compile(r"(Unnamed: \d+(\.\d+)*)?")
 
 
-def infer_columns(frame: "pd.DataFrame") -> tuple[list[Input], list[str]]:
-    """Infer the inputs of a model from a table, and note what was dropped or converted.
+def infer_columns(
+    frame: "pd.DataFrame", numbers: Mapping[str, NumberColumn], notes: DataNotes
+) -> list[Input]:
+    """Infer the inputs of a model from a table, and note what was left out or looks wrong.
 
     A column is numeric or else categorical, with the strings that occur twice or more as its
     categories. A column with a single value, or with different strings in nearly all rows, is left
     out.
 
-    Returns:
-        The inputs, and sentences for the user.
+    Args:
+        frame: The table.
+        numbers: Its columns as numbers.
+        notes: Of the table; sentences are added.
     """
-    columns, notes = [], []
+    columns = []
     for name, cells in frame.items():
-        numbers, missing_words = to_numeric(cells)
-        column = _infer_column(cells if numbers is None else numbers)
+        number_column = numbers[name]
+        if number_column.numbers is None:
+            column = _categorical_column(cells)
+        else:
+            column = _numeric_column(number_column.numbers)
+        reason = number_column.reason
         if isinstance(column, str):
-            notes.append(f"column {name!r} was left out: {column}")
+            sentence = f"column {name!r} was left out: {reason or column}"
+            notes.warn(sentence) if reason else notes.append(sentence)
             continue
         columns.append(column)
-        if missing_words:
-            notes.append(
-                f"column {name!r} is numeric: {len(missing_words):,} of {len(cells):,} cells, such "
-                f"as {missing_words[0]!r}, are missing numbers"
-            )
-    return columns, notes
+        if reason:
+            notes.warn(f"column {name!r} is one of categories, not of numbers: {reason}")
+        if number_column.numbers is not None:
+            _warn_numbers(number_column.numbers, notes)
+        notes.warn_alike(f"column {name!r} has categories", column.categories)
+    return columns
 
 
-def is_numeric(cells: "pd.Series") -> bool:
-    """Return whether a column is numeric, apart from words for missing numbers."""
-    return to_numeric(cells)[0] is not None
+def drop_row_numbers(
+    frame: "pd.DataFrame", notes: DataNotes, needed: Collection[str] = ()
+) -> "pd.DataFrame":
+    """Drop columns without a name that number the rows, as pandas' `to_csv` writes its index.
 
-
-def has_leading_zero(text: str) -> bool:
-    """Return whether a string is a code, such as "01", though it can be read as a number."""
-    return re.match(r"\s*0\d", text) is not None
-
-
-def to_numeric(cells: "pd.Series") -> tuple["pd.Series | None", list[str]]:
-    """Convert a column of numbers, some of which are words for a missing number.
-
-    Strings that are numbers without exception stay strings: the user read them as such.
-
-    Returns:
-        The numbers, or None where the column is not numeric; and the words for missing numbers.
+    Args:
+        frame: The table.
+        notes: Of the table; a warning is added.
+        needed: The columns that stay: the target, and those of a model.
     """
-    import pandas as pd
-    from pandas.api.types import is_numeric_dtype
+    unnamed = [x for x in frame.columns if x not in needed and _NO_NAME.fullmatch(x)]
+    row_numbers = [
+        name
+        for name in unnamed
+        if len(frame) and number_checks.are_row_numbers(number_checks.read_whole(frame[name]))
+    ]
+    for name in row_numbers:
+        notes.warn(
+            f"column {name!r} was left out: it has no name and numbers the rows, as the index that "
+            "pandas writes; to_csv(..., index=False) leaves it out"
+        )
+    return frame.drop(columns=row_numbers)
 
-    if is_numeric_dtype(cells):
-        return cells, []
-    present = cells.dropna().astype(str)
-    is_missing = present.str.strip().str.lower().isin(table_inputs.MISSING_WORDS)
-    values = present[~is_missing]
-    has_words = pd.to_numeric(values, errors="coerce").isna().any()
-    has_few = len(values) < _MIN_NUMERIC_SHARE * len(present)
-    if has_few or has_words or not is_missing.any() or values.map(has_leading_zero).any():
-        return None, []
-    return pd.to_numeric(cells, errors="coerce"), [*present[is_missing]]
 
-
-def _infer_column(cells: "pd.Series") -> Input | str:
-    """Infer the input of a column, or say why it is left out."""
-    from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
-
-    present = cells.dropna()
-    if is_datetime64_any_dtype(cells):
-        return "it holds dates; extract what matters, such as the month, as a column of numbers"
-    if present.nunique() < 2:
+def _numeric_column(numbers: "pd.Series") -> Input | str:
+    """Return the input of a numeric column, or say why it is left out."""
+    if numbers.nunique() < 2:
         return "it has a single value"
-    if is_numeric_dtype(cells):
-        return Input(name=cells.name, dtype="float32", shape=[], description="a number")
-    counts = present.astype(str).value_counts()
+    return Input(
+        name=numbers.name,
+        dtype="float32",
+        shape=[],
+        description="a number",
+        scale=number_checks.power_of_ten(numbers),
+    )
+
+
+def _categorical_column(cells: "pd.Series") -> Input | str:
+    """Return the input of a categorical column, or say why it is left out."""
+    kind = cells.dtype.kind
+    if kind in "mMc":
+        values = {"m": "durations", "M": "dates", "c": "complex numbers"}[kind]
+        return f"it holds {values}; extract what matters, such as the month, as a column of numbers"
+    texts = number_columns.to_texts(cells.dropna())
+    if texts.isna().any():
+        value = cells.dropna()[texts.isna()].iloc[0]
+        return f"it holds cells of the type {type(value).__name__}; expected numbers or strings"
+    counts = texts[texts != ""].value_counts()
+    if len(counts) < 2:
+        return "it has a single value"
     categories = counts[counts >= MIN_CATEGORY_COUNT].index[:MAX_CATEGORIES]
     if len(categories) < 2:
         return (
@@ -101,3 +120,15 @@ def _infer_column(cells: "pd.Series") -> Input | str:
         description=f"one of {len(categories)} categories",
         categories=sorted(categories),
     )
+
+
+def _warn_numbers(numbers: "pd.Series", notes: DataNotes) -> None:
+    """Warn of numbers that may be no measurements, or too long for float32."""
+    if len(numbers) >= _MIN_CONSECUTIVE and number_checks.are_consecutive(numbers):
+        notes.warn(
+            f"column {numbers.name!r} holds consecutive whole numbers, {numbers.min():,.0f} to "
+            f"{numbers.max():,.0f}: leave it out if it numbers the rows"
+        )
+    sentence = number_checks.unlike_in_float32(numbers)
+    if sentence:
+        notes.warn(f"column {numbers.name!r} {sentence}")

@@ -40,6 +40,14 @@ def is_prepared(dataset: str) -> bool:
     return bool(builder(dataset).is_prepared())
 
 
+@cache
+def is_known(dataset: str) -> bool:
+    """Return whether TFDS has a data set of this name, without configuration and version."""
+    import tensorflow_datasets as tfds
+
+    return dataset in tfds.list_builders(with_community_datasets=False)
+
+
 def prepared(dataset: str) -> "DatasetBuilder":
     """Return the TFDS builder of a data set that is on this machine, or is downloaded now.
 
@@ -154,3 +162,5 @@ def builder(dataset: str) -> "DatasetBuilder":
         return tfds.builder(dataset)
     except (tfds.core.DatasetNotFoundError, ValueError):  # ValueError: no valid name
         raise UnknownNameError(f"TensorFlow Datasets has no data set {dataset!r}") from None
+    except AssertionError as error:  # another version than TFDS has
+        raise UnknownNameError(f"TensorFlow Datasets has no {dataset!r}: {error}") from None

@@ -5,6 +5,7 @@
 """
 
 import os
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,8 +18,11 @@ import tensorflow as tf
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
 from keras_fm.errors import DataError, DataWarning, UnknownNameError
+from keras_fm.files import local_path
+from keras_fm.preprocessing import array_likes
 
 TFDS_PREFIX = "tfds:"
+_TFDS_NAME = re.compile(r"(?P<dataset>[^/.:\\]+)(/[\w.+-]+)?(:[\w.*]+)?")
 _IMAGE_RANK = 3
 
 
@@ -47,12 +51,22 @@ class UserData:
     def path(self) -> Path | None:
         """The path of a file or folder, existing or not; None of anything else."""
         data = self.data
-        if isinstance(data, str) and not data.strip():
+        if isinstance(data, os.PathLike):
+            return local_path(data)
+        if not isinstance(data, str) or data.startswith(TFDS_PREFIX):
+            return None
+        if not data.strip():
             raise DataError(f"expected a file, a folder or a data set's name; received {data!r}")
-        if isinstance(data, str) and not Path(data).exists():
-            is_name = not any(sign in data for sign in ("/", os.sep, "."))
-            return None if is_name or data.startswith(TFDS_PREFIX) else Path(data)
-        return Path(data) if isinstance(data, (str, os.PathLike)) else None
+        path = local_path(data)
+        return None if not path.exists() and _is_dataset_name(data) else path
+
+
+def _is_dataset_name(name: str) -> bool:
+    """Return whether a string can be a TFDS name, also with a configuration and a version."""
+    match = _TFDS_NAME.fullmatch(name)
+    if match is None:
+        return False
+    return match["dataset"] == name or datasets.is_known(match["dataset"])
 
 
 class DataNotes(list[str]):
@@ -62,6 +76,18 @@ class DataNotes(list[str]):
         """Add a sentence, and warn of it before the training starts."""
         self.append(sentence)
         warnings.warn(sentence, DataWarning, stacklevel=2)
+
+    def warn_alike(self, description: str, strings: Sequence[str]) -> None:
+        """Warn of strings that differ in case or blanks alone."""
+        first_of: dict[str, str] = {}
+        for string in strings:
+            first = first_of.setdefault("".join(string.casefold().split()), string)
+            if first != string:
+                self.warn(
+                    f"{description} that differ in case or blanks alone, such as {first!r} and "
+                    f"{string!r}: they count as different"
+                )
+                return
 
 
 @dataclass(frozen=True)
@@ -107,7 +133,7 @@ def read_arrays(source: UserData, rank: int) -> RawExamples:
     if isinstance(data, Examples):
         return RawExamples(data.inputs, data.targets, data.description)
     if isinstance(data, tuple) and len(data) == 2 and all(hasattr(x, "__len__") for x in data):
-        return RawExamples(*data, description=f"arrays of {len(data[1]):,} examples")
+        return _from_pair(*data)
     if isinstance(data, tf.data.Dataset):
         return _from_dataset(data, rank, "a tf.data.Dataset")
     if isinstance(data, str):
@@ -118,13 +144,36 @@ def read_arrays(source: UserData, rank: int) -> RawExamples:
     )
 
 
+def _from_pair(inputs: Any, targets: Any) -> RawExamples:
+    """Return inputs and targets of any library as arrays, lists or a data frame."""
+    frame = None if isinstance(inputs, dict) else array_likes.as_frame(inputs)
+    if frame is not None:
+        inputs = frame
+    elif isinstance(inputs, dict):
+        inputs = {name: array_likes.to_list(cells) for name, cells in inputs.items()}
+    else:
+        inputs = array_likes.to_list(inputs)
+    class_names = None
+    table = array_likes.as_frame(targets)
+    if table is not None and len(table.columns) > 1:  # one-hot, or refused as no targets
+        class_names = [*map(array_likes.column_name, table.columns)]
+        values = table.to_numpy()
+    elif table is not None and len(table.columns):
+        values = array_likes.to_list(table.iloc[:, 0])
+    else:
+        values = array_likes.to_list(targets)
+    for array in (inputs, values):
+        if isinstance(array, np.ndarray) and not array.ndim:
+            raise DataError(f"expected arrays of examples; received a single value, {array}")
+    return RawExamples(inputs, values, f"arrays of {len(values):,} examples", class_names)
+
+
 def _from_tfds(name: str, split: str) -> RawExamples:
     try:
         info = datasets.builder(name).info
-    except UnknownNameError:
+    except UnknownNameError as error:
         raise DataError(
-            "there is no such file or folder here, and TensorFlow Datasets has no such data set; "
-            f"received {name!r}"
+            f"there is no such file or folder here, and {error}; received {name!r}"
         ) from None
     keys, description = info.supervised_keys, f"{name} {split}"
     if keys is None:

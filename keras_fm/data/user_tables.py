@@ -1,16 +1,24 @@
 """Tables of a user's own: their columns, the column to predict, and the examples."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from keras_fm.data import classes, column_inference, user_data
+from keras_fm.data import (
+    classes,
+    column_inference,
+    number_checks,
+    number_columns,
+    table_frames,
+)
 from keras_fm.data.examples import Examples
+from keras_fm.data.number_columns import NumberColumn
 from keras_fm.data.user_data import DataNotes, RawExamples, UserData
-from keras_fm.errors import DataError, InvalidInputError, suggest
+from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.preprocessing import table_inputs
+from keras_fm.preprocessing.array_likes import column_name
 from keras_fm.registry.entry import Input, Target
 
 if TYPE_CHECKING:
@@ -55,10 +63,9 @@ def load_table(
     """Load a table to train on, and infer its columns and the problem type.
 
     Args:
-        source: A CSV file with a header, where an empty cell, NA or NaN is missing; a data frame;
-            or (columns, targets). Its `target` is the column to predict. Its `problem_type` None:
-            strings, truth values and integers of few different values are classes, anything else
-            is a regression target.
+        source: A file that `read_table` reads, a data frame, or (columns, targets). Its `target` is
+            the column to predict. Its `problem_type` None: strings, truth values and integers of
+            few different values are classes, anything else is a regression target.
         seed: Of the shuffling: files are often sorted.
         known_columns: Of a pretrained model: kept where the table has them all, of the same type;
             else, and where it is None, the columns are inferred.
@@ -69,31 +76,38 @@ def load_table(
         DataError: The file can't be read, has no such column, or nothing can be learned from it.
         InvalidInputError: An option of `source` does not fit a table.
     """
-    frame, target_name, description = _read_frame(source)
+    notes = DataNotes()
+    frame, target_name, description = table_frames.read_frame(source, notes)
     if source.text is not None:
         raise InvalidInputError("text is the column of the texts; a table has columns of any kind")
     if source.problem_type not in (None, *PROBLEM_TYPES):
         expected = " or ".join(map(repr, PROBLEM_TYPES))
         raise InvalidInputError(f"problem_type is {expected}; received {source.problem_type!r}")
-    notes = DataNotes()
-    frame = _drop_missing_targets(frame, target_name, notes, description)
+    known_names = [] if known_columns is None else [column.name for column in known_columns]
+    frame = column_inference.drop_row_numbers(frame, notes, {target_name, *known_names})
+    _check_target(frame[target_name], source, description)
+    known_classes = source.class_names
+    if known_classes is None and source.problem_type == "classification":
+        known_classes = ()
+    frame = table_frames.drop_missing_targets(frame, target_name, notes, description, known_classes)
     frame = frame.sample(frac=1, random_state=seed)
     cells = frame[target_name]
-    if known_columns is not None and _has_columns(frame, known_columns, target_name):
+    inputs = frame.drop(columns=target_name)
+    numbers = {name: number_columns.read_numbers(column) for name, column in inputs.items()}
+    if known_columns is not None and _has_columns(frame, known_columns, numbers):
         columns = tuple(known_columns)
     else:
-        inferred, sentences = column_inference.infer_columns(frame.drop(columns=target_name))
-        columns = tuple(inferred)
-        notes += sentences
+        columns = tuple(column_inference.infer_columns(inputs, numbers, notes))
     if not columns or len(frame) < 2:
         raise DataError(
             f"{description}: nothing to learn from {len(frame):,} rows with {len(columns)} usable "
             "columns"
         )
-    inputs = table_inputs.read_rows(frame, columns)
+    raw_columns = _read_columns(frame, columns, numbers, notes)
     description += f", column {target_name!r}"
+    is_classification = source.class_names is not None and source.problem_type is None
     problem_type = source.problem_type or (
-        "classification" if source.class_names else _infer_problem_type(cells)
+        "classification" if is_classification else _infer_problem_type(cells)
     )
     if problem_type == "regression":
         if source.class_names is not None:
@@ -101,10 +115,14 @@ def load_table(
                 f"class_names are those of a classification; {description} holds numbers to predict"
             )
         targets = _to_floats(cells, description)
-        target = Target(name=target_name, description="the number to predict")
+        target = Target(
+            name=target_name,
+            description="the number to predict",
+            scale=number_checks.power_of_ten(targets),
+        )
         if known_target is not None and _is_on_scale_of(known_target, target_name, targets):
             target = known_target
-        examples = Examples(inputs, targets, description)
+        examples = Examples(raw_columns, targets, description)
         return TableData(columns, "regression", (), target, examples, notes)
     raw = RawExamples(list(cells), list(cells), description, notes=notes)
     inferred_classes = classes.infer_classes(
@@ -115,7 +133,7 @@ def load_table(
         "classification",
         inferred_classes.class_names,
         Target(name=target_name, description="the class to predict"),
-        Examples(inputs, inferred_classes.targets, description),
+        Examples(raw_columns, inferred_classes.targets, description),
         notes,
     )
 
@@ -135,104 +153,65 @@ def load_eval_table(
         DataError: A column is missing, or a target is none of the model's classes.
     """
     strings = [column.name for column in columns if column.dtype == "string"]
-    strings += [target] if any(map(column_inference.has_leading_zero, class_names)) else []
-    frame, _, description = _read_frame(replace(source, target=target), strings)
+    strings += [target] if any(map(number_columns.has_leading_zero, class_names)) else []
+    notes = DataNotes()
+    frame, _, description = table_frames.read_frame(replace(source, target=target), notes, strings)
     for column in columns:
-        _check_has_column(frame, column.name, description)
-    frame = _drop_missing_targets(frame, target, DataNotes(), description)
-    inputs = table_inputs.read_rows(frame, columns)
+        table_frames.check_has_column(frame, column_name(column.name), description)
+    frame = table_frames.drop_missing_targets(
+        frame, target, notes, description, class_names or None
+    )
+    numbers = {
+        name: number_columns.read_numbers(frame[name])
+        for column in columns
+        if (name := column_name(column.name)) and column.dtype != "string"
+    }
+    inputs = _read_columns(frame, columns, numbers, notes)
     if not class_names:
         return Examples(inputs, _to_floats(frame[target], description), description)
     raw = RawExamples(inputs, list(frame[target]), f"{description}, column {target!r}")
     return Examples(inputs, classes.encode_targets(raw, class_names).targets, description)
 
 
-def _read_frame(
-    source: UserData, string_columns: Sequence[str] = ()
-) -> "tuple[pd.DataFrame, str, str]":
-    """Read a table; return it, the name of the column to predict, and a description.
-
-    Args:
-        source: The user's table.
-        string_columns: Columns of a CSV file whose cells are not converted to numbers.
-    """
-    import pandas as pd
-
-    if isinstance(source.data, pd.DataFrame):
-        description = f"a data frame of {len(source.data):,} rows"
-        frame = table_inputs.with_string_names(source.data, description)
-    elif (path := source.path) is not None:
-        frame = table_inputs.read_csv(path, dict.fromkeys(string_columns, str))
-        description = str(path)
-    else:
-        return _from_arrays(source)
-    if source.target is None:
-        raise InvalidInputError(
-            f"say which column of {description} to predict: target=, or --target"
-        )
-    target = str(source.target)
-    _check_has_column(frame, target, description)
-    return frame, target, description
+def _read_columns(
+    frame: "pd.DataFrame",
+    columns: Sequence[Input],
+    numbers: Mapping[str, NumberColumn],
+    notes: DataNotes,
+) -> dict[str, np.ndarray]:
+    """Read the columns of a model; in a numeric one a few words count as missing, and are told."""
+    names = [column_name(column.name) for column in columns if column.dtype != "string"]
+    frame = number_columns.with_numbers(frame, {name: numbers[name] for name in names}, notes)
+    return table_inputs.read_rows(frame, columns)
 
 
-def _check_has_column(frame: "pd.DataFrame", name: str, description: str) -> None:
-    if name not in frame:
+def _check_target(cells: "pd.Series", source: UserData, description: str) -> None:
+    """Raise a `DataError` where numbers to predict are written as this does not read them."""
+    if source.problem_type == "classification" or source.class_names is not None:
+        return
+    reason = number_columns.read_numbers(cells).reason
+    if reason.startswith("the numbers") or (reason and source.problem_type == "regression"):
         raise DataError(
-            f"{description} has no column {name!r}. {suggest(name, frame.columns)}"
-            f"{table_inputs.separator_hint(frame.columns)}"
+            f"{description}: expected numbers or classes in {cells.name!r}; {reason}. If they are "
+            "classes, say problem_type='classification'"
         )
 
 
-def _from_arrays(source: UserData) -> "tuple[pd.DataFrame, str, str]":
-    import pandas as pd
-
-    raw = user_data.read_arrays(source, rank=0)
-    inputs = raw.inputs
-    if isinstance(inputs, pd.DataFrame):
-        frame = table_inputs.with_string_names(inputs, raw.description)
-        inputs = dict(frame.reset_index(drop=True))
-    if not isinstance(inputs, dict):
-        raise DataError(
-            f"{raw.description}: expected columns by name, or a CSV file; received "
-            f"{type(inputs).__name__}"
-        )
-    target = source.target or "target"
-    targets = raw.targets if raw.class_names is None else np.array(raw.class_names)[raw.targets]
-    frame = pd.DataFrame({**inputs, target: list(targets)})
-    for name, cells in frame.items():
-        if cells.dtype == object:
-            frame[name] = cells.map(_decode)
-    return frame, target, raw.description
-
-
-def _decode(cell: Any) -> Any:
-    return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell
-
-
-def _drop_missing_targets(
-    frame: "pd.DataFrame", target: str, notes: DataNotes, description: str
-) -> "pd.DataFrame":
-    """Drop the rows without a target, also where a word such as "?" stands among numbers."""
-    numbers, _ = column_inference.to_numeric(frame[target])
-    if numbers is not None:
-        frame = frame.assign(**{target: numbers})
-    is_missing = frame[target].isna()
-    num_missing = int(is_missing.sum())
-    if num_missing == len(frame):
-        raise DataError(f"{description}: no row has a {target!r}")
-    if num_missing:
-        notes.warn(f"{num_missing:,} of {len(frame):,} rows without {target!r} are left out")
-    return frame[~is_missing]
-
-
-def _has_columns(frame: "pd.DataFrame", columns: Sequence[Input], target: str) -> bool:
+def _has_columns(
+    frame: "pd.DataFrame", columns: Sequence[Input], numbers: Mapping[str, NumberColumn]
+) -> bool:
     """Return whether a table has all the columns of a model, of the same type."""
     return all(
-        column.name in frame
-        and column.name != target
-        and column_inference.is_numeric(frame[column.name]) == (column.dtype != "string")
+        (column_name(column.name) in numbers)
+        and _has_type(numbers[column_name(column.name)], column.dtype)
         for column in columns
     )
+
+
+def _has_type(numbers: NumberColumn, dtype: str) -> bool:
+    """Return whether a column can be one of a model; strings that are numbers are of both types."""
+    is_numeric = numbers.numbers is not None
+    return numbers.were_strings or is_numeric == (dtype != "string")
 
 
 def _is_on_scale_of(known_target: Target, name: str, targets: np.ndarray) -> bool:
@@ -256,5 +235,9 @@ def _to_floats(cells: "pd.Series", description: str) -> np.ndarray:
     numbers = pd.to_numeric(cells, errors="coerce")
     if numbers.isna().any():
         value = cells[numbers.isna()].iloc[0]
-        raise DataError(f"{description}: expected numbers in {cells.name!r}; received {value!r}")
+        reason = number_columns.read_numbers(cells).reason
+        raise DataError(
+            f"{description}: expected numbers in {cells.name!r}; received {value!r}"
+            f"{f': {reason}' if reason else ''}"
+        )
     return numbers.to_numpy("float64")

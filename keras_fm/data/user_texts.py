@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_fm.data import user_data, user_images
+from keras_fm.data import column_inference, user_data, user_images
 from keras_fm.data.user_data import DataNotes, RawExamples, UserData
 from keras_fm.errors import DataError, InvalidInputError, suggest
-from keras_fm.preprocessing import table_inputs
+from keras_fm.preprocessing import array_likes
+from keras_fm.preprocessing.table_files import read_table, separator_hint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,29 +28,46 @@ def read_user_texts(source: UserData) -> RawExamples:
         InvalidInputError: The user does not say which columns hold the texts and their classes, and
             it is not clear from the table.
     """
-    import pandas as pd
-
+    frame = array_likes.as_frame(source.data)
+    if frame is not None:
+        return _from_table(frame, source, f"a data frame of {len(frame):,} rows")
     path = source.path
-    if isinstance(source.data, pd.DataFrame):
-        return _from_table(source.data, source, f"a data frame of {len(source.data):,} rows")
     if path is None:
-        return user_data.read_arrays(source, rank=0)
+        return _from_arrays(source)
     if not path.is_dir():
-        return _from_table(table_inputs.read_csv(path), source, str(path))
+        return _from_table(read_table(path), source, str(path))
     if source.text is not None or source.target is not None:
         raise InvalidInputError(f"text and target are columns of a CSV file; {path} is a folder")
     raw = user_images.read_folder(path, SUFFIXES, "texts")
     return replace(raw, inputs=[_read_bytes(file) for file in raw.inputs])
 
 
+def _from_arrays(source: UserData) -> RawExamples:
+    """Read texts in memory; those of a data frame are its only column."""
+    raw = user_data.read_arrays(source, rank=0)
+    frame = array_likes.as_frame(raw.inputs)
+    if frame is None:
+        return raw
+    if len(frame.columns) != 1:
+        raise DataError(
+            f"{raw.description}: expected texts in one column; received a data frame of "
+            f"{len(frame.columns)}: {', '.join(map(str, frame.columns))}"
+        )
+    return replace(raw, inputs=array_likes.to_list(frame.iloc[:, 0]))
+
+
 def _from_table(frame: "pd.DataFrame", source: UserData, description: str) -> RawExamples:
-    frame = table_inputs.with_string_names(frame, description)
+    notes = DataNotes()
+    frame = array_likes.with_string_names(frame, description)
+    named = {array_likes.column_name(x) for x in (source.text, source.target) if x is not None}
+    frame = column_inference.drop_row_numbers(frame, notes, named)
     target, text = _column_names(frame, source, description)
     texts = frame[text]
     if texts.dtype.kind in "iufb":
         raise DataError(f"{description}: expected texts in {text!r}; received {texts.dtype.name}")
     description += f": {len(frame):,} texts, column {text!r}; classes, column {target!r}"
-    return RawExamples(list(texts), list(frame[target]), description, notes=DataNotes())
+    targets = array_likes.to_list(frame[target])
+    return RawExamples(array_likes.to_list(texts), targets, description, notes=notes)
 
 
 def fit_texts(raw: RawExamples) -> tuple[np.ndarray, np.ndarray]:
@@ -132,12 +150,14 @@ def _to_bytes(item: Any) -> bytes:
 
 def _column_names(frame: "pd.DataFrame", source: UserData, description: str) -> tuple[str, str]:
     """Return the columns of the classes and of the texts: as the user says, or the only ones."""
-    target, text = (None if x is None else str(x) for x in (source.target, source.text))
+    target, text = (
+        None if x is None else array_likes.column_name(x) for x in (source.target, source.text)
+    )
     for name in (target, text):
         if name is not None and name not in frame:
             raise DataError(
                 f"{description} has no column {name!r}. {suggest(name, frame.columns)}"
-                f"{table_inputs.separator_hint(frame.columns)}"
+                f"{separator_hint(frame.columns)}"
             )
     if target is None:
         candidates = [name for name in frame if name != text]
@@ -157,6 +177,6 @@ def _only_column(candidates: list[str], option: str, description: str) -> str:
         raise InvalidInputError(
             f"say which column of {description} {meaning}: {option}=, or --{option}. "
             f"Known: {', '.join(candidates) or 'none'}."
-            f"{table_inputs.separator_hint(candidates)}"
+            f"{separator_hint(candidates)}"
         )
     return candidates[0]

@@ -22,6 +22,7 @@ from keras_fm.explanation.attribution import (
     occlusion,
 )
 from keras_fm.files import local_path
+from keras_fm.formatting import format_value
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
 from keras_fm.tasks import pictures
@@ -151,13 +152,22 @@ def _format(attribution: Attribution) -> str:
 
 
 def _format_features(attribution: Attribution, indices: np.ndarray) -> str:
-    features, scores = attribution.features, attribution.scores
-    return ", ".join(f"{features[i]} {scores[i]:+.2f}" for i in indices[:NUM_NAMED]) or "nothing"
+    names = attribution.features
+    scores = [_format_score(attribution, index) for index in range(len(names))]
+    return ", ".join(f"{names[i]} {scores[i]}" for i in indices[:NUM_NAMED]) or "nothing"
+
+
+def _format_score(attribution: Attribution, index: int) -> str:
+    """Return a score with its sign, that of a value in the unit of the value."""
+    score = float(attribution.scores[index])
+    if "value" not in attribution.prediction:
+        return f"{score:+.2f}"
+    return f"{'+' * (score >= 0)}{format_value(score)}"
 
 
 def _format_prediction(attribution: Attribution) -> str:
     if "value" in attribution.prediction:
-        return f"{attribution.prediction['value']:,.2f}"
+        return format_value(attribution.prediction["value"])
     label = attribution.prediction["label"]
     return f"{label} {attribution.prediction['probabilities'][label]:.1%}"
 
@@ -172,7 +182,7 @@ def _image_sheet(attributions: Sequence[Attribution]) -> np.ndarray:
 
 
 def _section(attribution: Attribution) -> str:
-    largest = max(float(np.abs(attribution.scores).max(initial=0)), 1e-9)
+    largest = float(np.abs(attribution.scores).max(initial=0)) or 1.0
     spans = []
     for feature, score in zip(attribution.features, attribution.scores, strict=True):
         color = "220,60,40" if score > 0 else "50,90,220"

@@ -102,6 +102,8 @@ def _quantity(x: Any, target: Target | None) -> Any:
     assert target is not None, "a model of a table predicts a target or has classes"
     if target.log:
         x = layers.Activation("exponential", dtype="float32", name="exponential")(x)
+    if target.scale is not None:
+        x = layers.Rescaling(target.scale, dtype="float32", name="rescaling")(x)
     return layers.Reshape((), dtype="float32", name="value")(x)
 
 
@@ -124,9 +126,19 @@ def adapt_features(
         if "piecewise_linear" in names:
             model.get_layer("piecewise_linear").adapt(table)
         if "normalization" in names:
-            means = np.nan_to_num(np.nanmean(table, axis=0))
-            model.get_layer("normalization").adapt(np.where(np.isnan(table), means, table))
+            means = np.nan_to_num(np.nanmean(table, axis=0, dtype="float64"))
+            squares = np.square(np.where(np.isnan(table), 0, table - means))
+            _set_statistics(model.get_layer("normalization"), means, squares.mean(axis=0))
     if "scale" in names:
-        scale = model.get_layer("scale")
+        targets = targets.astype("float64")
+        if "rescaling" in names:
+            targets = targets / model.get_layer("rescaling").scale
         targets = np.log(targets) if "exponential" in names else targets
-        scale.adapt(targets.reshape(-1, *[1] * (len(scale.output.shape) - 1)))
+        _set_statistics(model.get_layer("scale"), targets.mean(), targets.var())
+
+
+def _set_statistics(layer: layers.Normalization, mean: Any, variance: Any) -> None:
+    """Set what Keras' `adapt` computes in float32, where the variance of large numbers is lost."""
+    layer.adapt_mean.assign(mean)
+    layer.adapt_variance.assign(variance)
+    layer.finalize_state()

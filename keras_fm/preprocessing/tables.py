@@ -23,7 +23,7 @@ from keras_fm.registry.entry import Input
 LAYER_NAMES = re.compile(
     "numeric|normalization|impute_missing|piecewise_linear|numeric_embedding|numeric_flatten|"
     "features|member_inputs|dense[0-9]+|embedding|standardized|member_features|members|mean|scale|"
-    "exponential|value|logits"
+    "exponential|rescaling|value|logits"
 )
 EMBEDDING_NAME = "{}_embedding"  # of the layer that embeds a categorical column
 
@@ -103,10 +103,13 @@ class ColumnEncoder:
 
     def _encode(self, column: Input, cells: tf.Tensor) -> tf.Tensor:
         if column.name in self.lookup_tables:
+            # Names with outer blanks are of a model of before; else " a" is "a".
+            if all(category == category.strip() for category in column.categories):
+                cells = tf.strings.strip(cells)
             return tf.cast(self.lookup_tables[column.name].lookup(cells), tf.int32)
-        if column.missing_value is None:
-            return cells
-        return tf.where(cells == column.missing_value, float("nan"), cells)
+        if column.missing_value is not None:
+            cells = tf.where(cells == column.missing_value, float("nan"), cells)
+        return cells if column.scale is None else cells / column.scale
 
 
 def check_cells(raw: dict[str, tf.Tensor], columns: Columns) -> dict[str, tf.Tensor]:

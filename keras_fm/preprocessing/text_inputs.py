@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from keras_fm.errors import InvalidInputError
-from keras_fm.preprocessing import table_inputs
+from keras_fm.files import local_path
+from keras_fm.preprocessing import array_likes
+from keras_fm.preprocessing.table_files import read_table
 
 _EXPECTED = "expected one text (str) or several"
 _MAX_NAME = 255  # characters that a file's name can have
@@ -78,12 +80,12 @@ def read_file(path: str | os.PathLike[str], column: str | None = None) -> list[s
     Raises:
         InvalidInputError: It can't be read, or the column is not clear.
     """
-    path = Path(path).expanduser()
+    path = local_path(path)
     if path.suffix.lower() not in _TABLE_SUFFIXES:
         if column is not None:
             raise InvalidInputError(f"a column of texts is that of a table; received {path}")
         return [_read_text(path)]
-    frame = table_inputs.read_csv(path)
+    frame = read_table(path)
     strings = [name for name, cells in frame.items() if cells.dtype.kind not in "iufbM"]
     if column is None and len(strings) == 1:
         column = strings[0]
@@ -122,25 +124,22 @@ def _to_items(inputs: Any) -> list[Any]:
     if isinstance(inputs, Mapping):
         names = ", ".join(map(repr, inputs))
         raise InvalidInputError(f"{_EXPECTED}; received a dict of {names}: pass its texts alone")
-    if hasattr(inputs, "columns") and getattr(inputs, "ndim", 2) == 2:  # of pandas, polars, Arrow
-        columns = list(getattr(inputs, "column_names", inputs.columns))
-        if len(columns) != 1:
+    if hasattr(inputs, "columns") and (frame := array_likes.as_frame(inputs)) is not None:
+        if len(frame.columns) != 1:
+            names = ", ".join(map(repr, frame.columns))
             raise InvalidInputError(
-                f"{_EXPECTED}; received a data frame of {', '.join(map(repr, columns))}: pass the "
-                "column of the texts alone"
+                f"{_EXPECTED}; received a data frame of {names}: pass the column of the texts alone"
             )
-        return _to_items(inputs[columns[0]])
-    if hasattr(inputs, "to_pylist"):  # a column of Arrow
-        return list(inputs.to_pylist())
-    if not isinstance(inputs, (list, tuple)) and hasattr(inputs, "__array__"):
-        array = np.asarray(inputs)
-        if array.ndim > 1:
-            raise InvalidInputError(f"{_EXPECTED}; received an array of the shape {array.shape}")
-        return list(array.reshape(-1))
+        return list(frame.iloc[:, 0])
+    inputs = array_likes.to_scalar(inputs)
+    if isinstance(inputs, (str, bytes)):
+        return [inputs]
     if not isinstance(inputs, Iterable) or isinstance(inputs, io.IOBase):
         raise InvalidInputError(f"{_EXPECTED}; received {_describe(inputs)}")
-    items = list(inputs)
-    return [np.asarray(x).item() if getattr(x, "shape", None) == () else x for x in items]
+    items = array_likes.to_list(inputs if hasattr(inputs, "__len__") else list(inputs))
+    if isinstance(items, np.ndarray) and items.ndim > 1:
+        raise InvalidInputError(f"{_EXPECTED}; received an array of the shape {items.shape}")
+    return list(items)
 
 
 def _describe(value: Any) -> str:

@@ -1,5 +1,6 @@
 """The typed schema of `entry.toml`: what a model is, and what is claimed of its weights."""
 
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -37,6 +38,7 @@ class Input(Struct, frozen=True, kw_only=True):
         categories: The strings that a column of a table knows, or the characters of a text.
         max_length: How many tokens of a text the model reads.
         missing_value: The number that stands for a missing one in a table, beside NaN.
+        scale: What a number of a table is divided by before it enters the model; None: by nothing.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Input(Struct, frozen=True, kw_only=True):
     categories: list[str] = []
     max_length: Positive | None = None
     missing_value: float | None = None
+    scale: float | None = None
 
     @property
     def sizes(self) -> list[int]:
@@ -60,11 +63,14 @@ class Target(Struct, frozen=True, kw_only=True):
         name: The name of the column.
         description: In words, with units.
         log: Whether a regression is trained and evaluated on its logarithm.
+        scale: The unit that a regression is trained in: a power of ten near the standard deviation
+            of values far from 1; None: the target's own.
     """
 
     name: str
     description: str
     log: bool = False
+    scale: float | None = None
 
 
 class Baseline(Struct, frozen=True, kw_only=True):
@@ -270,21 +276,38 @@ def load_entry(path: Path) -> Entry:
 
 
 def check_class_names(class_names: Sequence[str]) -> tuple[str, ...]:
-    """Check that class names can be one line each of an export's `labels.txt`.
+    """Check that class names can be one line each of an export's `labels.txt`; compose them.
+
+    Args:
+        class_names: A list, a tuple, an array, or a column or index of pandas.
 
     Raises:
         InvalidInputError: There are fewer than two, one is there twice, or one is empty or not
             printable.
     """
-    is_list = isinstance(class_names, Sequence) and not isinstance(class_names, str)
-    names = list(class_names) if is_list else []
-    printable = all(isinstance(name, str) and name.strip() and name.isprintable() for name in names)
-    if len(names) < 2 or not printable or len(set(names)) != len(names):
+    names: Any = class_names.tolist() if hasattr(class_names, "tolist") else class_names
+    is_list = isinstance(names, Sequence) and not isinstance(names, (str, bytes))
+    names = list(names) if is_list else []
+    if not all(isinstance(name, str) and _is_printable(name) for name in names):
+        names = []
+    names = [compose(str(name)) for name in names]
+    if len(names) < 2 or len(set(names)) != len(names):
         raise InvalidInputError(
             "class_names is a list of at least 2 different printable names; received "
             f"{class_names!r}"
         )
     return tuple(names)
+
+
+def compose(name: str) -> str:
+    """Return a name with its accents composed (NFC): macOS writes those of files apart."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _is_printable(name: str) -> bool:
+    """Return whether a name can be a line; joiners are no letters, but of Persian and of emoji."""
+    letters = name.replace("\u200c", "").replace("\u200d", "")
+    return bool(letters.strip()) and letters.isprintable()
 
 
 def to_dict(entry: Entry) -> dict[str, Any]:

@@ -108,13 +108,13 @@ class TabularData(TaskData):
         return {
             column.name: random.choice([*column.categories, "?"], count)
             if column.dtype == "string"
-            else random.normal(size=count).astype("float32")
+            else (random.normal(size=count) * (column.scale or 1)).astype("float32")
             for column in self.columns
         }
 
 
 class TabularPredictor(ExplainablePredictor):
-    """Takes rows (dicts), a dict of columns, a data frame, or CSV files."""
+    """Takes rows (dicts), a dict of columns, a data frame, or files of rows."""
 
     explain_methods = ("occlusion",)
 

@@ -70,8 +70,9 @@ def fine_tune(
         data: To train on.
             Images: a folder with a folder for each class, of JPEG, PNG or any files that Pillow
             reads.
-            Texts: a CSV file, or a folder with a folder of `.txt` files for each class.
-            A table: a CSV file with a header.
+            Texts: a file of a table, or a folder with a folder of `.txt` files for each class.
+            A table: a CSV file with a header, a Parquet or JSON file, or a table of pandas, polars
+            or pyarrow.
             Texts and tables: a data frame.
             Any of them: `(inputs, targets)`, images being what `pipeline` takes; a
             `tf.data.Dataset` of such pairs; `keras_fm.data.Examples`; or the name of a TFDS data

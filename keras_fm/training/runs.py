@@ -15,7 +15,7 @@ import keras
 from keras_fm.backend import gpus
 from keras_fm.errors import RunError
 from keras_fm.files import atomic_write, local_path
-from keras_fm.formatting import format_table
+from keras_fm.formatting import format_table, format_value
 from keras_fm.models import loading
 from keras_fm.models.precision import resolve_precision
 from keras_fm.models.run_files import (
@@ -228,7 +228,9 @@ def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
 
 
 def _format(metrics: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+    return "  ".join(
+        f"{name} {format_value(value, '.4f', 1e-3)}" for name, value in metrics.items()
+    )
 
 
 def _backend_version() -> str:

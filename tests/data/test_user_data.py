@@ -1,5 +1,8 @@
 """Users' data: arrays, tf.data, folders, CSV files, TFDS; and their errors."""
 
+import unicodedata
+from pathlib import Path
+
 import helpers
 import keras
 import numpy as np
@@ -365,3 +368,132 @@ def test_evaluation_takes_class_indices_or_names():
         assert examples.targets.tolist() == [0, 1, 1, 0]
     examples = task.data.load_eval_data(UserData(Examples(pixels, np.array([0, 1, 1, 0]), "x")))
     assert examples.description == "x"
+
+
+def decomposed(name):
+    return unicodedata.normalize("NFD", name)
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        lambda: tf.constant([1, 0, 1, 0]),
+        lambda: [tf.constant(x) for x in (1, 0, 1, 0)],
+        lambda: [np.array(x) for x in (1, 0, 1, 0)],
+        lambda: tf.one_hot([1, 0, 1, 0], 2),
+        lambda: [tf.constant(row) for row in ([0, 1], [1, 0], [0, 1], [1, 0])],
+        lambda: pd.DataFrame({"label": [1, 0, 1, 0]}),
+        lambda: pd.Series([1, 0, 1, 0], index=[5, 6, 7, 8], dtype="Int64"),
+        lambda: pd.get_dummies([1, 0, 1, 0]),
+    ],
+)
+def test_targets_of_any_library_are_classes(targets):
+    inputs = noise(4, 32, 32, 3)
+    for images_of_any_library in (inputs, tf.constant(inputs), [tf.constant(x) for x in inputs]):
+        spec, examples, _ = load("cifar_cnn_basic", (images_of_any_library, targets()))
+        assert spec.labels == ("0", "1")
+        ones = {x.tobytes() for x in examples.inputs[examples.targets == 1]}
+        assert ones == {inputs[0].tobytes(), inputs[2].tobytes()}
+    task = default_spec("cifar_cnn_basic").with_class_names(["0", "1"]).task
+    assert task.data.load_eval_data(UserData((inputs, targets()))).targets.tolist() == [1, 0, 1, 0]
+
+
+def test_ten_and_more_classes_in_arrays_are_sorted_as_numbers():
+    targets = [np.array(n % 12) for n in range(24)]
+    spec, _, _ = load("cifar_cnn_basic", (noise(24, 32, 32, 3), targets))
+    assert spec.labels == tuple(map(str, range(12)))
+
+
+@pytest.mark.parametrize("target", [{"label": 0}, {0}, object(), ("a", "b")],
+                         ids=["dict", "set", "object", "tuple"])  # fmt: skip
+def test_a_target_of_another_type_is_named(target):
+    data = (noise(4, 32, 32, 3), [target] * 4)
+    message = r"\('a', 'b'\)" if isinstance(target, tuple) else type(target).__name__
+    with pytest.raises(DataError, match=f"expected .* class .*received {message}"):
+        load("cifar_cnn_basic", data)
+    with pytest.raises(DataError, match=f"expected .* class .*received {message}"):
+        default_spec("cifar_cnn_basic").task.data.load_eval_data(UserData(data))
+
+
+def test_targets_of_a_dict_in_a_dataset_are_named():
+    dataset = tf.data.Dataset.from_tensor_slices((noise(4, 32, 32, 3), {"label": [0, 1, 0, 1]}))
+    with pytest.raises(DataError, match="received dict"):
+        load("cifar_cnn_basic", dataset)
+
+
+def test_composed_and_decomposed_names_are_of_one_class(photos):
+    data = (noise(4, 32, 32, 3), ["café", decomposed("café"), "tea", "tea"])
+    spec, examples, _ = load("cifar_cnn_basic", data)
+    assert spec.labels == ("café", "tea")
+    assert np.bincount(examples.targets).tolist() == [2, 2]
+    for class_names in (["tea", "café"], ["tea", decomposed("café")]):
+        spec, examples, _ = load("cifar_cnn_basic", data, class_names=class_names)
+        assert spec.labels == ("tea", "café")
+    known = default_spec("cifar_cnn_basic").with_class_names(["tea", decomposed("café")])
+    assert known.task.data.load_user_data(UserData(data), 0)[0].labels == ("tea", "café")
+    targets = known.task.data.load_eval_data(UserData(data)).targets
+    assert targets.tolist() == [1, 1, 0, 0]
+    with pytest.raises(InvalidInputError, match="different printable names"):
+        load("cifar_cnn_basic", data, class_names=["café", decomposed("café")])
+    (photos / "cat").rename(photos / decomposed("café"))
+    assert load("cifar_cnn_basic", photos)[0].labels == ("café", "dog", "owl")
+
+
+@pytest.mark.parametrize("name", ["می\u200cخواهم", "👩\u200d🚀", "क्\u200dष"])
+def test_a_class_name_can_have_a_joiner(name):
+    data = (noise(4, 32, 32, 3), [name, "other"] * 2)
+    assert set(load("cifar_cnn_basic", data)[0].labels) == {name, "other"}
+    with pytest.raises(InvalidInputError, match="printable"):
+        load("cifar_cnn_basic", data, class_names=["\u200d", "other"])
+
+
+@pytest.mark.parametrize(
+    "convert", [tuple, np.array, pd.Index, pd.Series, lambda x: np.array(x, object)]
+)
+def test_class_names_are_of_any_library(convert):
+    data = (noise(4, 32, 32, 3), [0, 1, 0, 1])
+    spec, _, _ = load("cifar_cnn_basic", data, class_names=convert(["no", "yes"]))
+    assert spec.labels == ("no", "yes")
+    assert {type(name) for name in spec.labels} == {str}
+
+
+@pytest.mark.parametrize("class_names", ["no", {"no": 0, "yes": 1}, {"no", "yes"}, [0, 1], b"no"])
+def test_other_class_names_are_refused(class_names):
+    data = (noise(4, 32, 32, 3), [0, 1, 0, 1])
+    with pytest.raises(InvalidInputError, match="class_names is a list of at least 2"):
+        load("cifar_cnn_basic", data, class_names=class_names)
+
+
+@pytest.mark.parametrize(
+    ("data", "path"),
+    [
+        ("imdb_reviews/plain_text", None),
+        ("imdb_reviews/plain_text:1.0.0", None),
+        ("cifar10:3.0.2", None),
+        ("cifar10:3.*.*", None),
+        ("tfds:my/photos", None),
+        ("photos", None),
+        ("my/photos", "my/photos"),
+        ("cifar10/", "cifar10"),
+        ("x.csv", "x.csv"),
+        ("a:b", "a:b"),
+        ("~/photos", "HOME/photos"),
+    ],
+)
+def test_names_of_tfds_have_configurations_and_versions(data, path, monkeypatch):
+    monkeypatch.setenv("HOME", "HOME")
+    assert UserData(data).path == (None if path is None else Path(path))
+
+
+def test_a_file_with_the_name_of_a_dataset_is_the_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "imdb_reviews").mkdir()
+    (tmp_path / "imdb_reviews" / "plain_text").touch()
+    assert UserData("imdb_reviews/plain_text").path == Path("imdb_reviews/plain_text")
+    assert UserData("tfds:imdb_reviews/plain_text").path is None
+
+
+@pytest.mark.parametrize("name", ["cifar10:9.9.9", "imdb_reviews/gone", "cifarr10"])
+def test_a_version_or_configuration_that_tfds_lacks_is_one_sentence(name):
+    with pytest.raises(DataError, match=f"TensorFlow Datasets has no .*received '{name}'"):
+        load("cifar_cnn_basic", name)

@@ -259,7 +259,7 @@ def with_missing(cells, word="?", every=20):
     return pd.DataFrame({"m": cells, "k": ["u", "v"] * (len(cells) // 2), "t": ["b", "a"] * 100})
 
 
-@pytest.mark.parametrize("word", ["?", "-", "Unknown", " ", "n/A"])
+@pytest.mark.parametrize("word", ["?", "-", "Unknown", "n/A", "NA", "<NA>", "-nan", "#NA"])
 @pytest.mark.parametrize("cells", [range(200), [18 + n % 62 for n in range(200)]])
 def test_words_for_missing_numbers_leave_a_column_numeric(tmp_path, cells, word):
     with_missing(cells, word).to_csv(tmp_path / "t.csv", index=False)

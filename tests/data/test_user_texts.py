@@ -1,7 +1,9 @@
 """Users' texts: CSV files, data frames, folders and strings; and their errors."""
 
+import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 
 from keras_fm import registry
 from keras_fm.data.user_data import UserData
@@ -155,4 +157,70 @@ def test_unsuitable_data_frames_are_named(frame, options, message):
 def test_another_separator_is_named(tmp_path):
     (tmp_path / "x.csv").write_text("body;stars\na film;3\n")
     with pytest.raises(DataError, match="The cells seem to lie between ';'"):
+        load(tmp_path / "x.csv", text="body", target="stars")
+
+
+@pytest.mark.parametrize("word", ["None", "NA", "null", "nan"])
+def test_words_for_missing_values_are_texts_and_classes(tmp_path, word):
+    frame = pd.DataFrame({"body": [word, "a film", "a play"] * 4, "stars": [word, "good"] * 6})
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    spec, examples, notes = load(tmp_path / "x.csv", target="stars")
+    assert spec.labels == tuple(sorted([word, "good"]))
+    assert sorted({*examples.inputs}) == sorted([word.encode(), b"a film", b"a play"])
+    assert len(examples) == 12
+    assert len(notes) == 1
+
+
+def test_row_numbers_without_a_name_are_no_column(tmp_path):
+    frame = pd.DataFrame({"body": ["a film", "a play"] * 6, "stars": ["3", "4"] * 6})
+    frame.sample(frac=0.8, random_state=0).to_csv(tmp_path / "x.csv")
+    for data in (tmp_path / "x.csv", pd.read_csv(tmp_path / "x.csv")):
+        for options in ({"target": "stars"}, {"text": "body"}):
+            with pytest.warns(DataWarning, match="'Unnamed: 0' was left out.*numbers the rows"):
+                spec, examples, _ = load(data, **options)
+            assert (spec.labels, len(examples)) == (("3", "4"), 10)
+
+
+def test_texts_of_json_parquet_and_other_libraries_are_loaded(tmp_path):
+    frame = pd.DataFrame({"body": ["a film", "a play"] * 6, "stars": ["good", "bad"] * 6})
+    frame.to_json(tmp_path / "x.jsonl", orient="records", lines=True)
+    sources = [tmp_path / "x.jsonl"]
+    try:
+        import pyarrow
+    except ImportError:
+        pass
+    else:
+        frame.to_parquet(tmp_path / "x.parquet")
+        sources += [tmp_path / "x.parquet", pyarrow.table(frame.to_dict("list"))]
+    for source in sources:
+        spec, examples, _ = load(source, text="body", target="stars")
+        assert (spec.labels, len(examples)) == (("bad", "good"), 12)
+
+
+@pytest.mark.parametrize("convert", [
+    lambda texts: pd.DataFrame({"body": texts}),
+    lambda texts: pd.Series(texts, index=range(50, 50 + len(texts))),
+    lambda texts: pd.Series(texts, dtype="category"),
+    lambda texts: tf.constant(texts),
+    lambda texts: [tf.constant(text) for text in texts],
+    lambda texts: np.array(texts),
+])  # fmt: skip
+def test_texts_of_any_library_are_loaded(convert):
+    texts = ["a film", "a play"] * 6
+    spec, examples, _ = load((convert(texts), pd.DataFrame({"stars": ["good", "bad"] * 6})))
+    assert spec.labels == ("bad", "good")
+    assert set(examples.inputs[examples.targets == 1]) == {b"a film"}
+
+
+def test_unsuitable_texts_of_a_pair_are_named():
+    frame = pd.DataFrame({"a": ["x"] * 6, "b": ["y"] * 6})
+    with pytest.raises(DataError, match=r"expected texts in one column; .* data frame of 2: a, b"):
+        load((frame, ["good", "bad"] * 3))
+    with pytest.raises(DataError, match="expected texts; received float nan"):
+        load((pd.Series([float("nan")] * 6, index=range(50, 56)), ["good", "bad"] * 3))
+
+
+def test_a_row_of_texts_with_a_comma_is_named_by_its_line(tmp_path):
+    (tmp_path / "x.csv").write_text("body,stars\na film,3\nlong, dull, bad,4\n")
+    with pytest.raises(DataError, match=r"x\.csv, line 3: expected 2 cells.*stands in quotes"):
         load(tmp_path / "x.csv", text="body", target="stars")

@@ -474,6 +474,178 @@ def test_an_export_takes_a_column_with_the_name_of_a_layer(tmp_path):
     version = saved_model.export(model, tmp_path / "export", warmup=False)
     served = tf.saved_model.load(str(version)).signatures["serving_default"]
     tensor_specs = served.structured_input_signature[1]
-    assert set(tensor_specs) == {"logits", "scale", "Age_c6e967", "age_9fd7a4", "column_self"}
+    assert set(tensor_specs) == {"logits", "scale", "Age_39b737", "age_013f54", "column_self"}
     model.save(tmp_path / "model.keras")
     assert [*keras.models.load_model(tmp_path / "model.keras").input] == [*model.input]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, pd.NA, pd.NaT, NAN, "", "NA", "<NA>", "-nan", "#N/A", "1.#QNAN", np.array(NAN)],
+    ids=repr,
+)
+def test_a_missing_number_of_any_kind_is_nan(value):
+    for inputs in ({"age": value}, [{"age": value}, {"age": 2}], {"age": [value, 2]},
+                   pd.DataFrame({"age": [value, 2]})):  # fmt: skip
+        assert np.isnan(table_inputs.read_rows(inputs, [COLUMNS[2]])["age"][0])
+
+
+@pytest.mark.parametrize("value", [None, pd.NA, pd.NaT, NAN, "", " "])
+def test_a_missing_string_of_any_kind_is_empty(value):
+    for inputs in ({"kind": value}, [{"kind": value}, {"kind": "a"}], {"kind": [value, "a"]}):
+        assert table_inputs.read_rows(inputs, [COLUMNS[1]])["kind"][0] == ""
+
+
+@pytest.mark.parametrize(
+    "value", ["a", " a", "a ", "\ta", b"a", " a\xa0", np.str_("a"), np.array("a"), tf.constant("a")]
+)
+def test_a_category_has_no_outer_blanks(value):
+    for inputs in ({"kind": value}, [{"kind": value}], {" kind": [value]}):
+        assert table_inputs.read_rows(inputs, [COLUMNS[1]])["kind"].tolist() == ["a"]
+
+
+def test_a_category_of_a_model_of_before_keeps_its_blanks():
+    column = Input(name=" k", dtype="string", shape=[], description="", categories=[" a", "b"])
+    raw = table_inputs.read_rows({"k": [" a", "a", "b ", "c"]}, [column])
+    assert raw[" k"].tolist() == [" a", " a", "b", "c"]
+    assert tables.encode([column], raw)["column__k"].tolist() == [1, 1, 2, 0]
+
+
+def test_a_served_category_has_no_outer_blanks():
+    cells = np.array(["a", " a", "c d ", "\tc d", " c", ""])
+    assert tables.encode([COLUMNS[1]], {"kind": cells})["kind"].tolist() == [1, 1, 3, 3, 0, 0]
+
+
+def test_accents_are_composed():
+    raw = table_inputs.read_rows({"kind": ["a\u0308", "ä"]}, [COLUMNS[1]])
+    assert raw["kind"].tolist() == ["ä", "ä"]
+
+
+@pytest.mark.parametrize(
+    "value", [{"a": 1}, [1], {1}, object()], ids=["dict", "list", "set", "object"]
+)
+def test_a_cell_that_is_no_text_is_named_by_its_type(value):
+    with pytest.raises(
+        InvalidInputError, match=f"'kind', row 1: .* received {type(value).__name__}"
+    ):
+        table_inputs.read_rows([{"kind": "a"}, {"kind": value}], [COLUMNS[1]])
+
+
+@pytest.mark.parametrize(
+    "value", [10**400, "1e400", 1e39, "1e39", -(10**400)], ids=lambda x: f"{x!r:.6}"
+)
+def test_a_number_beyond_float32_is_named(value):
+    for inputs in ({"age": value}, [{"age": value}], pd.DataFrame({"age": [value]})):
+        with pytest.raises(InvalidInputError, match=r"'age', row 0: .*that float32 holds") as error:
+            table_inputs.read_rows(inputs, [COLUMNS[2]])
+        assert len(str(error.value)) < 200
+
+
+def test_columns_can_be_named_by_numbers():
+    columns = [Input(name="0", dtype="float32", shape=[], description="")]
+    for inputs in ({0: 1.5}, [{0: 1.5}], pd.DataFrame({0: [1.5]}), {"0": 1.5}, {" 0": [1.5]}):
+        assert table_inputs.read_rows(inputs, columns)["0"].tolist() == [1.5]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"age": [1], " age": [2]}, "two columns have the name 'age'"),
+        ([{"0": 1, 0: 2}], "two columns have the name '0'"),
+        (pd.DataFrame([[1, 2]], columns=["age", "age"]), "has two columns 'age'"),
+        (pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", 1), ("a", 2)])),
+         "has columns of 2 levels"),
+        ({"age": [[1], [1, 2]]}, r"'age', row 0: expected a number, .* received \[1\]"),
+    ],
+)  # fmt: skip
+def test_ambiguous_columns_are_named(inputs, message):
+    with pytest.raises(InvalidInputError, match=message):
+        table_inputs.read_rows(inputs, [COLUMNS[2]])
+
+
+@pytest.mark.parametrize("library", ["pyarrow", "polars"])
+def test_rows_of_other_libraries_are_read(library):
+    module = pytest.importorskip(library)
+    convert = module.table if library == "pyarrow" else module.DataFrame
+    inputs = convert({"kind": ["a", None], "size": [1.5, 2.0], "age": [1, None]})
+    raw = table_inputs.read_rows(inputs, COLUMNS)
+    assert raw["kind"].tolist() == ["a", ""]
+    np.testing.assert_array_equal(raw["age"], np.array([1, NAN], "float32"))
+
+
+def test_rows_of_json_and_parquet_are_read(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"kind": " a", "size": 1.5, "age": null}\n')
+    frame = pd.DataFrame({"kind": ["ä"], "size": [2.0], "age": ["7"]})
+    files = [tmp_path / "a.jsonl"]
+    if pytest.importorskip("pyarrow"):
+        frame.to_parquet(tmp_path / "b.parquet")
+        files.append(tmp_path / "b.parquet")
+    raw = table_inputs.read_rows(files, COLUMNS)
+    assert raw["kind"].tolist() == ["a", "ä"]
+    np.testing.assert_array_equal(raw["age"], np.array([NAN, 7], "float32"))
+
+
+def test_a_row_longer_than_the_header_is_named_where_it_is_predicted(tmp_path):
+    (tmp_path / "rows.csv").write_text("kind,size,age\na,1,2,\na,1,2,3\n")
+    with pytest.raises(DataError, match=r"rows\.csv, line 3: expected 3 cells"):
+        table_inputs.read_rows(tmp_path / "rows.csv", COLUMNS)
+
+
+def regression_on(table, tmp_path, model, epochs):
+    """Train on a table; return r2 on the validation examples, the history and the model."""
+    path = tmp_path / f"run{len([*tmp_path.iterdir()])}"
+    run = training.train(
+        model, data=pd.DataFrame(table), target="y", epochs=epochs, learning_rate=0.02, run_dir=path
+    )
+    return run.metrics["r2"], [row["val_rmse"] for row in _rows(run.history)], run.model
+
+
+def _rows(history):
+    return [
+        dict(zip(history, values, strict=True)) for values in zip(*history.values(), strict=True)
+    ]
+
+
+@pytest.mark.parametrize(("model", "epochs"), [("linear_regression", 8), ("mlp", 2)])
+def test_what_is_learned_does_not_depend_on_the_unit(tmp_path, model, epochs):
+    random = np.random.default_rng(0)
+    x, z, noise = random.normal(size=(3, 300))
+    y = 2 * x - z + 0.3 * noise + 1
+    table = {"x": x, "z": z, "y": y}
+    r2, rmse, _ = regression_on(table, tmp_path, model, epochs)
+    assert r2 > 0.7
+    units = [(1e-9, 1e-6), (1e20, 1e12), (1e-3, 1e6), (1e30, 1e30)]
+    for x_unit, y_unit in [*units, (25.4, 0.0254)] if model == "linear_regression" else units:
+        scaled = {"x": x * x_unit, "z": z, "y": y * y_unit}
+        scaled_r2, scaled_rmse, trained = regression_on(scaled, tmp_path, model, epochs)
+        assert scaled_r2 == pytest.approx(r2, abs=2e-3)
+        assert np.array(scaled_rmse) / y_unit == pytest.approx(np.array(rmse), rel=1e-2)
+        row = {"x": x_unit, "z": 0.0}
+        [prediction] = pipelines.pipeline(trained)(row)
+        assert prediction["value"] / y_unit == pytest.approx(3, abs=1.5)
+
+
+def test_a_column_in_another_unit_is_served(tmp_path):
+    random = np.random.default_rng(0)
+    x = random.normal(size=60)
+    frame = pd.DataFrame({"x": x * 1e20, "k": ["a", "b"] * 30, "y": x * 1e-9})
+    run = training.train(
+        "linear_regression", data=frame, target="y", epochs=1, run_dir=tmp_path / "run"
+    )
+    version = saved_model.export(run.path, tmp_path / "export")
+    served = tf.saved_model.load(str(version)).signatures["serving_default"]
+    outputs = served(x=tf.constant([1e20, -2e20]), k=tf.constant(["a", " b"]))
+    rows = [{"x": 1e20, "k": "a"}, {"x": -2e20, "k": "b"}]
+    for model in (run.model, loading.get(run.path)):
+        expected = [row["value"] for row in pipelines.pipeline(model)(rows)]
+        np.testing.assert_allclose(outputs["value"], expected, rtol=1e-5)
+
+
+def test_statistics_are_computed_in_float64():
+    columns = [Input(name="x", dtype="float32", shape=[], description="")]
+    model = model_of("linear_regression", columns, Target(name="y", description=""))
+    x = (1e6 + np.arange(1000) % 2).astype("float32")
+    tabular_blocks.adapt_features(model, {"x": x}, x.astype("float64"))
+    for name in ("normalization", "scale"):
+        variance = np.asarray(model.get_layer(name).variance).item()
+        assert variance == pytest.approx(0.25, rel=1e-6)

@@ -43,7 +43,7 @@ def test_one_text_is_read(inputs):
 REFUSED = {
     "None": (None, "received NoneType"),
     "number": (5, "received int 5"),
-    "0-d number": (np.array(5), "received int64"),
+    "0-d number": (np.array(5), "received int 5"),
     "dict": ({"text": TEXTS, "id": [1, 2]}, "received a dict of 'text', 'id'"),
     "frame": (pd.DataFrame({"review": TEXTS, "id": [1, 2]}), "data frame of 'review', 'id'"),
     "Arrow table": (pa.table({"review": TEXTS, "id": [1, 2]}), "data frame of 'review', 'id'"),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from keras_fm.formatting import format_value
 from keras_fm.serving.codec import Arrays, ClassNames, Codec, Predictions
 from keras_fm.tasks.tabular_inputs import encode_rows
 
@@ -11,7 +12,7 @@ def _decode(request: Arrays, response: Arrays, class_names: ClassNames) -> Predi
 
 
 def _format(name: str, prediction: dict[str, Any], top: int) -> str:
-    return f"{name}: {prediction['value']:,.2f}"
+    return f"{name}: {format_value(prediction['value'])}"
 
 
 CODEC = Codec("serving_default", frozenset(), frozenset({"value"}), encode_rows, _decode, _format)

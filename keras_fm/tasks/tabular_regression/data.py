@@ -15,11 +15,23 @@ class RegressionData(TabularData):
         """Whether the model is trained and evaluated on the target's logarithm."""
         return self.spec.target is not None and self.spec.target.log
 
+    @property
+    def scale(self) -> float:
+        """The unit of the loss, a power of ten."""
+        target = self.spec.target
+        return 1.0 if target is None or target.scale is None else target.scale
+
     def validate_targets(self, examples: Examples) -> None:
         """Raise a `DataError` where a target is not a finite number, or has no logarithm."""
         targets = np.asarray(examples.targets)
         if targets.dtype.kind not in "fiu" or not np.isfinite(targets).all():
             raise DataError(f"{examples.description}: expected finite numbers as targets")
+        largest = np.abs(targets).max(initial=0)
+        if largest > np.finfo("float32").max:
+            raise DataError(
+                f"{examples.description}: expected targets that float32 holds; received one of "
+                f"{largest:.3g}: divide them"
+            )
         if self.log and (targets <= 0).any():
             raise DataError(
                 f"{examples.description}: the model is trained on the logarithm, and "

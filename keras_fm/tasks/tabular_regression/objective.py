@@ -20,11 +20,12 @@ class RegressionObjective(ScoredObjective):
         return tuple(column.name for column in self.data.columns if column.dtype == "string")
 
     def compile_options(self, recipe: Any) -> dict[str, Any]:
-        """Return the mean squared error and its root."""
+        """Return the mean squared error, in the unit of the training, and its root."""
         if not self.data.log:
+            scale = self.data.scale
             return {
-                "loss": keras.losses.MeanSquaredError(),
-                "metrics": [keras.metrics.RootMeanSquaredError(name="rmse")],
+                "loss": ScaledSquaredError(scale),
+                "metrics": [RootMeanSquaredError(scale, name="rmse")],
             }
         return {
             "loss": squared_log_error,
@@ -57,6 +58,45 @@ class RegressionObjective(ScoredObjective):
         targets = np.asarray(examples.targets, "float64")
         mean = np.exp(np.log(targets).mean()) if self.data.log else targets.mean()
         return self.score(np.full(len(validation), mean), validation)
+
+
+class ScaledSquaredError(keras.losses.Loss):
+    """The mean squared error of values in a unit: their own may have no square in float32.
+
+    Args:
+        scale: The unit.
+    """
+
+    def __init__(self, scale: float = 1.0) -> None:
+        """Create the loss."""
+        super().__init__(name="squared_error")
+        self.scale = scale
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the squared error of each example."""
+        return keras.ops.square((y_true - y_pred) / self.scale)
+
+
+class RootMeanSquaredError(keras.metrics.RootMeanSquaredError):
+    """The root mean squared error, summed up in a unit, and reported in that of the values.
+
+    Args:
+        scale: The unit.
+        **kwargs: As in `keras.metrics.RootMeanSquaredError`.
+    """
+
+    def __init__(self, scale: float = 1.0, **kwargs: Any) -> None:
+        """Create the metric."""
+        super().__init__(**kwargs)
+        self.scale = scale
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add one batch."""
+        super().update_state(y_true / self.scale, y_pred / self.scale, sample_weight)
+
+    def result(self) -> Any:
+        """Return the error so far."""
+        return super().result() * self.scale
 
 
 def squared_log_error(targets: Any, values: Any) -> Any:
