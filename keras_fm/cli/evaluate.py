@@ -6,6 +6,7 @@ from typing import Any
 from keras_fm import registry
 from keras_fm.cli.common import add_command
 from keras_fm.cli.printing import print_table
+from keras_fm.formatting import format_value
 
 
 def add(commands: Any) -> None:
@@ -46,12 +47,16 @@ def _evaluate(options: argparse.Namespace) -> int:
     slices = metrics.pop("slices", {})
     sliced_metric = "recall" if options.slice_by == "label" else next(iter(metrics))
     rows = [
-        (name, f"{value:.4f}" if isinstance(value, float) else f"{value}")
+        (name, _format(value) if isinstance(value, float) else f"{value}")
         for name, value in metrics.items()
     ]
-    rows += [(f"{sliced_metric}, {name}", f"{value:.4f}") for name, value in slices.items()]
+    rows += [(f"{sliced_metric}, {name}", _format(value)) for name, value in slices.items()]
     print_table(rows)
     return 0
+
+
+def _format(value: float) -> str:
+    return format_value(value, ".4f", 1e-3)
 
 
 def _verify(options: argparse.Namespace) -> int:

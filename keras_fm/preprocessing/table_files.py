@@ -6,6 +6,7 @@ import gzip
 import io
 import lzma
 import os
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_fm.errors import DataError
+from keras_fm.errors import DataError, DataWarning
 from keras_fm.files import local_path
 from keras_fm.preprocessing import file_kinds
 from keras_fm.preprocessing.table_json import looks_like_json, read_json
@@ -165,7 +166,10 @@ def _with_pandas_names(header: list[str]) -> list[str]:
 
 
 def _checked_header(path: str | os.PathLike[str], text: str) -> list[str]:
-    """Return the names of the columns; raise where two are the same, or a row has more cells."""
+    """Return the names of the columns; raise where two are the same, or a row has more cells.
+
+    Rows of fewer cells get a warning.
+    """
     with _unlimited_cells():
         reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
         rows = _rows(path, reader)
@@ -178,7 +182,10 @@ def _checked_header(path: str | os.PathLike[str], text: str) -> list[str]:
         if duplicate is not None:
             raise DataError(f"{path} has two columns {duplicate!r}; give one another name")
         width, line = len(header), reader.line_num
+        short_lines = []
         for row in rows:
+            if 0 < len(row) < width and (len(row) > 1 or row[0].strip()):
+                short_lines.append(line + 1)
             if len(row) > width and any(cell.strip() for cell in row[width:]):
                 raise DataError(
                     f"{path}, line {line + 1:,}: expected {width} cells, as in the header; "
@@ -187,6 +194,13 @@ def _checked_header(path: str | os.PathLike[str], text: str) -> list[str]:
                     f"{separator_hint(header)}"
                 )
             line = reader.line_num
+    if short_lines:
+        warnings.warn(
+            f"{path}: {len(short_lines):,} rows have fewer cells than the header, the first in "
+            f"line {short_lines[0]:,}: the other cells count as missing",
+            DataWarning,
+            stacklevel=2,
+        )
     return header
 
 

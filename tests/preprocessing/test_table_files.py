@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_fm.errors import DataError
+from keras_fm.errors import DataError, DataWarning
 from keras_fm.preprocessing.table_files import read_table
 
 TABLE = {"a": [1, 3], "b": ["x", "y"]}
@@ -233,3 +233,13 @@ def test_no_import_of_tensorflow():
     modules = helpers.python(code).stdout.rpartition("|")[2].split()
     assert "keras_fm.preprocessing.table_files" in modules
     assert not {"tensorflow", "keras", "pandas"} & {*modules}
+
+
+@pytest.mark.parametrize("end", ["\n", "", "\r\n"])
+def test_rows_of_fewer_cells_are_told(end, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("a,b,c\n1,2,3\n4,5\n\n6,7,8\n9" + end, newline="")
+    message = "2 rows have fewer cells than the header, the first in line 3: the other cells count"
+    with pytest.warns(DataWarning, match=message):
+        frame = read_table(path)
+    assert frame["c"].isna().tolist() == [False, True, False, True]
