@@ -8,7 +8,7 @@ from keras_fm import registry
 from keras_fm.data import datasets
 from keras_fm.data.batches import SetEpoch
 from keras_fm.errors import KerasFmError
-from keras_fm.models import building, global_state, loading
+from keras_fm.models import building, loading
 from keras_fm.models.spec import ModelSpec
 from keras_fm.tasks.base import task_of
 from keras_fm.trainers.gan import GANTrainer
@@ -113,8 +113,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(uninterrupted_and_resumed):
 def test_both_networks_compute_in_the_precision_of_the_training():
     package, _ = registry.find("tiny_gan")
     spec = ModelSpec.of(package)
-    with global_state.keras_settings("bfloat16"):
-        model = building.build(spec)
+    model = building.build_for_training(spec, seed=0, precision="bfloat16")
     trainer = spec.task.objective.compiled_model(model, spec.task.default_recipe(), steps=1)
     for network, layer in ((trainer.generator, "dense"), (trainer.discriminator, "conv")):
         assert network.get_layer(layer).compute_dtype == "bfloat16"
