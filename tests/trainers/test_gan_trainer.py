@@ -41,6 +41,22 @@ def test_both_networks_train_and_the_average_follows():
     assert set(trainer.history.history) == {"generator_loss", "discriminator_loss"}
 
 
+def test_the_trained_generator_starts_with_the_weights_of_the_model():
+    trainer, _ = trainer_and_batches()
+    assert helpers.same_weights(trainer.average, trainer.generator)
+
+
+@pytest.mark.parametrize("score", [-2.0, 0.5])
+def test_the_losses_are_those_of_the_scores_of_real_and_generated_images(score):
+    trainer, batches = trainer_and_batches()
+    trainer.discriminator.get_layer("mix").set_weights([np.zeros((16, 1)), np.array([score])])
+    losses = trainer.train_on_batch(*batches[0], return_dict=True)
+    taken_for_real, taken_for_generated = np.log1p(np.exp([-score, score]))
+    assert float(losses["generator_loss"]) == pytest.approx(taken_for_real, rel=1e-4)
+    expected = taken_for_real + taken_for_generated
+    assert float(losses["discriminator_loss"]) == pytest.approx(expected, rel=1e-4)
+
+
 def test_with_a_momentum_of_zero_the_average_is_the_generator():
     trainer, batches = trainer_and_batches(ema_momentum=0.0)
     fit(trainer, batches)
