@@ -1,3 +1,4 @@
+import re
 from types import SimpleNamespace
 
 import helpers
@@ -223,6 +224,27 @@ def test_rollout_multiplies_the_later_blocks_attention_by_the_earlier_ones():
     expected = with_residual[1] @ with_residual[0]
     assert not np.allclose(expected, with_residual[0] @ with_residual[1])
     np.testing.assert_allclose(attribution.attention_rollout(heads), expected)
+
+
+@pytest.fixture
+def four_features():
+    scores = np.array([0.1, 2.0, -3.0, -0.5])
+    prediction = {"label": "yes", "probabilities": {"no": 0.25, "yes": 0.75}}
+    one = attribution.Attribution(prediction, scores, ("a", "b", "c", "d"))
+    return explanation.Explanation("occlusion", [one])
+
+
+def test_features_are_named_by_the_size_of_their_scores(four_features):
+    words = "yes 75.0%, for: b +2.00, a +0.10; against: c -3.00, d -0.50"
+    assert str(four_features) == words
+
+
+def test_a_page_is_red_for_the_prediction_and_blue_against_it(four_features, tmp_path):
+    page = four_features.save(tmp_path / "why.html").read_text("utf-8")
+    assert re.findall(r"rgba\((\d+,\d+,\d+),(\S+)\).*?>(\w)<", page) == [
+        ("220,60,40", "0.03", "a"), ("220,60,40", "0.53", "b"),
+        ("50,90,220", "0.80", "c"), ("50,90,220", "0.13", "d"),
+    ]  # fmt: skip
 
 
 def test_a_page_escapes_the_text(text_model, tmp_path):
