@@ -80,7 +80,7 @@ def test_targets_below_the_lowest_are_refused(log, lowest):
 
 
 @pytest.mark.parametrize("log", [True, False])
-def test_tensorboard_shows_targets_upwards_and_predictions_to_the_right(log, monkeypatch):
+def test_tensorboard_shows_predictions_over_targets(log, monkeypatch):
     arguments = []
     monkeypatch.setattr(
         pictures, "prediction_density", lambda *args, **options: arguments.append((args, options))
