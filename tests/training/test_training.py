@@ -130,6 +130,7 @@ def test_an_existing_run_directory_is_never_written_into(kind, small_run, tmp_pa
     path = small_run.path if kind == "run" else tmp_path / "run"
     if kind == "folder":
         path.mkdir()
+        (path / "mine").write_text("mine")
     elif kind == "file":
         path.write_text("mine")
     files = helpers.snapshot(path.parent)
