@@ -177,6 +177,8 @@ def _to_labels(raw: RawExamples) -> list[Any]:
 def _flatten_targets(raw: RawExamples) -> Any:
     """Convert targets in rows of one, or one-hot, to one target for each example."""
     targets = raw.targets
+    if len(targets) == 0:
+        raise DataError(f"{raw.description}: expected examples with a class each; received none")
     shapes = {np.shape(target) for target in targets}
     if shapes == {()}:
         return targets

@@ -1,12 +1,16 @@
 """What all classifiers share: a user's classes, and the examples that have one."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from keras_fm import registry
+from keras_fm.data.examples import Examples
 from keras_fm.data.user_data import UserData
 from keras_fm.errors import DataWarning
 from keras_fm.models.spec import ModelSpec
+from keras_fm.tasks import pictures
 
 SHADES = np.arange(24)
 WITHOUT_LABEL = 5
@@ -50,3 +54,29 @@ def test_examples_without_a_label_are_not_evaluated(task, user_data):
         examples = task.data.load_eval_data(user_data)
     labels = [task.spec.labels[target] for target in examples.targets]
     assert labels == ["dog" if shade % 2 else "cat" for shade in shades_of(examples)]
+
+
+def test_rows_of_the_confusion_matrix_are_the_examples_own_classes(task, monkeypatch):
+    counts = []
+    monkeypatch.setattr(pictures, "plot_confusion_matrix", lambda *args: counts.append(args[0]))
+    examples = Examples(np.zeros((3, 32, 32, 3), "uint8"), np.array([0, 0, 1]), "images")
+    task.summaries.result_images(np.eye(10)[[2, 2, 1]], examples)
+    assert np.argwhere(counts[0]).tolist() == [[0, 2], [1, 1]]
+    assert counts[0][0, 2] == 2
+
+
+def test_test_time_augmentation_adds_the_logits_of_the_mirror_image(task):
+    image = np.zeros((1, 32, 32, 3), "uint8")
+    image[:, :, :16] = 255  # light on the left
+    examples = Examples(image, np.array([1]), "an image")
+
+    def predict(images, **options):
+        is_light_on_the_right = images[:, :, 16:].mean() > images[:, :, :16].mean()
+        return np.eye(10)[[1]] * 3 * is_light_on_the_right
+
+    outputs = np.eye(10)[[0]] * 2.0
+    model = SimpleNamespace(predict=predict)
+    metrics = task.objective.metrics(model, examples, outputs)
+    assert (metrics["accuracy"], metrics["accuracy_tta"]) == (0, 1)
+    metrics = task.objective.metrics(model, examples, 2 * outputs)
+    assert metrics["accuracy_tta"] == 0
