@@ -139,3 +139,10 @@ def test_a_message_does_not_repeat_a_photo_in_base64(verb):
     with pytest.raises(KerasFmError) as caught:
         getattr(keras_fm, verb)("QUJD" * 500_000)
     assert len(str(caught.value)) < 4000
+
+
+def test_a_run_of_another_version_says_so(tmp_path):
+    (tmp_path / "run.json").write_text('{"model": "cifar_cnn_basic"}')
+    (tmp_path / "result.json").write_text("{}")
+    with pytest.raises(RunError, match="was written by another version of keras_fm"):
+        keras_fm.get(tmp_path)
