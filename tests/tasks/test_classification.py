@@ -7,7 +7,7 @@ import pytest
 
 from keras_fm import registry
 from keras_fm.data.examples import Examples
-from keras_fm.data.user_data import UserData
+from keras_fm.data.user_data import RawExamples, UserData
 from keras_fm.errors import DataWarning
 from keras_fm.models.spec import ModelSpec
 from keras_fm.tasks import pictures
@@ -80,3 +80,14 @@ def test_test_time_augmentation_adds_the_logits_of_the_mirror_image(task):
     assert (metrics["accuracy"], metrics["accuracy_tta"]) == (0, 1)
     metrics = task.objective.metrics(model, examples, 2 * outputs)
     assert metrics["accuracy_tta"] == 0
+
+
+def test_a_class_of_which_nothing_can_be_read_is_named(task):
+    raw = RawExamples([*range(5)], ["cat", "cat", "dog", "dog", "bird"], "files")
+    images = np.zeros((4, 32, 32, 3), "uint8")
+    with pytest.warns(DataWarning, match="1 class without any example .* 'bird'"):
+        spec, examples, _ = task.data.infer_classes(
+            raw, lambda raw: (images, np.arange(5) < 4), UserData(None), 0
+        )
+    assert spec.labels == ("cat", "dog")
+    assert len(examples) == 4
