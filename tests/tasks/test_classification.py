@@ -8,7 +8,7 @@ import pytest
 from keras_fm import registry
 from keras_fm.data.examples import Examples
 from keras_fm.data.user_data import RawExamples, UserData
-from keras_fm.errors import DataWarning
+from keras_fm.errors import DataError, DataWarning
 from keras_fm.models.spec import ModelSpec
 from keras_fm.tasks import pictures
 
@@ -91,3 +91,11 @@ def test_a_class_of_which_nothing_can_be_read_is_named(task):
         )
     assert spec.labels == ("cat", "dog")
     assert len(examples) == 4
+
+
+@pytest.mark.parametrize("target", [-1, 10])
+def test_labels_are_indices_of_the_models_classes(task, target):
+    images = np.zeros((2, 32, 32, 3), "uint8")
+    task.data.check(Examples(images, np.array([0, 9]), "images"))
+    with pytest.raises(DataError, match=f"expected labels from 0 to 9; received .*{target}"):
+        task.data.check(Examples(images, np.array([5, target]), "images"))
