@@ -97,5 +97,5 @@ def test_a_class_of_which_nothing_can_be_read_is_named(task):
 def test_labels_are_indices_of_the_models_classes(task, target):
     images = np.zeros((2, 32, 32, 3), "uint8")
     task.data.check(Examples(images, np.array([0, 9]), "images"))
-    with pytest.raises(DataError, match=f"expected labels from 0 to 9; received .*{target}"):
+    with pytest.raises(DataError, match=rf"expected labels from 0 to 9; received .*{target}"):
         task.data.check(Examples(images, np.array([5, target]), "images"))
