@@ -124,5 +124,5 @@ def test_labels_of_rows_are_indices_of_classes(target):
 def test_an_infinite_number_among_examples_names_its_row():
     rows = examples([1.0, 2.0, 3.0])
     rows.inputs["carat"] = np.array([1.0, np.nan, np.inf], "float32")
-    with pytest.raises(DataError, match="finite numbers in 'carat'.* row 2 is infinite"):
+    with pytest.raises(DataError, match=r"finite numbers in 'carat'.* row 2 is infinite"):
         spec_of().task.data.check(rows)
