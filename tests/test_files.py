@@ -207,6 +207,19 @@ def test_a_directory_that_was_taken_meanwhile_gets_another_name(folder):
     assert names(folder) == ["1", "2", "3", "file.txt"]
 
 
+def test_a_directory_that_can_not_be_renamed_gets_no_other_name(folder, monkeypatch):
+    def refuse(self, target):
+        raise OSError(errno.EACCES, "refused")
+
+    def next_path():
+        raise AssertionError("no other name helps")
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(OSError, match="refused"), files.atomic_directory(folder / "1", next_path):
+        pass
+    assert names(folder) == ["file.txt"]
+
+
 @pytest.mark.parametrize(
     ("path", "expected"),
     [

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 import keras_fm
 from keras_fm import registry
-from keras_fm.errors import InvalidInputError, SchemaError
+from keras_fm.errors import InvalidInputError, SchemaError, UnknownNameError
 from keras_fm.models.spec import ModelSpec
-from keras_fm.options import check_float, check_int, to_python
+from keras_fm.options import check_float, check_int, check_option_names, to_python
 
 
 @pytest.mark.parametrize("value", [3, np.int64(3), np.int32(3), np.uint8(3), np.array(3)])
@@ -114,3 +114,13 @@ def test_a_recipe_takes_no_other_value_of_numpy(value):
     recipe = ModelSpec.of(registry.find("lstm")[0]).task.default_recipe()
     with pytest.raises(SchemaError, match="field 'epochs': expected `int`"):
         recipe.override(epochs=value)
+
+
+@pytest.mark.parametrize("name", ["inputs", "sede"])
+def test_an_option_is_a_parameter_behind_those_that_are_none(name):
+    def predict(model, inputs, *, seed=0):
+        pass
+
+    check_option_names("tiny", predict, {"seed": 1}, skip=2)
+    with pytest.raises(UnknownNameError, match=f"tiny has no option '{name}'. .*seed"):
+        check_option_names("tiny", predict, {name: 1}, skip=2)

@@ -1,5 +1,7 @@
 """Paths as users write them, given to every verb."""
 
+import json
+
 import helpers
 import numpy as np
 import pandas as pd
@@ -139,3 +141,24 @@ def test_a_message_does_not_repeat_a_photo_in_base64(verb):
     with pytest.raises(KerasFmError) as caught:
         getattr(keras_fm, verb)("QUJD" * 500_000)
     assert len(str(caught.value)) < 4000
+
+
+def test_a_run_of_another_version_says_so(tmp_path):
+    (tmp_path / "run.json").write_text('{"model": "cifar_cnn_basic"}')
+    (tmp_path / "result.json").write_text("{}")
+    with pytest.raises(RunError, match="was written by another version of keras_fm"):
+        keras_fm.get(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("init_from", "command"),
+    [
+        ("random", "keras-fm fine-tune cifar_cnn_basic DATA"),
+        ("runs/mine", "keras-fm fine-tune runs/mine DATA"),
+    ],
+)
+def test_a_fine_tuning_that_did_not_end_is_resumed_by_its_own_command(tmp_path, init_from, command):
+    run_info = {"model": "cifar_cnn_basic", "init_from": init_from, "strategy": "full"}
+    (tmp_path / "run.json").write_text(json.dumps(run_info))
+    with pytest.raises(RunError, match=f"did not end; resume it: {command} --run-dir"):
+        keras_fm.get(tmp_path)

@@ -39,7 +39,7 @@ def overlay_heatmap(image: np.ndarray, scores: np.ndarray) -> np.ndarray:
 def prediction_density(
     targets: np.ndarray, values: np.ndarray, *, log: bool = False, bins: int = 60, zoom: int = 6
 ) -> np.ndarray:
-    """Draw how often which value (to the right) was predicted for which target (upwards).
+    """Draw how often which value (upwards) was predicted for which target (to the right).
 
     Returns:
         A uint8 image `[rows, columns, 1]`, darker where there are more; the diagonal is exact.

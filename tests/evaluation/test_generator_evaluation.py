@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from keras_fm.data import datasets
+from keras_fm.data.batches import Batches
 from keras_fm.data.examples import Examples
 from keras_fm.errors import UnknownNameError
 from keras_fm.evaluation import generator_evaluation
@@ -66,3 +67,23 @@ def test_a_classifier_is_trained_on_the_generated_images_alone(tiny_gan):
     assert evaluator.train_on_generated(generated, real).tolist() == [0, 1]
     exchanged = Examples(generated.inputs, 1 - labels, "exchanged")
     assert evaluator.train_on_generated(exchanged, real).tolist() == [1, 0]
+
+
+def test_the_classifier_is_adapted_and_sees_another_order_in_each_epoch(tiny_gan, monkeypatch):
+    generated = datasets.sample("cifar10").subset(slice(64), "generated")
+    evaluator = generator_evaluation.GeneratorEvaluator("tiny_net")
+    adapted, orders = [], []
+    monkeypatch.setattr(
+        evaluator.spec.package.module("model"),
+        "adapt",
+        lambda model, examples: adapted.append(examples.description),
+        raising=False,
+    )
+    batch_for = Batches.batch_for
+    monkeypatch.setattr(
+        Batches, "batch_for", lambda self, *args: orders.append(args[0]) or batch_for(self, *args)
+    )
+    evaluator.train_on_generated(generated, generated.inputs[:2])
+    assert adapted == ["generated"]
+    epochs = {tuple(indices) for indices in orders[:: len(orders) // generator_evaluation.EPOCHS]}
+    assert len(epochs) == generator_evaluation.EPOCHS

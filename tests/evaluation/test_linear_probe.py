@@ -46,3 +46,20 @@ def test_logistic_regression_predicts_each_class_as_often_as_it_occurs():
     assert logits.shape == (50, 3)
     # At the minimum over a bias without a penalty.
     np.testing.assert_allclose(softmax(logits, axis=1).mean(0), np.bincount(y) / 50, atol=1e-3)
+
+
+def test_ridge_regression_predicts_targets_in_their_unit():
+    x = np.random.default_rng(0).normal(size=(50, 3))
+    x -= x.mean(axis=0)
+    y = 1000 + x @ [300.0, -100.0, 50.0]
+    np.testing.assert_allclose(linear_probe._ridge(x, y, 1e-9)(x), y, rtol=1e-6)
+
+
+def test_the_unit_of_the_features_does_not_change_the_probe(tiny_net):
+    model = keras_fm.get("tiny_net", weights=None)
+    sample = datasets.sample("cifar10")
+    training, validation = sample.subset(slice(50), "a"), sample.subset(slice(50, 100), "b")
+    scores = linear_probe.linear_probe(model, training, validation)
+    scale, shift, *statistics = model.get_layer("norm").get_weights()
+    model.get_layer("norm").set_weights([100 * scale, 100 * shift + 5, *statistics])
+    assert linear_probe.linear_probe(model, training, validation) == pytest.approx(scores, abs=0.02)

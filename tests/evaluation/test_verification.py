@@ -1,5 +1,6 @@
 import helpers
 import pytest
+from msgspec import structs
 
 from keras_fm import registry
 from keras_fm.errors import UnknownNameError, WeightsError
@@ -54,6 +55,14 @@ def test_other_initial_weights_fail(tiny_net, no_tfds):
     assert failed(verification.verify("tiny_net")) == ["sha256 of cifar_cnn_basic"]
 
 
+def test_another_pretraining_fails():
+    package, _ = registry.find("mini_bert")
+    record = structs.replace(package.entry.weights["v1"], pretraining_sha256="1" * 64)
+    [check] = verification._initial_weights(package, record)
+    assert check.name == "pretraining recipe sha256"
+    assert not check.passed
+
+
 @pytest.mark.parametrize(
     ("measured", "claims"),
     [
@@ -71,6 +80,21 @@ def test_accuracy_may_differ_by_five_of_10000_images(tiny_net, monkeypatch, meas
     report = verification.verify("tiny_net")
     assert failed(report) == claims
     assert report.data == "cifar10 test"
+
+
+@pytest.mark.parametrize(("is_prepared", "split"), [(True, "test"), (False, "sample")])
+def test_metrics_are_measured_on_the_test_split_where_it_is_here(
+    tiny_net, monkeypatch, is_prepared, split
+):
+    helpers.write_weights(tiny_net)
+    metrics = {"accuracy": 0.1, "accuracy_tta": 0.1, "num_examples": 10_000, "data": "x"}
+    splits = []
+    monkeypatch.setattr(verification.datasets, "is_prepared", lambda dataset: is_prepared)
+    monkeypatch.setattr(
+        verification, "evaluate", lambda model, split: splits.append(split) or metrics
+    )
+    verification.verify("tiny_net")
+    assert splits == [split]
 
 
 @pytest.mark.parametrize(("off_by", "passes"), [(1, True), (2, False)])

@@ -1,3 +1,6 @@
+import re
+from types import SimpleNamespace
+
 import helpers
 import keras
 import numpy as np
@@ -11,7 +14,7 @@ from keras_fm.errors import InvalidInputError
 from keras_fm.explanation import attribution, explanation
 from keras_fm.models import building, loading
 from keras_fm.models.spec import ModelSpec
-from keras_fm.tasks.base import task_of
+from keras_fm.tasks.base import ExplainedInput, task_of
 from keras_fm.tasks.image_classification import predict as image_predict
 
 DIAMOND = {
@@ -30,6 +33,18 @@ def text_model(tiny_reader):
     model.get_layer("token_embedding").set_weights([embeddings])
     model.get_layer("mix").set_weights([np.eye(4), np.zeros(4)])
     model.get_layer("logits").set_weights([np.tile([-1.0, 1.0], (4, 1)), np.zeros(2)])
+    return model
+
+
+@pytest.fixture
+def light_or_dark():
+    """A classifier of the mean of an image: above 0, or below."""
+    image_input = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(2, 1, use_bias=False, name="maps")(image_input)
+    logits = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(x))
+    model = keras.Model(image_input, logits)
+    model.get_layer("maps").set_weights([np.array([[[[1.0, -1.0]]]])])
+    model.layers[-1].set_weights([np.eye(2), np.zeros(2)])
     return model
 
 
@@ -66,6 +81,18 @@ def test_target_scores_of_a_classifier_are_log_odds_of_the_predicted_class():
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
     expected = np.log(probabilities[:, 1] / (1 - probabilities[:, 1]))
     np.testing.assert_allclose(predictor.target_scores(logits, logits[0]), expected)
+
+
+def test_scores_are_of_the_class_that_is_predicted_without_an_occlusion():
+    predictor = SimpleNamespace(
+        predict=lambda model, inputs: inputs,
+        target_scores=lambda outputs, prediction: outputs[:, prediction.argmax()],
+    )
+    # Without the first feature it is another class.
+    occluded = np.array([[0.0, 1.0], [2.0, 0.0]])
+    explained = ExplainedInput(np.array([[2.0, 1.0]]), lambda: occluded)
+    _, scores = attribution.occlusion(None, predictor, explained)
+    assert scores.tolist() == [2, 0]
 
 
 def test_a_columns_score_is_the_change_of_the_prediction_without_it():
@@ -113,20 +140,22 @@ def test_upsampled_scores_are_high_where_the_occluded_regions_score_high():
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Grad-CAM needs TensorFlow")
-def test_grad_cam_finds_the_pixel_that_the_prediction_is_from():
-    image_input = keras.Input((8, 8, 1))
-    x = keras.layers.Conv2D(2, 1, use_bias=False, name="maps")(image_input)
-    logits = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(x))
-    model = keras.Model(image_input, logits)
-    model.get_layer("maps").set_weights([np.array([[[[1.0, -1.0]]]])])
-    model.layers[-1].set_weights([np.eye(2), np.zeros(2)])
+def test_grad_cam_finds_the_pixel_that_the_prediction_is_from(light_or_dark):
     image = np.zeros((1, 8, 8, 1), "float32")
     image[0, 1, 6] = 1
     image[0, 4, 3] = -0.5  # speaks for the other class: it has no heat
-    [heatmap] = attribution.grad_cam(model, image)
+    [heatmap] = attribution.grad_cam(light_or_dark, image)
     expected = np.zeros((8, 8))
     expected[1, 6] = 1
     np.testing.assert_allclose(heatmap, expected, atol=1e-6)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Grad-CAM needs TensorFlow")
+def test_grad_cam_of_an_image_does_not_depend_on_the_batch(light_or_dark):
+    images = np.zeros((2, 8, 8, 1), "float32")
+    images[0, 1, 6], images[1, 2, 3] = 1, -0.25  # of either class
+    heatmaps = attribution.grad_cam(light_or_dark, images)
+    np.testing.assert_allclose(heatmaps, np.abs(images[..., 0]) / [[[1]], [[0.25]]], atol=1e-6)
 
 
 def test_an_image_is_explained_as_a_viewer_shows_it(small_run):
@@ -195,6 +224,27 @@ def test_rollout_multiplies_the_later_blocks_attention_by_the_earlier_ones():
     expected = with_residual[1] @ with_residual[0]
     assert not np.allclose(expected, with_residual[0] @ with_residual[1])
     np.testing.assert_allclose(attribution.attention_rollout(heads), expected)
+
+
+@pytest.fixture
+def four_features():
+    scores = np.array([0.1, 2.0, -3.0, -0.5])
+    prediction = {"label": "yes", "probabilities": {"no": 0.25, "yes": 0.75}}
+    one = attribution.Attribution(prediction, scores, ("a", "b", "c", "d"))
+    return explanation.Explanation("occlusion", [one])
+
+
+def test_features_are_named_by_the_size_of_their_scores(four_features):
+    words = "yes 75.0%, for: b +2.00, a +0.10; against: c -3.00, d -0.50"
+    assert str(four_features) == words
+
+
+def test_a_page_is_red_for_the_prediction_and_blue_against_it(four_features, tmp_path):
+    page = four_features.save(tmp_path / "why.html").read_text("utf-8")
+    assert re.findall(r"rgba\((\d+,\d+,\d+),(\S+)\).*?>(\w)<", page) == [
+        ("220,60,40", "0.03", "a"), ("220,60,40", "0.53", "b"),
+        ("50,90,220", "0.80", "c"), ("50,90,220", "0.13", "d"),
+    ]  # fmt: skip
 
 
 def test_a_page_escapes_the_text(text_model, tmp_path):

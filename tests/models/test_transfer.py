@@ -3,6 +3,7 @@ import pytest
 
 import keras_fm
 from keras_fm import adapters
+from keras_fm.data import datasets
 from keras_fm.errors import InvalidInputError
 from keras_fm.models import building
 
@@ -56,3 +57,16 @@ def test_a_rank_or_alpha_that_is_none_is_named(rank, alpha, tiny_net):
     model = building.replace_head(keras_fm.get("tiny_net", weights=None), ["a", "b"])
     with pytest.raises(InvalidInputError, match=r"(rank|alpha) is a (whole )?number"):
         adapters.enable(model, rank, alpha)
+
+
+def test_a_copy_of_an_adapted_model_predicts_the_same():
+    model = keras_fm.get("linear_regression")
+    rows = {
+        name: column[:20]
+        for name, column in model.keras_fm_spec.task.data.encode(
+            datasets.sample("diamonds")
+        ).inputs.items()
+    }
+    copy = building.as_float32(model)
+    expected = model.predict(rows, verbose=0)
+    np.testing.assert_allclose(copy.predict(rows, verbose=0), expected, rtol=1e-5)

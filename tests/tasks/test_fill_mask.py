@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import helpers
 import numpy as np
 import pytest
@@ -5,6 +7,7 @@ import tensorflow as tf
 
 from keras_fm import pipelines, registry, store
 from keras_fm.data import datasets
+from keras_fm.data.examples import Examples
 from keras_fm.errors import InvalidInputError
 from keras_fm.exporting import saved_model
 from keras_fm.models import building, loading, weights
@@ -42,6 +45,52 @@ def test_the_perplexity_of_uniform_predictions_is_the_vocabulary_size(spec, mode
     assert metrics["perplexity"] == pytest.approx(400, rel=1e-4)
     targets = spec.task.data.encode(texts).targets
     assert metrics["masked_accuracy"] == pytest.approx((targets == 0).mean())
+
+
+def test_accuracy_and_perplexity_are_of_all_masked_tokens_of_all_batches(spec, monkeypatch):
+    data = spec.task.data
+    texts = datasets.sample("imdb_reviews").subset(slice(20), "20 reviews")
+    targets = data.encode(texts).targets
+    monkeypatch.setattr(type(data), "eval_batch_size", len(targets) - 1)  # the last one is alone
+    logits = np.log(9 * 399) * np.eye(400)[targets]  # of 0.9, and 0.1 for all others
+    logits[-1] = 0
+    logits[-1, :, 0] = 1
+    starts = iter((0, len(targets) - 1))
+
+    def predict_on_batch(inputs):
+        start = next(starts)
+        return logits[start : start + len(inputs["text_ids"])].astype("float32")
+
+    model = SimpleNamespace(predict_on_batch=predict_on_batch)
+    metrics = spec.task.objective.metrics(model, texts, None)
+    assert metrics["masked_accuracy"] == pytest.approx(1 - 1 / len(targets))
+    lost = np.log(np.e + 399)
+    nats = (-(len(targets) - 1) * np.log(0.9) + lost) / len(targets)
+    assert metrics["perplexity"] == pytest.approx(np.exp(nats), rel=1e-4)
+
+
+def test_the_baseline_is_the_most_common_token_that_is_a_word(spec):
+    # Each text has a beginning and an end too, which are as common.
+    texts = Examples(np.array([b"film"] * 4, object), np.zeros(4, int), "texts")
+    validation = Examples(np.array([b"film bad " * 40], object), np.zeros(1, int), "a text")
+    film = spec.task.data.vocabulary.tokens.index("film")
+    share = (spec.task.data.encode(validation).targets == film).mean()
+    assert 0 < share < 1
+    baseline = spec.task.objective.baseline(texts, validation)
+    assert baseline == {"masked_accuracy": pytest.approx(share)}
+
+
+@pytest.mark.parametrize("probability", [0.25, 0.5])
+def test_the_recipe_says_how_many_tokens_are_masked_in_training(spec, probability):
+    texts = datasets.sample("imdb_reviews").subset(slice(20), "20 reviews")
+    options = {"mlm_probability": probability, "sequence_length": 64}
+    recipe = helpers.recipe("fill-mask", **options)
+    _, targets = spec.task.data.batches(texts, recipe, 0)[0]
+    assert targets.shape == (4, 64 * probability)
+    evaluated = [spec.task.data.encode(texts) for _ in range(2)]
+    assert evaluated[0].targets.shape[1] == round(0.15 * 128)
+    for name in ("text_ids", "mask_positions"):
+        np.testing.assert_array_equal(evaluated[0].inputs[name], evaluated[1].inputs[name])
 
 
 @pytest.mark.thorough

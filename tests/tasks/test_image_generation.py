@@ -87,6 +87,11 @@ def test_labels_and_options_are_checked(model, labels, options, error, message):
         pipelines.pipeline(model)(labels, **options)
 
 
+def test_pixels_are_rounded_and_clipped():
+    values = np.array([-3.0, 0.4, 0.6, 254.7, 300.0])
+    assert data.to_uint8(values).numpy().tolist() == [0, 0, 1, 255, 255]
+
+
 def test_latents_are_standard_normal_and_reproducible():
     latents = np.asarray(predict._sample_latents(np.arange(500), 64))
     assert abs(latents.mean()) < 0.02

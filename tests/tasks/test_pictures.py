@@ -35,3 +35,30 @@ def test_the_confusion_matrix_is_darkest_where_most_is():
 def test_a_class_without_examples_is_drawn_too(labels):
     picture = pictures.plot_confusion_matrix(np.array([[0, 0], [0, 3]]), labels)
     assert picture.min() < 100
+
+
+def test_a_heatmap_is_red_where_scores_are_positive_and_blue_where_negative():
+    image = np.full((1, 3, 3), 100, np.uint8)
+    [[positive, negative, none]] = pictures.overlay_heatmap(image, np.array([[2.0, -2.0, 0.0]]))
+    assert positive.tolist() == [100 + 0.7 * 155 // 1, 100 - 0.7 * 60, 100 - 0.7 * 100]
+    assert negative[2] > 100 > negative[0]
+    assert none.tolist() == [100, 100, 100]
+
+
+@pytest.mark.parametrize(("log", "of_ten"), [(True, 5), (False, 1)])
+def test_a_density_has_targets_to_the_right_and_predictions_upwards(log, of_ten):
+    targets, values = np.array([1.0, 10.0, 100.0] * 9), np.array([1.0, 10.0, 10.0] * 9)
+    picture = pictures.prediction_density(targets, values, log=log, bins=11, zoom=1)
+    assert picture.shape == (11, 11, 1)
+    dark = {(int(row), int(column)) for row, column, _ in np.argwhere(picture < 255)}
+    assert dark == {(10, 0), (10 - of_ten, of_ten), (10 - of_ten, 10)}
+
+
+def test_rows_of_the_confusion_matrix_are_the_true_classes():
+    picture = pictures.plot_confusion_matrix(np.array([[0, 8], [0, 1]]), ["a", "b"], cell=40)
+    margin = picture.shape[0] - 80
+
+    def shade(row, column):
+        return picture[margin + 40 * row + 3, margin + 40 * column + 3, 0]
+
+    assert shade(0, 1) == shade(1, 1) < shade(0, 0) == shade(1, 0) == 255

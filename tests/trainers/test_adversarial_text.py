@@ -99,6 +99,25 @@ def test_a_step_follows_the_mean_of_the_clean_and_the_adversarial_gradient(train
         np.testing.assert_allclose(variable.numpy(), start - (one + other) / 2, atol=1e-6)
 
 
+def test_a_text_of_weight_zero_is_not_learned(batch):
+    text_ids, labels = batch
+    weights = tf.constant([1.0] * 4 + [0.0] * 4)
+    others = tf.concat([labels[:4], 1 - labels[4:]], axis=0)
+    options = task_of(loading.get("tiny_reader", weights=None)).objective.compile_options(
+        helpers.recipe("text-classification")
+    )
+
+    def trained(labels, weights):
+        keras.utils.set_random_seed(0)
+        trainer = AdversarialTextTrainer(loading.get("tiny_reader", weights=None), EPSILON)
+        trainer.compile(keras.optimizers.SGD(1.0), **options, run_eagerly=True)
+        trainer.train_on_batch(text_ids, labels, weights)
+        return trainer.model
+
+    assert helpers.same_weights(trained(labels, weights), trained(others, weights))
+    assert not helpers.same_weights(trained(labels, None), trained(others, None))
+
+
 @pytest.mark.thorough
 def test_a_resumed_training_equals_an_uninterrupted_one(uninterrupted_and_resumed, tmp_path):
     uninterrupted, resumed = uninterrupted_and_resumed(

@@ -8,7 +8,7 @@ from keras_fm import registry
 from keras_fm.data import datasets
 from keras_fm.data.batches import SetEpoch
 from keras_fm.errors import KerasFmError
-from keras_fm.models import building, global_state, loading
+from keras_fm.models import building, loading
 from keras_fm.models.spec import ModelSpec
 from keras_fm.tasks.base import task_of
 from keras_fm.trainers.gan import GANTrainer
@@ -39,6 +39,22 @@ def test_both_networks_train_and_the_average_follows():
     fit(trainer, batches)
     assert not any(np.array_equal(a, b) for a, b in zip(initial, trainer.weights, strict=True))
     assert set(trainer.history.history) == {"generator_loss", "discriminator_loss"}
+
+
+def test_the_trained_generator_starts_with_the_weights_of_the_model():
+    trainer, _ = trainer_and_batches()
+    assert helpers.same_weights(trainer.average, trainer.generator)
+
+
+@pytest.mark.parametrize("score", [-2.0, 0.5])
+def test_the_losses_are_those_of_the_scores_of_real_and_generated_images(score):
+    trainer, batches = trainer_and_batches()
+    trainer.discriminator.get_layer("mix").set_weights([np.zeros((16, 1)), np.array([score])])
+    losses = trainer.train_on_batch(*batches[0], return_dict=True)
+    taken_for_real, taken_for_generated = np.log1p(np.exp([-score, score]))
+    assert float(losses["generator_loss"]) == pytest.approx(taken_for_real, rel=1e-4)
+    expected = taken_for_real + taken_for_generated
+    assert float(losses["discriminator_loss"]) == pytest.approx(expected, rel=1e-4)
 
 
 def test_with_a_momentum_of_zero_the_average_is_the_generator():
@@ -113,8 +129,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(uninterrupted_and_resumed):
 def test_both_networks_compute_in_the_precision_of_the_training():
     package, _ = registry.find("tiny_gan")
     spec = ModelSpec.of(package)
-    with global_state.keras_settings("bfloat16"):
-        model = building.build(spec)
+    model = building.build_for_training(spec, seed=0, precision="bfloat16")
     trainer = spec.task.objective.compiled_model(model, spec.task.default_recipe(), steps=1)
     for network, layer in ((trainer.generator, "dense"), (trainer.discriminator, "conv")):
         assert network.get_layer(layer).compute_dtype == "bfloat16"

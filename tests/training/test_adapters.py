@@ -5,7 +5,7 @@ import pytest
 import keras_fm
 from keras_fm import adapters
 from keras_fm.errors import InvalidInputError, WeightsError
-from keras_fm.models import backbone, building, global_state, transfer
+from keras_fm.models import backbone, building, transfer
 from keras_fm.models.spec import spec_of
 
 CLASS_NAMES = ["good", "bad", "so-so"]
@@ -25,8 +25,7 @@ def base(request):
 def adapted(base):
     """The same with a trained head and trained adapters, in the precision of a training."""
     spec = spec_of(base).with_class_names(CLASS_NAMES)
-    with global_state.keras_settings("bfloat16"):
-        model = building.build(spec)
+    model = building.build_for_training(spec, seed=0, precision="bfloat16")
     transfer.transfer_weights(base, model)
     adapters.enable(model, 2, 4.0)
     random = np.random.default_rng(0)
@@ -52,6 +51,13 @@ def test_adapters_and_head_alone_are_trainable(base, adapted):
     assert {id(weight) for weight in head} == {id(weight) for weight in others}
     size = sum(weight.numpy().size for weight in adapted.trainable_weights)
     assert size < 0.05 * base.count_params()
+
+
+def test_the_biases_of_a_backbone_stay_frozen(tiny_net):
+    model = keras_fm.get("tiny_net", num_classes=3, weights=None)
+    adapters.enable(model, 2)
+    trainable = {weight.path for weight in model.trainable_weights}
+    assert trainable == {"conv/lora_kernel_a", "conv/lora_kernel_b", "logits/kernel", "logits/bias"}
 
 
 def test_adapters_are_saved_without_the_backbone_loaded_and_merged(base, adapted, tmp_path):

@@ -61,3 +61,22 @@ def test_a_training_that_had_stopped_early_trains_no_more_when_resumed(model, tm
     losses = [5, 4, 6, 7, 1]
     train(model, tmp_path, losses[:4])
     assert train(model, tmp_path, losses, resumed_after=4) == (2, 4)
+
+
+def test_a_resumed_training_ends_with_the_best_weights_of_before(model, tmp_path):
+    callback = EarlyStopping(tmp_path, 2, 9.0)
+    callback.set_model(model)
+    best = [np.full_like(array, 7) for array in model.get_weights()]
+    model.set_weights(best)
+    callback.on_train_begin()
+    callback.on_epoch_end(0, {"val_loss": 1.0})
+    model.set_weights([0 * array for array in best])  # of a worse epoch, where it was stopped
+    resumed = EarlyStopping(tmp_path, 2, 9.0)
+    resumed.set_model(model)
+    resumed.restore([{"val_loss": 1.0}, {"val_loss": 2.0}])
+    resumed.on_train_begin()
+    resumed.on_epoch_end(2, {"val_loss": 3.0})
+    assert model.stop_training
+    resumed.on_train_end()
+    for weights, expected in zip(model.get_weights(), best, strict=True):
+        np.testing.assert_array_equal(weights, expected)

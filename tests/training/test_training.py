@@ -130,6 +130,7 @@ def test_an_existing_run_directory_is_never_written_into(kind, small_run, tmp_pa
     path = small_run.path if kind == "run" else tmp_path / "run"
     if kind == "folder":
         path.mkdir()
+        (path / "mine").write_text("mine")
     elif kind == "file":
         path.write_text("mine")
     files = helpers.snapshot(path.parent)
@@ -290,6 +291,14 @@ def test_the_model_is_compiled_by_the_recipe(tiny_net):
     assert isinstance(model.optimizer, keras.optimizers.AdamW)
     assert float(model.optimizer.learning_rate) == 0.25
     assert model.loss.label_smoothing == 0.2
+
+
+def test_the_schedule_of_a_compiled_model_is_as_long_as_the_training(tiny_net):
+    recipe = helpers.recipe(schedule="linear", learning_rate=0.5, warmup_fraction=0.0)
+    model = loading.get("tiny_net", weights=None)
+    task_of(model).objective.compiled_model(model, recipe, steps=9)
+    rates = [float(model.optimizer._learning_rate(step)) for step in range(9)]
+    np.testing.assert_allclose(rates, 0.5 * np.arange(9, 0, -1) / 10, rtol=1e-5)
 
 
 def test_a_training_on_growing_images_gives_a_model_of_the_full_size(tiny_net, tmp_path):

@@ -1,9 +1,11 @@
 """What `train` makes of a user's own images and texts: the split, as `fine_tune` makes it."""
 
+import helpers
 import numpy as np
 import pytest
 
 from keras_fm import registry
+from keras_fm.data import datasets
 from keras_fm.training import jobs
 
 COUNT = 100
@@ -42,3 +44,28 @@ def test_the_split_is_stratified_and_duplicates_stay_on_one_side(name, data, see
     assert np.bincount(job.examples.targets).tolist() == [16, 64]
     assert not keys(job.examples) & keys(job.validation)
     assert len(keys(job.examples) | keys(job.validation)) == COUNT // 2
+
+
+def test_the_last_ones_of_examples_validate():
+    package, _ = registry.find("cifar_cnn_basic")
+    examples = helpers.noise(30)
+    job = jobs.training_job(
+        package, data=examples, target=None, problem_type=None, seed=0,
+        overrides={"validation_examples": 10},
+    )  # fmt: skip
+    np.testing.assert_array_equal(job.examples.inputs, examples.inputs[:20])
+    np.testing.assert_array_equal(job.validation.inputs, examples.inputs[20:])
+
+
+def test_a_model_is_not_adapted_to_the_examples_that_validate(monkeypatch):
+    package, _ = registry.find("lstm")
+    sample = datasets.sample("imdb_reviews")
+    lengths = {package.entry.split("train"): 100, package.entry.split("adapt"): 150}
+    monkeypatch.setattr(
+        datasets, "load", lambda dataset, split: sample.subset(slice(lengths[split]), split)
+    )
+    job = jobs.training_job(
+        package, data=None, target=None, problem_type=None, seed=0,
+        overrides={"validation_examples": 10},
+    )  # fmt: skip
+    assert [len(job.examples), len(job.validation), len(job.adapt_examples)] == [90, 10, 140]
