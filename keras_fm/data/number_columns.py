@@ -122,6 +122,8 @@ def _read_strings(cells: "pd.Series", texts: "pd.Series") -> NumberColumn:
     codes, distinct = pd.factorize(texts.fillna("\0"))
     counts = np.bincount(codes, minlength=len(distinct))
     values = pd.to_numeric(pd.Series(distinct, dtype=object), errors="coerce").to_numpy("float64")
+    for index in np.flatnonzero(np.isnan(values)):  # pandas before 3 has NaN for "1e400"
+        values[index] = _beyond_float(distinct[index])
     is_missing = np.array([text.lower() in MISSING_WORDS for text in distinct], bool)
     is_number = ~np.isnan(values) & ~is_missing
     is_word = ~is_number & ~is_missing
@@ -156,6 +158,15 @@ def _read_strings(cells: "pd.Series", texts: "pd.Series") -> NumberColumn:
         _describe_words(examples, num_numbers, num_values),
         were_strings=True,
     )
+
+
+def _beyond_float(text: str) -> float:
+    """Return an infinite number for a string of one that no float holds, else NaN."""
+    try:
+        number = float(text)
+    except ValueError:
+        return float("nan")
+    return number if np.isinf(number) else float("nan")
 
 
 def _are_levels(numbers: np.ndarray, word_counts: np.ndarray) -> bool:
