@@ -121,7 +121,8 @@ def _read_strings(cells: "pd.Series", texts: "pd.Series") -> NumberColumn:
 
     codes, distinct = pd.factorize(texts.fillna("\0"))
     counts = np.bincount(codes, minlength=len(distinct))
-    values = pd.to_numeric(pd.Series(distinct, dtype=object), errors="coerce").to_numpy("float64")
+    numbers = pd.to_numeric(pd.Series(distinct, dtype=object), errors="coerce")
+    values = numbers.to_numpy("float64", copy=True)
     for index in np.flatnonzero(np.isnan(values)):  # pandas before 3 has NaN for "1e400"
         values[index] = _beyond_float(distinct[index])
     is_missing = np.array([text.lower() in MISSING_WORDS for text in distinct], bool)
