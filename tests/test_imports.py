@@ -25,7 +25,7 @@ LEVELS = (
     ("__main__",),
 )
 
-# The same inside a package that has rooms; of the data, splits come last, for they tell the user.
+# The same for a package that has several inside.
 LEVELS_OF = {
     "": LEVELS,
     "preprocessing": (
@@ -121,11 +121,9 @@ def test_an_import_that_runs_back_is_found(files, source):
 
 
 def test_an_import_that_runs_back_in_a_room_is_found(files):
-    source = PACKAGE / "preprocessing" / "tables" / "inputs.py"
-    line = "from keras_fm.preprocessing.texts.inputs import read_texts"
-    (arrow,) = arrows_that_run_back(
-        {**files, source: f"{files[source]}\n{line}\n"}, "preprocessing"
-    )
+    inputs = PACKAGE / "preprocessing" / "tables" / "inputs.py"
+    source = f"{files[inputs]}\nfrom keras_fm.preprocessing.texts.inputs import read_texts\n"
+    (arrow,) = arrows_that_run_back({**files, inputs: source}, "preprocessing")
     assert arrow.endswith("tables -> texts")
 
 
@@ -154,7 +152,7 @@ def test_modules_have_no_circle_when_they_are_imported(files):
 
 
 def test_each_package_says_what_lives_there_and_what_it_may_import():
-    files = [file for room in LEVELS_OF for file in PACKAGE.glob(f"{room}/*/__init__.py")]
+    files = [file for room in LEVELS_OF for file in (PACKAGE / room).glob("*/__init__.py")]
     for package in sorted(file.parent for file in files):
         docstring = ast.get_docstring(ast.parse((package / "__init__.py").read_text("utf-8")))
         assert docstring, package

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_fm.preprocessing.tables.encoding import encode
+from keras_fm.preprocessing.tables.encoding import encode_columns
 from keras_fm.preprocessing.tables.inputs import read_rows
 from keras_fm.registry.entry import Input
 
@@ -17,7 +17,7 @@ NAN = float("nan")
 
 
 def test_categories_become_indices_and_missing_values_nan():
-    encoded = encode(
+    encoded = encode_columns(
         COLUMNS,
         {
             "size": np.array([0.0, 2.0, NAN], "float32"),
@@ -37,9 +37,9 @@ def test_a_category_of_a_model_of_before_keeps_its_blanks():
     column = Input(name=" k", dtype="string", shape=[], description="", categories=[" a", "b"])
     raw = read_rows({"k": [" a", "a", "b ", "c"]}, [column])
     assert raw[" k"].tolist() == [" a", " a", "b", "c"]
-    assert encode([column], raw)["column__k"].tolist() == [1, 1, 2, 0]
+    assert encode_columns([column], raw)["column__k"].tolist() == [1, 1, 2, 0]
 
 
 def test_a_served_category_has_no_outer_blanks():
     cells = np.array(["a", " a", "c d ", "\tc d", " c", ""])
-    assert encode([COLUMNS[1]], {"kind": cells})["kind"].tolist() == [1, 1, 3, 3, 0, 0]
+    assert encode_columns([COLUMNS[1]], {"kind": cells})["kind"].tolist() == [1, 1, 3, 3, 0, 0]
