@@ -1,7 +1,7 @@
 """Preprocessing, in Python and in served graphs: images, tables and texts to tensors.
 
-A room for each kind of input, whose `inputs` reads what users pass without importing TensorFlow, so
-that the client of a server starts fast. What all of them need lies beside the rooms.
+Each kind of input has a package, whose `inputs` reads what users pass. It imports no TensorFlow, so
+that the client of a server starts fast.
 
 May import registry and errors.
 """

@@ -68,7 +68,7 @@ def unique_name(name: str, taken: Collection[str]) -> str:
     return name
 
 
-def sanitized_name(name: str) -> str:
+def _sanitized_name(name: str) -> str:
     """Sanitize the name of a column; several columns can become the same.
 
     ASCII letters, digits and underscores, a letter first: what signatures and layers can have.
@@ -85,10 +85,10 @@ def sanitized_names(names: Iterable[str]) -> dict[str, str]:
     Chinese characters, each ends in a hash of the name, which depends on no other column.
     """
     names = list(dict.fromkeys(names))
-    counts = Counter(sanitized_name(name).lower() for name in names)
+    counts = Counter(_sanitized_name(name).lower() for name in names)
     return {
-        name: _hashed_name(name) if counts[sanitized_name(name).lower()] > 1 else plain
-        for name, plain in zip(names, map(sanitized_name, names), strict=True)
+        name: _hashed_name(name) if counts[_sanitized_name(name).lower()] > 1 else plain
+        for name, plain in zip(names, map(_sanitized_name, names), strict=True)
     }
 
 
@@ -109,7 +109,7 @@ def find_column(sanitized: str, names: Iterable[str]) -> str | None:
     if sanitized in names:
         return sanitized
     matches = [name for name in names if _hashed_name(name) == sanitized]
-    matches = matches or [name for name in names if sanitized_name(name) == sanitized]
+    matches = matches or [name for name in names if _sanitized_name(name) == sanitized]
     if len(matches) > 1:
         raise InvalidInputError(
             f"columns {' and '.join(map(repr, matches))} could both be {sanitized!r} of the "
@@ -120,4 +120,4 @@ def find_column(sanitized: str, names: Iterable[str]) -> str | None:
 
 def _hashed_name(name: str) -> str:
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{sanitized_name(name)}_{digest[:_HASH_DIGITS]}"
+    return f"{_sanitized_name(name)}_{digest[:_HASH_DIGITS]}"

@@ -1,7 +1,6 @@
 import datetime
 import decimal
 
-import helpers
 import numpy as np
 import pandas as pd
 import pytest
@@ -194,13 +193,6 @@ def test_a_file_without_rows_is_named(tmp_path):
     (tmp_path / "a.csv").write_text("kind,size,age\n")
     with pytest.raises(InvalidInputError, match="one row or more"):
         read_rows(tmp_path / "a.csv", COLUMNS)
-
-
-def test_no_import_of_tensorflow_or_pandas():
-    code = "import sys, keras_fm.preprocessing.tables.inputs; print('|', *sys.modules)"
-    modules = helpers.python(code).stdout.rpartition("|")[2].split()
-    assert "keras_fm.preprocessing.tables.inputs" in modules
-    assert not {"tensorflow", "keras", "pandas"} & {*modules}
 
 
 def test_a_missing_file_is_named():
