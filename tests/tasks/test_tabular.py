@@ -26,8 +26,6 @@ COLUMNS = [
     Input(name="kind", dtype="string", shape=[], description="", categories=["a", "ä", "c d"]),
     Input(name="age", dtype="float32", shape=[], description=""),
 ]
-
-
 NAN = float("nan")
 
 

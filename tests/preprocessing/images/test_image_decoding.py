@@ -11,12 +11,6 @@ from keras_fm.preprocessing.images.decoding import decode_files
 from keras_fm.preprocessing.images.loading import load_images
 
 
-def gradient():
-    """A smooth image: decoders of JPEG differ where there is noise."""
-    ramp = np.arange(32, dtype=np.uint8) * 7
-    return np.stack([*np.broadcast_arrays(ramp[:, None], ramp[None], 90)], axis=-1).astype("uint8")
-
-
 @pytest.fixture
 def decode():
     """Decodes files as an export does."""
@@ -35,7 +29,7 @@ def test_an_export_reads_files_as_the_pipeline_does(decode):
 
 
 def test_the_first_broken_file_is_named(decode):
-    file, rng = helpers.encode(gradient()), np.random.default_rng(0)
+    file, rng = helpers.encode(helpers.gradient()), np.random.default_rng(0)
     for make in bad_files.BROKEN.values():
         broken = make(rng)
         message = (

@@ -9,12 +9,6 @@ from keras_fm.errors import InvalidInputError
 from keras_fm.preprocessing.images.loading import load_images
 
 
-def gradient():
-    """A smooth image: decoders of JPEG differ where there is noise."""
-    ramp = np.arange(32, dtype=np.uint8) * 7
-    return np.stack([*np.broadcast_arrays(ramp[:, None], ramp[None], 90)], axis=-1).astype("uint8")
-
-
 def decode_with_pillow(raw):
     return np.asarray(Image.open(io.BytesIO(raw)).convert("RGB"), np.float32)
 
@@ -87,7 +81,7 @@ def test_images_of_different_sizes_make_one_batch(wrap):
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "GIF", "JPEG"])
 def test_files_are_read_from_paths_and_bytes(kind, tmp_path):
-    raw = helpers.encode(gradient(), kind)
+    raw = helpers.encode(helpers.gradient(), kind)
     path = tmp_path / "a file"
     path.write_bytes(raw)
     for inputs in (raw, path, str(path), [raw], [path]):
@@ -101,7 +95,7 @@ def test_files_are_read_from_paths_and_bytes(kind, tmp_path):
     ("kind", "mode"), [("PNG", "L"), ("PNG", "RGBA"), ("PNG", "P"), ("PNG", "1"), ("JPEG", "L")]
 )
 def test_files_of_any_color_mode_become_rgb(kind, mode):
-    picture = Image.fromarray(gradient()).convert(mode)
+    picture = Image.fromarray(helpers.gradient()).convert(mode)
     stream = io.BytesIO()
     picture.save(stream, kind)
     raw = stream.getvalue()

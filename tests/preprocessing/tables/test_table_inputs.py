@@ -15,8 +15,6 @@ COLUMNS = [
     Input(name="kind", dtype="string", shape=[], description="", categories=["a", "ä", "c d"]),
     Input(name="age", dtype="float32", shape=[], description=""),
 ]
-
-
 NAN = float("nan")
 
 
@@ -59,13 +57,9 @@ def test_a_word_can_stand_for_a_missing_number(word, tmp_path):
 CODES = Input(
     name="code", dtype="string", shape=[], description="", categories=["01", "02", "1", "A"]
 )
-
-
 BOOLEANS = Input(
     name="boolean", dtype="string", shape=[], description="", categories=["False", "True"]
 )
-
-
 FLAG = Input(name="flag", dtype="float32", shape=[], description="")
 
 
