@@ -127,6 +127,12 @@ def noise(count: int = 12, classes: int = 3, seed: int = 0) -> "Examples":
     return Examples(images, np.arange(count) % classes, f"{count} images of noise")
 
 
+def gradient():
+    """A smooth image: decoders of JPEG differ where there is noise."""
+    ramp = np.arange(32, dtype=np.uint8) * 7
+    return np.stack([*np.broadcast_arrays(ramp[:, None], ramp[None], 90)], axis=-1).astype("uint8")
+
+
 def image(rows: int, columns: int, seed: int = 0) -> np.ndarray:
     """A random uint8 RGB image."""
     return np.random.default_rng(seed).integers(0, 256, (rows, columns, 3), dtype=np.uint8)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
-from keras_fm.preprocessing import wordpiece
-from keras_fm.preprocessing.vocabulary import token_names
+from keras_fm.preprocessing.texts import wordpiece
+from keras_fm.preprocessing.texts.vocabulary import token_names
 
 
 def reference_tokenizer(file: Path) -> Callable[..., list[int]]:

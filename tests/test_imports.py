@@ -25,14 +25,38 @@ LEVELS = (
     ("__main__",),
 )
 
+# The same for a package that has several inside.
+LEVELS_OF = {
+    "": LEVELS,
+    "preprocessing": (
+        ("array_likes", "graph_checks", "lookup_tables"),
+        ("images", "tables"),
+        ("texts",),
+    ),
+    "data": (
+        ("examples", "ppmi"),
+        ("batches", "character_texts", "datasets", "example_files"),
+        ("augmentation", "text_batches", "user"),
+        ("splitting",),
+    ),
+    "data/user": (
+        ("raw_examples", "source"),
+        ("arrays", "folders", "labels"),
+        ("classes", "images"),
+        ("tables",),
+        ("texts",),
+    ),
+}
 
-def unit_of(path):
-    """Return the package or module directly in keras_fm/ that a file belongs to."""
-    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+def unit_of(path, room=""):
+    """Return the package or module directly in a room of keras_fm/ that a file belongs to."""
+    return path.relative_to(PACKAGE / room).with_suffix("").parts[0]
 
 
-def imports_of(source):
-    """Return the packages and modules of keras_fm that a source imports, with the lines."""
+def imports_of(source, room=""):
+    """Return the packages and modules in a room that a source imports, with the lines."""
+    prefix = ".".join(["keras_fm", *room.split("/")]).rstrip(".") + "."
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -42,21 +66,24 @@ def imports_of(source):
         else:
             continue
         for name in names:
-            package, _, rest = name.partition(".")
-            if package == "keras_fm" and rest != "__version__":
+            rest = name.removeprefix(prefix)
+            if rest not in (name, "__version__"):
                 yield rest.partition(".")[0], node.lineno
 
 
-def arrows_that_run_back(files):
+def arrows_that_run_back(files, room=""):
     """Return the imports that no level allows; `files` maps paths below keras_fm/ to sources."""
-    level_of = {unit: level for level, units in enumerate(LEVELS) for unit in units}
+    levels = LEVELS_OF[room]
+    level_of = {unit: level for level, units in enumerate(levels) for unit in units}
     for path, source in files.items():
-        unit = unit_of(path)
+        if not path.is_relative_to(PACKAGE / room):
+            continue
+        unit = unit_of(path, room)
         if unit == "__init__":  # The public names come from everywhere.
             continue
-        for imported, line in imports_of(source):
+        for imported, line in imports_of(source, room):
             # A public name of keras_fm, such as `get`, has the level of the face: above all.
-            if imported != unit and level_of.get(imported, len(LEVELS)) >= level_of[unit]:
+            if imported != unit and level_of.get(imported, len(levels)) >= level_of[unit]:
                 yield f"{path.relative_to(PACKAGE.parent)}:{line} {unit} -> {imported}"
 
 
@@ -65,13 +92,15 @@ def files():
     return {path: path.read_text("utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def test_every_package_and_module_has_a_level(files):
-    units = {unit_of(path) for path in files} - {"__init__"}
-    assert units == {unit for level in LEVELS for unit in level}
+@pytest.mark.parametrize("room", LEVELS_OF)
+def test_every_package_and_module_has_a_level(files, room):
+    units = {unit_of(path, room) for path in files if path.is_relative_to(PACKAGE / room)}
+    assert units - {"__init__"} == {unit for level in LEVELS_OF[room] for unit in level}
 
 
-def test_imports_run_down_the_levels(files):
-    assert list(arrows_that_run_back(files)) == []
+@pytest.mark.parametrize("room", LEVELS_OF)
+def test_imports_run_down_the_levels(files, room):
+    assert list(arrows_that_run_back(files, room)) == []
 
 
 @pytest.mark.parametrize(
@@ -89,6 +118,13 @@ def test_an_import_that_runs_back_is_found(files, source):
     (arrow,) = arrows_that_run_back({**files, spec: f"{files[spec]}\n{source}\n"})
     assert arrow.startswith("keras_fm/models/spec.py:")
     assert arrow.endswith("models -> training")
+
+
+def test_an_import_that_runs_back_in_a_room_is_found(files):
+    inputs = PACKAGE / "preprocessing" / "tables" / "inputs.py"
+    source = f"{files[inputs]}\nfrom keras_fm.preprocessing.texts.inputs import read_texts\n"
+    (arrow,) = arrows_that_run_back({**files, inputs: source}, "preprocessing")
+    assert arrow.endswith("tables -> texts")
 
 
 def test_modules_have_no_circle_when_they_are_imported(files):
@@ -116,7 +152,8 @@ def test_modules_have_no_circle_when_they_are_imported(files):
 
 
 def test_each_package_says_what_lives_there_and_what_it_may_import():
-    for package in sorted(path.parent for path in PACKAGE.glob("*/__init__.py")):
+    files = [file for room in LEVELS_OF for file in (PACKAGE / room).glob("*/__init__.py")]
+    for package in sorted(file.parent for file in files):
         docstring = ast.get_docstring(ast.parse((package / "__init__.py").read_text("utf-8")))
         assert docstring, package
         assert "\nMay import " in docstring, package

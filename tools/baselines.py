@@ -14,8 +14,9 @@ from importlib.util import find_spec
 import numpy as np
 
 from keras_fm import registry
-from keras_fm.data import character_texts, examples
+from keras_fm.data import character_texts
 from keras_fm.data.examples import Examples
+from keras_fm.data.splitting import split_validation
 from keras_fm.errors import suggest
 from keras_fm.evaluation.generator_evaluation import GeneratorEvaluator
 from keras_fm.models import loading
@@ -170,7 +171,7 @@ def _splits(name: str, validation: bool = False) -> tuple[Examples, Examples]:
     task = ModelSpec.of(registry.find(name)[0]).task
     train = task.data.load("train")
     if not validation:
-        train, _ = examples.split_validation(train, task.default_recipe().validation_examples)
+        train, _ = split_validation(train, task.default_recipe().validation_examples)
     return train, task.data.load("test")
 
 

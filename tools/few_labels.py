@@ -34,7 +34,7 @@ import numpy as np
 
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
-from keras_fm.data.user_data import UserData
+from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataWarning
 from keras_fm.registry.recipe import parse_setting
 from keras_fm.tasks.base import task_of

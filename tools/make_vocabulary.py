@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from keras_fm import registry
 from keras_fm.data import datasets
-from keras_fm.preprocessing import tokenizers, wordpiece
+from keras_fm.preprocessing.texts import tokenizers, wordpiece
 
 BATCH_SIZE = 5000
 NUM_WORDS, NUM_TOKENS = 20_000, 8_192  # multiples of 64 make a fast embedding

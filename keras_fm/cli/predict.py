@@ -99,16 +99,16 @@ def _predict(options: argparse.Namespace) -> int:
 
 def _read_inputs(options: argparse.Namespace) -> list[str | Path]:
     """Return the inputs: those that are names of files as paths, or the texts of their column."""
-    from keras_fm.preprocessing import text_inputs
+    from keras_fm.preprocessing.texts.inputs import is_file_name, read_file
 
     inputs: list[str | Path] = []
     for word in options.inputs:
-        if not text_inputs.is_file_name(word):
+        if not is_file_name(word):
             inputs.append(word)
         elif options.text is None:
             inputs.append(Path(word).expanduser())
         else:
-            inputs += text_inputs.read_file(word, options.text)
+            inputs += read_file(word, options.text)
     return inputs
 
 

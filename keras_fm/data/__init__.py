@@ -1,5 +1,7 @@
 """Data sets and users' data: examples in memory, splits, training batches and augmentation.
 
+`datasets` loads what TFDS has, and `user` what users bring; both become `Examples`.
+
 May import preprocessing, registry, store, and what lies below them.
 """
 

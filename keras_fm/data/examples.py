@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from keras_fm.errors import DataError
-
 # An array, or a dict with an array for each column of a table; the first axis counts the examples.
 Inputs = Any
 
@@ -86,23 +84,3 @@ def character_examples(text: str, description: str) -> Examples:
     """
     codes = np.frombuffer(text.encode("utf-32-le", "replace"), "<u4").astype("int32")
     return Examples(codes[:-1], codes[1:], description)
-
-
-def split_validation(examples: Examples, count: int) -> tuple[Examples, Examples | None]:
-    """Split off the last `count` examples for validation; None where `count` is 0.
-
-    Raises:
-        DataError: No example would be left to train on.
-    """
-    if count == 0:
-        return examples, None
-    num_train = len(examples) - count
-    if num_train <= 0:
-        raise DataError(
-            f"validation_examples is {count:,}, but {examples.description} has only "
-            f"{len(examples):,} examples; leave some to train on"
-        )
-    return (
-        examples.subset(slice(num_train), f"{examples.description}, first {num_train:,}"),
-        examples.subset(slice(num_train, None), f"{examples.description}, last {count:,}"),
-    )

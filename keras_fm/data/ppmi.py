@@ -4,7 +4,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
-from keras_fm.preprocessing.vocabulary import PAD_ID
+from keras_fm.preprocessing.texts.vocabulary import PAD_ID
 
 WINDOW = 10  # context words to each side; the weight falls linearly with the distance
 SMOOTHING = 0.75  # exponent of the context distribution: rare context words count less

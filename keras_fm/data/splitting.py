@@ -6,10 +6,26 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from keras_fm.data.examples import Examples, Inputs
-from keras_fm.data.user_data import DataNotes
+from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.errors import DataError
 
 NUM_BINS = 10  # quantile bins by which the targets of a regression are stratified
+
+
+def split_validation(examples: Examples, count: int) -> tuple[Examples, Examples | None]:
+    """Split off the last `count` examples for validation; None where `count` is 0.
+
+    Raises:
+        DataError: No example would be left to train on.
+    """
+    if count == 0:
+        return examples, None
+    _check_leaves_some(examples, count)
+    num_train = len(examples) - count
+    return (
+        examples.subset(slice(num_train), f"{examples.description}, first {num_train:,}"),
+        examples.subset(slice(num_train, None), f"{examples.description}, last {count:,}"),
+    )
 
 
 def train_validation_split(
@@ -31,11 +47,7 @@ def train_validation_split(
     Raises:
         DataError: No example would be left to train on.
     """
-    if count >= len(examples):
-        raise DataError(
-            f"validation_examples is {count:,}, but {examples.description} has only "
-            f"{len(examples):,} examples; leave some to train on"
-        )
+    _check_leaves_some(examples, count)
     if count == 0:
         return examples, None
     strata = _quantile_bins(examples.targets) if regression else np.asarray(examples.targets)
@@ -52,6 +64,15 @@ def train_validation_split(
     )
     warn_leakage(train, validation, notes)
     return train, validation
+
+
+def _check_leaves_some(examples: Examples, count: int) -> None:
+    """Raise a `DataError` where no example would be left to train on."""
+    if count >= len(examples):
+        raise DataError(
+            f"validation_examples is {count:,}, but {examples.description} has only "
+            f"{len(examples):,} examples; leave some to train on"
+        )
 
 
 def warn_leakage(train: Examples, validation: Examples, notes: DataNotes) -> None:

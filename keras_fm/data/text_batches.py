@@ -10,8 +10,8 @@ import tensorflow as tf
 from numpy.lib.stride_tricks import sliding_window_view
 
 from keras_fm.data.batches import BATCH_STREAM, Batches
-from keras_fm.preprocessing.vocabulary import PAD_ID, UNK_ID
-from keras_fm.preprocessing.wordpiece import SPECIAL_TOKENS
+from keras_fm.preprocessing.texts.vocabulary import PAD_ID, UNK_ID
+from keras_fm.preprocessing.texts.wordpiece import SPECIAL_TOKENS
 
 BUCKET_BATCHES = 50  # batches whose texts are sorted by length together
 # Lengths are padded to a multiple of it. JAX compiles a step for each length.

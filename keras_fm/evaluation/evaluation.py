@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from keras_fm.data.examples import Examples
-from keras_fm.data.user_data import UserData
+from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError, UnknownNameError, suggest
 from keras_fm.evaluation.generator_evaluation import GeneratorEvaluator
 from keras_fm.models.global_state import preserved_global_state

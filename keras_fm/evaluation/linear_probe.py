@@ -15,7 +15,7 @@ from scipy.special import log_softmax
 
 from keras_fm.data import splitting
 from keras_fm.data.examples import Examples
-from keras_fm.data.user_data import DataNotes
+from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.models.backbone import backbone
 from keras_fm.models.spec import spec_of
 from keras_fm.tasks.base import ScoredObjective, task_of

@@ -8,8 +8,12 @@ import numpy as np
 from keras import layers
 
 from keras_fm.layers import EnsembleMean, ImputeMissing
-from keras_fm.preprocessing.table_inputs import Columns
-from keras_fm.preprocessing.tables import categorical_columns, input_names, numeric_columns
+from keras_fm.preprocessing.tables.columns import (
+    Columns,
+    categorical_columns,
+    input_names,
+    numeric_columns,
+)
 from keras_fm.registry.entry import Target
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from keras_fm import registry
 from keras_fm.errors import InvalidInputError
-from keras_fm.preprocessing import vocabulary
+from keras_fm.preprocessing.texts import vocabulary
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.entry import Entry, Input, Target, check_class_names
 from keras_fm.registry.tasks import task_module

@@ -59,8 +59,7 @@ def column_name(name: Any) -> str:
 
 def to_scalar(value: Any) -> Any:
     """Return a tensor or an array without a dimension as a scalar, anything else as it is."""
-    is_array = hasattr(value, "__array__") and not isinstance(value, (np.generic, type))
-    if not is_array or np.ndim(array := np.asarray(value)):
+    if not _is_array(value) or np.ndim(array := np.asarray(value)):
         return value
     return array.item()
 
@@ -86,8 +85,11 @@ def to_list(values: Any) -> Any:
 
 def _to_array(value: Any) -> Any:
     value = to_scalar(value)
-    is_tensor = hasattr(value, "__array__") and not isinstance(value, (np.generic, type))
-    return np.asarray(value) if is_tensor else value
+    return np.asarray(value) if _is_array(value) else value
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "__array__") and not isinstance(value, (np.generic, type))
 
 
 def _to_pandas(table: Any) -> Any:

@@ -10,9 +10,10 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import log_softmax, logsumexp, softmax
 
-from keras_fm.data import classes
 from keras_fm.data.examples import Examples
-from keras_fm.data.user_data import DataNotes, RawExamples, UserData
+from keras_fm.data.user import classes
+from keras_fm.data.user.raw_examples import DataNotes, RawExamples
+from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError
 from keras_fm.models.spec import ModelSpec
 from keras_fm.tasks import label_tables, pictures

@@ -10,15 +10,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fm.data import user_tables
 from keras_fm.data.augmentation import TabularBatches
 from keras_fm.data.batches import Batches
 from keras_fm.data.examples import Examples
-from keras_fm.data.user_data import DataNotes, UserData
+from keras_fm.data.user.raw_examples import DataNotes
+from keras_fm.data.user.source import UserData
+from keras_fm.data.user.tables.loading import load_eval_table, load_table
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.models.backbone import backbone
 from keras_fm.models.spec import ModelSpec
-from keras_fm.preprocessing import table_inputs, tables
+from keras_fm.preprocessing.tables.checks import check_cells, check_outputs
+from keras_fm.preprocessing.tables.columns import Columns, plain_names
+from keras_fm.preprocessing.tables.encoding import ColumnEncoder, encode_columns
+from keras_fm.preprocessing.tables.inputs import read_rows
 from keras_fm.tasks.base import (
     ExplainablePredictor,
     ExplainedInput,
@@ -34,7 +38,7 @@ class TabularData(TaskData):
     """Examples are columns by name."""
 
     @property
-    def columns(self) -> tables.Columns:
+    def columns(self) -> Columns:
         """The model's columns."""
         return self.spec.inputs
 
@@ -65,8 +69,8 @@ class TabularData(TaskData):
     def load_user_data(
         self, user_data: UserData, seed: int, *, keep_columns: bool = False
     ) -> tuple[ModelSpec, Examples, DataNotes]:
-        """Load a table, whose columns and target are inferred; see `user_tables.load_table`."""
-        table = user_tables.load_table(
+        """Load a table, whose columns and target are inferred; see `load_table`."""
+        table = load_table(
             user_data,
             seed=seed,
             known_columns=self.columns if keep_columns else None,
@@ -85,13 +89,13 @@ class TabularData(TaskData):
     def load_eval_data(self, user_data: UserData) -> Examples:
         """Load the rows of a table with the model's columns, its target among them."""
         target = self.spec.target.name if self.spec.target is not None else ""
-        return user_tables.load_eval_table(
+        return load_eval_table(
             user_data, columns=self.columns, target=target, class_names=self.spec.labels
         )
 
     def encode(self, examples: Examples) -> Examples:
         """Return columns as the model takes them: strings become indices of categories."""
-        inputs = tables.encode(self.columns, examples.inputs)
+        inputs = encode_columns(self.columns, examples.inputs)
         return Examples(inputs, examples.targets, examples.description)
 
     def batches(self, examples: Examples, recipe: Any, seed: int) -> Batches:
@@ -124,8 +128,8 @@ class TabularPredictor(ExplainablePredictor):
         Raises:
             InvalidInputError: A row is none that the model takes, or has no finite prediction.
         """
-        columns = table_inputs.read_rows(inputs, self.data.columns)
-        outputs = self.predict(model, tables.encode(self.data.columns, columns))
+        columns = read_rows(inputs, self.data.columns)
+        outputs = self.predict(model, encode_columns(self.data.columns, columns))
         finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
         if not finite.all():
             row = int(finite.argmin())
@@ -136,8 +140,8 @@ class TabularPredictor(ExplainablePredictor):
 
     def explained_inputs(self, inputs: Any) -> list[ExplainedInput]:
         """Return rows, and the same with the cell of a column missing."""
-        columns = table_inputs.read_rows(inputs, self.data.columns)
-        encoded = tables.encode(self.data.columns, columns)
+        columns = read_rows(inputs, self.data.columns)
+        encoded = encode_columns(self.data.columns, columns)
         return [
             ExplainedInput(
                 {name: column[row : row + 1] for name, column in encoded.items()},
@@ -168,15 +172,15 @@ def tabular_signatures(
         model: The model.
         outputs: From the model's outputs to named ones.
     """
-    encoder = tables.ColumnEncoder(data.columns)
-    names = tables.plain_names(data.columns)
+    encoder = ColumnEncoder(data.columns)
+    names = plain_names(data.columns)
     embed = backbone(model)
 
     def with_checks(serve: Callable[[Any], dict[str, tf.Tensor]]) -> Any:
         def checked(columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            columns = tables.check_cells(columns, data.columns)
+            columns = check_cells(columns, data.columns)
             encoded = encoder({name: columns[names[name]] for name in names})
-            return tables.check_outputs(serve(encoded), columns, data.columns)
+            return check_outputs(serve(encoded), columns, data.columns)
 
         return checked
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from keras_fm.preprocessing import table_inputs
-from keras_fm.preprocessing.column_names import find_column
+from keras_fm.preprocessing.tables.columns import find_column
+from keras_fm.preprocessing.tables.inputs import read_rows, to_columns
 from keras_fm.registry.entry import Input
 from keras_fm.serving.codec import Arrays
 from keras_fm.serving.signatures import Signature
@@ -11,7 +11,7 @@ from keras_fm.serving.signatures import Signature
 
 def encode_rows(signature: Signature, inputs: Any) -> Arrays:
     """Encode rows of any kind as the columns that a signature names."""
-    table = table_inputs.to_columns(inputs)
+    table = to_columns(inputs)
     for name in signature.inputs:
         column = find_column(name, table)
         if column is not None:
@@ -20,4 +20,4 @@ def encode_rows(signature: Signature, inputs: Any) -> Arrays:
         Input(name=name, dtype=tensor.dtype, shape=[], description="")
         for name, tensor in signature.inputs.items()
     ]
-    return table_inputs.read_rows(table, columns)
+    return read_rows(table, columns)

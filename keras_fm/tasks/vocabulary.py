@@ -10,8 +10,8 @@ from keras_fm.data.examples import Examples
 from keras_fm.errors import DataError
 from keras_fm.models.spec import ModelSpec
 from keras_fm.preprocessing import graph_checks
-from keras_fm.preprocessing.tokenizers import WordPieceTokenizer, WordTokenizer
-from keras_fm.preprocessing.vocabulary import PAD_ID, token_names
+from keras_fm.preprocessing.texts.tokenizers import WordPieceTokenizer, WordTokenizer
+from keras_fm.preprocessing.texts.vocabulary import PAD_ID, token_names
 
 TOKENIZE_BATCH = 5000  # texts that are tokenized at once: a hundred megabytes of words
 

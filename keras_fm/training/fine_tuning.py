@@ -10,7 +10,7 @@ import keras
 
 from keras_fm import adapters
 from keras_fm.data import example_files
-from keras_fm.data.user_data import UserData
+from keras_fm.data.user.source import UserData
 from keras_fm.errors import InvalidInputError, RunError
 from keras_fm.evaluation.linear_probe import linear_probe
 from keras_fm.models import freezing, run_files

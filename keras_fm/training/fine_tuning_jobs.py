@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from keras_fm.data import splitting
-from keras_fm.data.user_data import DataNotes, UserData
+from keras_fm.data.user.raw_examples import DataNotes
+from keras_fm.data.user.source import UserData
 from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
 from keras_fm.models.spec import ModelSpec
 from keras_fm.options import check_float

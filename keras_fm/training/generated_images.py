@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_fm.data.examples import Examples
-from keras_fm.data.user_data import UserData
+from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError, InvalidInputError, suggest
 from keras_fm.models.loading import resolve_model
 from keras_fm.models.spec import ModelSpec, spec_of

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from keras_fm.data import datasets, splitting
-from keras_fm.data.examples import Examples, split_validation
-from keras_fm.data.user_data import DataNotes, UserData
+from keras_fm.data.examples import Examples
+from keras_fm.data.splitting import split_validation
+from keras_fm.data.user.raw_examples import DataNotes
+from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.models.spec import ModelSpec
 from keras_fm.options import check_int

@@ -243,10 +243,11 @@ def test_a_request_is_no_larger_than_a_server_takes(server, diamonds):
 
 
 def test_an_array_of_an_image_is_sent_pixel_by_pixel():
-    from keras_fm.preprocessing import image_inputs, images
+    from keras_fm.preprocessing.images.decoding import decode_image
+    from keras_fm.preprocessing.images.inputs import to_image_files
 
     gray = np.arange(256, dtype="uint8").reshape(16, 16, 1)
     color = helpers.image(7, 5)
     for image in (gray, color):
-        [file] = image_inputs.to_image_files(image)
-        np.testing.assert_array_equal(images.decode_image(file, image.shape[-1]), image)
+        [file] = to_image_files(image)
+        np.testing.assert_array_equal(decode_image(file, image.shape[-1]), image)

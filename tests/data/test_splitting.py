@@ -4,7 +4,8 @@ import pytest
 
 from keras_fm.data import splitting
 from keras_fm.data.examples import Examples
-from keras_fm.data.user_data import DataNotes
+from keras_fm.data.splitting import split_validation
+from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.errors import DataError, DataWarning
 
 
@@ -138,3 +139,24 @@ def test_many_duplicates_of_an_example_do_not_fill_the_split():
         train, validation, _ = split(texts(words, [0] * 50 + [1] * 50), 20, seed)
         assert len(train) + len(validation) == 100
         assert validation.targets.tolist() == [1] * 10
+
+
+def test_validation_is_split_from_the_end():
+    noise = helpers.noise(10)
+    train, validation = split_validation(noise, 3)
+    np.testing.assert_array_equal(train.inputs, noise.inputs[:7])
+    np.testing.assert_array_equal(validation.inputs, noise.inputs[7:])
+    np.testing.assert_array_equal(validation.targets, noise.targets[7:])
+    assert train.description == "10 images of noise, first 7"
+    assert validation.description == "10 images of noise, last 3"
+
+
+def test_without_validation_from_the_end_everything_is_trained_on():
+    noise = helpers.noise(10)
+    assert split_validation(noise, 0) == (noise, None)
+
+
+@pytest.mark.parametrize("count", [10, 11])
+def test_validation_from_the_end_leaves_some_to_train_on(count):
+    with pytest.raises(DataError, match=f"is {count}, but 10 images of noise has only 10"):
+        split_validation(helpers.noise(10), count)

@@ -7,7 +7,8 @@ import pytest
 
 from keras_fm import registry
 from keras_fm.data.examples import Examples
-from keras_fm.data.user_data import RawExamples, UserData
+from keras_fm.data.user.raw_examples import RawExamples
+from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError, DataWarning
 from keras_fm.models.spec import ModelSpec
 from keras_fm.tasks import pictures

@@ -13,7 +13,7 @@ import keras_fm
 from keras_fm import adapters, pipelines, registry
 from keras_fm.data import datasets, example_files
 from keras_fm.data.examples import Examples
-from keras_fm.data.user_data import UserData
+from keras_fm.data.user.source import UserData
 from keras_fm.errors import (
     DataError,
     DataWarning,

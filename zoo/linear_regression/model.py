@@ -7,12 +7,12 @@ import keras
 
 from keras_fm.data.examples import Examples
 from keras_fm.layers import tabular_blocks
-from keras_fm.preprocessing import tables
+from keras_fm.preprocessing.tables.columns import Columns
 from keras_fm.registry.entry import Target
 
 
 def build(
-    columns: tables.Columns, target: Target | None = None, num_classes: int | None = None
+    columns: Columns, target: Target | None = None, num_classes: int | None = None
 ) -> keras.Model:
     """Build the model: one weight for each column and category, and a bias; times the classes.
 

@@ -10,12 +10,19 @@ from keras import layers
 from keras_fm.data.examples import Examples
 from keras_fm.layers import PiecewiseLinearEncoding, tabular_blocks
 from keras_fm.layers.initializers import Rademacher
-from keras_fm.preprocessing import tables
+from keras_fm.preprocessing.tables.columns import (
+    EMBEDDING_NAME,
+    Columns,
+    categorical_columns,
+    input_names,
+    plain_names,
+    unique_name,
+)
 from keras_fm.registry.entry import Target
 
 
 def build(
-    columns: tables.Columns,
+    columns: Columns,
     target: Target | None = None,
     num_classes: int | None = None,
     *,
@@ -55,9 +62,9 @@ def build(
         )(x)
         features.append(layers.Flatten(name="numeric_flatten")(x))
     used = ["numeric_embedding"] if features else []
-    plain, names = tables.plain_names(columns), tables.input_names(columns)
-    for column in tables.categorical_columns(columns):
-        name = tables.unique_name(tables.EMBEDDING_NAME.format(plain[column.name]), used)
+    plain, names = plain_names(columns), input_names(columns)
+    for column in categorical_columns(columns):
+        name = unique_name(EMBEDDING_NAME.format(plain[column.name]), used)
         embedding = layers.Embedding(1 + len(column.categories), embedding_width, name=name)
         features.append(embedding(inputs[names[column.name]]))
     x = tabular_blocks.concatenate(features, "features")

@@ -10,7 +10,8 @@ import tensorflow as tf
 from keras_fm.data import datasets
 from keras_fm.data.batches import Batches, dataset_from_arrays
 from keras_fm.data.examples import Examples
-from keras_fm.data.user_data import DataNotes, UserData
+from keras_fm.data.user.raw_examples import DataNotes
+from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError, UnknownNameError
 from keras_fm.models.spec import ModelSpec
 from keras_fm.registry.recipe import Recipe

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from keras_fm.preprocessing import text_inputs
+from keras_fm.preprocessing.texts.inputs import read_texts
 from keras_fm.serving.codec import Arrays, ClassNames, Codec, Predictions, format_top, to_texts
 from keras_fm.serving.signatures import Signature
 
 
 def _encode(signature: Signature, inputs: Any) -> Arrays:
-    return {"text": text_inputs.read_texts(inputs)}
+    return {"text": read_texts(inputs)}
 
 
 def _decode(request: Arrays, response: Arrays, class_names: ClassNames) -> Predictions:

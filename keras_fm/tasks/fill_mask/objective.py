@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_fm.data.examples import Examples, take_rows
-from keras_fm.preprocessing import wordpiece
+from keras_fm.preprocessing.texts import wordpiece
 from keras_fm.tasks.base import Objective
 
 

@@ -9,8 +9,8 @@ from scipy.special import softmax
 
 from keras_fm.data.text_batches import pad_sequences
 from keras_fm.errors import InvalidInputError
-from keras_fm.preprocessing import text_inputs
-from keras_fm.preprocessing.wordpiece import MASK_TOKEN
+from keras_fm.preprocessing.texts.inputs import read_texts
+from keras_fm.preprocessing.texts.wordpiece import MASK_TOKEN
 from keras_fm.tasks.base import Predictor
 
 TOP_K = 5  # tokens for a mask
@@ -36,7 +36,7 @@ class MaskedLMPredictor(Predictor):
             model: The model.
             inputs: One string or several, with `[MASK]` for each missing word.
         """
-        texts = text_inputs.read_texts(inputs)
+        texts = read_texts(inputs)
         for text in texts:
             if MASK_TOKEN.encode() not in text:
                 raise InvalidInputError(

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_fm.preprocessing import graph_checks, lookup_tables
-from keras_fm.preprocessing.vocabulary import PAD_ID
-from keras_fm.preprocessing.wordpiece import MASK_TOKEN
+from keras_fm.preprocessing.texts.vocabulary import PAD_ID
+from keras_fm.preprocessing.texts.wordpiece import MASK_TOKEN
 from keras_fm.tasks.base import Serving, Signature, Signatures
 from keras_fm.tasks.fill_mask.predict import TOP_K
 

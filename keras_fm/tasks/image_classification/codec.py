@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from keras_fm.preprocessing import image_inputs
+from keras_fm.preprocessing.images.inputs import to_image_files
 from keras_fm.serving.codec import CLASS_OUTPUTS, Arrays, Codec, decode_classes, format_classes
 from keras_fm.serving.signatures import Signature
 
 
 def _encode(signature: Signature, inputs: Any) -> Arrays:
-    return {"image_bytes": np.array(image_inputs.to_image_files(inputs), object)}
+    return {"image_bytes": np.array(to_image_files(inputs), object)}
 
 
 CODEC = Codec(

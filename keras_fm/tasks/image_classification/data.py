@@ -4,13 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from keras_fm.data import user_data as user_data_module
-from keras_fm.data import user_images
 from keras_fm.data.augmentation import AugmentedImages
 from keras_fm.data.batches import Batches
 from keras_fm.data.examples import Examples
-from keras_fm.data.user_data import DataNotes, RawExamples, UserData
-from keras_fm.errors import InvalidInputError
+from keras_fm.data.user.images import fit_images, read_user_images
+from keras_fm.data.user.raw_examples import DataNotes, RawExamples
+from keras_fm.data.user.source import UserData
 from keras_fm.models.spec import ModelSpec
 from keras_fm.tasks.classification import ClassificationData
 from keras_fm.tasks.image_data import check_images
@@ -33,11 +32,11 @@ class ImageData(ClassificationData):
         self, user_data: UserData, seed: int, *, keep_columns: bool = False
     ) -> tuple[ModelSpec, Examples, DataNotes]:
         """Load images of any size, and infer their classes."""
-        return self.infer_classes(_read(user_data), self._fit, user_data, seed)
+        return self.infer_classes(read_user_images(user_data), self._fit, user_data, seed)
 
     def load_eval_data(self, user_data: UserData) -> Examples:
         """Load images of any size, of the model's own classes."""
-        return self.encode_classes(_read(user_data), self._fit)
+        return self.encode_classes(read_user_images(user_data), self._fit)
 
     def batches(self, examples: Examples, recipe: Any, seed: int) -> Batches:
         """Return batches of (uint8 images, one-hot labels), augmented by the recipe."""
@@ -52,16 +51,4 @@ class ImageData(ClassificationData):
         return random.integers(0, 256, (count, *self.shape), dtype=np.uint8)
 
     def _fit(self, raw: RawExamples) -> tuple[np.ndarray, np.ndarray]:
-        return user_images.fit_images(raw, self.shape)
-
-
-def _read(user_data: UserData) -> RawExamples:
-    options = (user_data.text, user_data.target, user_data.problem_type)
-    if any(option is not None for option in options):
-        raise InvalidInputError(
-            "text, target and problem_type are for a CSV file or a table; images have none"
-        )
-    path = user_data.path
-    if path is None:
-        return user_data_module.read_arrays(user_data, rank=3)
-    return user_images.read_folder(path)
+        return fit_images(raw, self.shape)

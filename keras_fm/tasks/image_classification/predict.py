@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_fm.preprocessing import images
+from keras_fm.preprocessing.images.loading import load_images
 from keras_fm.tasks.base import ExplainedInput
 from keras_fm.tasks.classification import ClassificationPredictor
 
@@ -21,7 +21,7 @@ class ImagePredictor(ClassificationPredictor):
 
     def predict_raw(self, model: keras.Model, inputs: Any) -> list[dict[str, Any]]:
         """Return `label` and `probabilities` of images: one or several."""
-        return self.predictions(self.predict(model, images.load_images(inputs, *self.data.shape)))
+        return self.predictions(self.predict(model, load_images(inputs, *self.data.shape)))
 
     def explained_inputs(self, inputs: Any) -> list[ExplainedInput]:
         """Return images, and the same with a square in their mean color.
@@ -30,7 +30,7 @@ class ImagePredictor(ClassificationPredictor):
         (arXiv:1311.2901).
         """
         explained = []
-        for image in images.load_images(inputs, *self.data.shape):
+        for image in load_images(inputs, *self.data.shape):
             regions = occlusion_regions(image)
             explained.append(
                 ExplainedInput(

@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_fm.models.backbone import backbone
-from keras_fm.preprocessing import images
+from keras_fm.preprocessing.images.decoding import decode_files
+from keras_fm.preprocessing.images.pixels import check_pixels, crop_and_resize
 from keras_fm.tasks.base import Serving, Signature, Signatures, call_any_batch
 from keras_fm.tasks.classification import ClassOutputs
 
@@ -27,8 +28,8 @@ class ImageServing(Serving):
         serving_default: `image`, uint8 `[batch, rows, columns, channels]`, any size ->
             `probabilities`, `logits` `[batch, classes]`, `label` `[batch]`.
         serve_bytes: `image_bytes`, string `[batch]`, JPEG or PNG files -> the same. They are turned
-            and composited as `images.decode_image` says. A broken one is an error for the batch,
-            which names its row; `images.decode_files` says why.
+            and composited as `decode_image` says. A broken one is an error for the batch,
+            which names its row; `decode_files` says why.
         features: `image` -> `embedding` `[batch, width]`.
         pixels: `image`, float32 `[batch, rows, columns, channels]` of the model's own size, 0..255
             -> all of these. Nothing is resized, which other runtimes can't do. Values of 0..1
@@ -40,19 +41,19 @@ class ImageServing(Serving):
         classify_and_embed = keras.Model(model.inputs, [model.output, embed.output])
 
         def serving_default(image: tf.Tensor) -> dict[str, tf.Tensor]:
-            resized = images.crop_and_resize(image, rows, columns)
+            resized = crop_and_resize(image, rows, columns)
             return class_outputs(call_any_batch(model, resized))
 
         def serve_bytes(image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-            batch = images.decode_files(image_bytes, rows, columns, channels)
+            batch = decode_files(image_bytes, rows, columns, channels)
             return class_outputs(call_any_batch(model, batch))
 
         def features(image: tf.Tensor) -> dict[str, tf.Tensor]:
-            embedding = call_any_batch(embed, images.crop_and_resize(image, rows, columns))
+            embedding = call_any_batch(embed, crop_and_resize(image, rows, columns))
             return {"embedding": tf.cast(embedding, tf.float32)}
 
         def pixels(image: tf.Tensor) -> dict[str, tf.Tensor]:
-            logits, embedding = call_any_batch(classify_and_embed, images.check_pixels(image))
+            logits, embedding = call_any_batch(classify_and_embed, check_pixels(image))
             return {**class_outputs(logits), "embedding": tf.cast(embedding, tf.float32)}
 
         any_image = tf.TensorSpec((None, None, None, channels), tf.uint8, name="image")

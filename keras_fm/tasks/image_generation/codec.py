@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_fm.options import check_int
-from keras_fm.preprocessing import text_inputs
+from keras_fm.preprocessing.texts.inputs import read_texts
 from keras_fm.serving.codec import Arrays, ClassNames, Codec, Predictions, to_texts
 from keras_fm.serving.signatures import Signature
 
@@ -14,7 +14,7 @@ MAX_SEED = 2**62
 
 
 def _encode(signature: Signature, inputs: Any, *, seed: int = 0) -> Arrays:
-    labels = text_inputs.read_texts(inputs)
+    labels = read_texts(inputs)
     seed = check_int("seed", seed, 0, MAX_SEED)
     return {"label": labels, "seed": np.arange(seed, seed + len(labels), dtype="int64")}
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_fm.errors import UnknownNameError, suggest
 from keras_fm.options import check_int
-from keras_fm.preprocessing import text_inputs
+from keras_fm.preprocessing.texts.inputs import read_texts
 from keras_fm.tasks.base import Predictor
 from keras_fm.tasks.image_generation.codec import MAX_SEED
 from keras_fm.tasks.image_generation.data import sample_latents, to_uint8
@@ -51,7 +51,7 @@ class GeneratorPredictor(Predictor):
             seed: Of the first image; each next one has the next. The same label and seed are the
                 same image, here and in an export.
         """
-        labels = [text.decode("utf-8", "replace") for text in text_inputs.read_texts(inputs)]
+        labels = [text.decode("utf-8", "replace") for text in read_texts(inputs)]
         for label in labels:
             if label not in self.spec.labels:
                 raise UnknownNameError(

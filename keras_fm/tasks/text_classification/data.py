@@ -5,14 +5,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_fm.data import user_texts
 from keras_fm.data.batches import Batches, dataset_from_function
 from keras_fm.data.examples import Examples
 from keras_fm.data.text_batches import BucketedTexts, bucket_by_length, pad_sequences
-from keras_fm.data.user_data import DataNotes, RawExamples, UserData
+from keras_fm.data.user.raw_examples import DataNotes, RawExamples
+from keras_fm.data.user.source import UserData
+from keras_fm.data.user.texts import fit_texts, read_user_texts
 from keras_fm.errors import InvalidInputError
 from keras_fm.models.spec import ModelSpec
-from keras_fm.preprocessing import text_inputs
+from keras_fm.preprocessing.texts.inputs import read_texts
 from keras_fm.tasks.classification import ClassificationData
 from keras_fm.tasks.vocabulary import TokenizedTexts, check_texts
 
@@ -32,11 +33,11 @@ class TextData(TokenizedTexts, ClassificationData):
         self, user_data: UserData, seed: int, *, keep_columns: bool = False
     ) -> tuple[ModelSpec, Examples, DataNotes]:
         """Load texts, and infer their classes."""
-        return self.infer_classes(_read(user_data), user_texts.fit_texts, user_data, seed)
+        return self.infer_classes(_read(user_data), fit_texts, user_data, seed)
 
     def load_eval_data(self, user_data: UserData) -> Examples:
         """Load texts of the model's own classes."""
-        return self.encode_classes(_read(user_data), user_texts.fit_texts)
+        return self.encode_classes(_read(user_data), fit_texts)
 
     def encode(self, examples: Examples) -> Examples:
         """Return padded token IDs, int32 `[examples, length]`."""
@@ -49,7 +50,7 @@ class TextData(TokenizedTexts, ClassificationData):
 
     def raw_token_ids(self, inputs: Any) -> np.ndarray:
         """Return the same of raw inputs: one text or several."""
-        return self.token_ids(text_inputs.read_texts(inputs))
+        return self.token_ids(read_texts(inputs))
 
     def batches(self, examples: Examples, recipe: Any, seed: int) -> Batches:
         """Return batches of texts about as long as each other, padded, and one-hot labels."""
@@ -81,4 +82,4 @@ class TextData(TokenizedTexts, ClassificationData):
 def _read(user_data: UserData) -> RawExamples:
     if user_data.problem_type is not None:
         raise InvalidInputError("problem_type is for a table; texts have classes")
-    return user_texts.read_user_texts(user_data)
+    return read_user_texts(user_data)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_fm.data.text_batches import pad_sequences
 from keras_fm.models.backbone import backbone
-from keras_fm.preprocessing.vocabulary import PAD_ID
+from keras_fm.preprocessing.texts.vocabulary import PAD_ID
 from keras_fm.tasks.base import Serving, Signature, Signatures
 from keras_fm.tasks.classification import ClassOutputs
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_fm.options import check_float, check_int
-from keras_fm.preprocessing import text_inputs
+from keras_fm.preprocessing.texts.inputs import read_texts
 from keras_fm.serving.codec import Arrays, ClassNames, Codec, Predictions, to_texts
 from keras_fm.serving.signatures import Signature
 
@@ -25,7 +25,7 @@ def _encode(
     temperature: float = 0.8,
     seed: int = 0,
 ) -> Arrays:
-    prompts = text_inputs.read_texts(inputs)
+    prompts = read_texts(inputs)
     length = check_int("length", length, 0, MAX_SEED)
     seed = check_int("seed", seed, 0, MAX_SEED)
     temperature = check_float("temperature", temperature, 0.0)

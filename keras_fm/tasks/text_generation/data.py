@@ -12,7 +12,8 @@ from keras_fm.data.batches import dataset_from_arrays
 from keras_fm.data.character_texts import UNKNOWN_ID, EvalWindows
 from keras_fm.data.examples import Examples
 from keras_fm.data.text_batches import SequenceWindows
-from keras_fm.data.user_data import DataNotes, UserData
+from keras_fm.data.user.raw_examples import DataNotes
+from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.models.spec import ModelSpec
 from keras_fm.tasks.base import TaskData

@@ -12,7 +12,7 @@ from keras_fm.backend import need_tensorflow
 from keras_fm.errors import InvalidInputError
 from keras_fm.models.spec import ModelSpec
 from keras_fm.options import check_float, check_int
-from keras_fm.preprocessing import text_inputs
+from keras_fm.preprocessing.texts.inputs import read_texts
 from keras_fm.tasks.base import Predictor
 from keras_fm.tasks.text_generation import generation
 from keras_fm.tasks.text_generation.codec import MAX_SEED, seeds_of
@@ -57,7 +57,7 @@ class CharacterPredictor(Predictor):
                 probabilities; below is safer, above is wilder.
             seed: Of the first prompt; each further one has the next.
         """
-        prompts = text_inputs.read_texts(inputs)
+        prompts = read_texts(inputs)
         _check_lengths(prompts)
         length = check_int("length", length, 0, generation.MAX_LENGTH)
         seed = check_int("seed", seed, 0, MAX_SEED)

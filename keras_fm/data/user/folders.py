@@ -1,0 +1,131 @@
+"""Folders of examples, with a folder for each class."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from keras_fm.data.user.raw_examples import DataNotes, RawExamples
+from keras_fm.errors import DataError
+
+# What systems put beside a user's files; anything that begins with a dot is hidden.
+_SYSTEM_FOLDERS = {
+    "$recycle.bin", "@eadir", "@recycle", "#recycle", "__macosx", "__pycache__", "lost+found",
+    "system volume information",
+}  # fmt: skip
+_SYSTEM_FILES = {"desktop.ini", "ehthumbs.db", "icon\r", "thumbs.db"}
+
+_SPLIT = re.compile(
+    r"((?P<train>train|training)|(?P<validation>val|valid|validation|dev|development)"
+    r"|test|testing|eval|evaluation|holdout)([ _-]?(set|split|data|images|texts))?\d*",
+    re.IGNORECASE,
+)
+
+
+def read_folder(path: Path, suffixes: set[str], noun: str) -> RawExamples:
+    """Read the paths of the files in a folder that has a folder for each class.
+
+    Args:
+        path: The folder.
+        suffixes: Of the files to read.
+        noun: What the files are, for messages.
+
+    Returns:
+        Paths as inputs, and as targets the names of the folders.
+
+    Raises:
+        DataError: There is no such folder, its folders are splits, or it has fewer than two
+            classes.
+    """
+    notes, files, names = DataNotes(), list[Path](), list[str]()
+    for folder in list_classes(path, noun):
+        all_files = list_files(folder)
+        matching = [x for x in all_files if x.suffix.lower() in suffixes]
+        files += matching
+        names += [folder.name] * len(matching)
+        if len(matching) < len(all_files):
+            skipped = f"{len(all_files) - len(matching):,} of {len(all_files):,} files in {folder}"
+            notes.warn(f"{skipped} are no {noun} ({', '.join(sorted(suffixes))}) and are left out")
+        if not matching:
+            notes.warn(f"{folder} holds no {noun}: it is no class")
+    num_classes = len(set(names))
+    if num_classes < 2:
+        raise DataError(
+            f"{path}: expected a folder of {noun} for each of two classes or more; received "
+            f"{len(files):,} {noun} of {num_classes} class{'es' * (num_classes == 0)}"
+        )
+    return RawExamples(
+        files, names, f"{path}: {len(files):,} {noun} of {num_classes} classes", notes=notes
+    )
+
+
+def list_classes(path: Path, noun: str) -> list[Path]:
+    """Return the folders of the classes in a folder, links to folders among them, sorted.
+
+    Args:
+        path: The folder.
+        noun: What the examples are, for messages.
+
+    Raises:
+        DataError: There is no such folder, it can't be read, or its folders are splits.
+    """
+    if not path.is_dir():
+        reason = "is a file" if path.exists() else "is not there"
+        raise DataError(f"{path} {reason}; expected a folder with a folder of {noun} a class")
+    ancestors = _with_ancestors(path)
+    folders = [x for x in _list(path) if x.is_dir() and x.resolve() not in ancestors]
+    _check_no_splits(path, folders)
+    return folders
+
+
+def list_files(folder: Path) -> list[Path]:
+    """Return the files in a class's folder and in its folders, sorted; links are followed.
+
+    A link to a folder in which it lies, at any level, is passed over. Broken links are among the
+    files: reading them fails, and is counted.
+
+    Raises:
+        DataError: A folder in it can't be read.
+    """
+    return sorted(_walk(folder, {folder.resolve(), *_with_ancestors(folder.parent)}))
+
+
+def _with_ancestors(folder: Path) -> set[Path]:
+    """Return where a folder and the folders above it lie, which a link must not lead back to."""
+    target = folder.resolve()
+    return {target, *target.parents}
+
+
+def _walk(folder: Path, visited: set[Path]) -> Iterator[Path]:
+    for entry in _list(folder):
+        if not entry.is_dir():
+            if entry.is_file() or entry.is_symlink():
+                yield entry
+        elif (target := entry.resolve()) not in visited:
+            visited.add(target)
+            yield from _walk(entry, visited)
+
+
+def _list(folder: Path) -> list[Path]:
+    """Return what lies in a folder, sorted, without hidden files and those of the system."""
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"{folder} can't be read: {error.strerror}") from None
+    ignored = _SYSTEM_FOLDERS | _SYSTEM_FILES
+    return [x for x in entries if x.name[0] != "." and x.name.lower() not in ignored]
+
+
+def _check_no_splits(path: Path, folders: Sequence[Path]) -> None:
+    """Raise a `DataError` where the folders are splits, as in `photos/train/cat`."""
+    splits = [(folder, match) for folder in folders if (match := _SPLIT.fullmatch(folder.name))]
+    training = [folder for folder, match in splits if match["train"]]
+    others = [folder for folder, match in splits if not match["train"]]
+    validation = [folder for folder, match in splits if match["validation"]]
+    # Beside a split for training and another one, further folders are no classes either.
+    if not splits or (len(splits) < len(folders) and not (training and others)):
+        return
+    data, *_ = training or others
+    options = f"data={str(data)!r}"
+    if training and others:
+        options += f", validation_data={str((validation or others)[0])!r}"
+    raise DataError(f"{path} holds splits, not classes; name them: {options}")

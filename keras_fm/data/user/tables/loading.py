@@ -1,0 +1,237 @@
+"""Tables of a user's own: their columns, the column to predict, and the examples."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from keras_fm.data.examples import Examples
+from keras_fm.data.user import classes
+from keras_fm.data.user.raw_examples import DataNotes, RawExamples
+from keras_fm.data.user.source import UserData
+from keras_fm.data.user.tables import frames, inference, number_checks, number_columns
+from keras_fm.data.user.tables.number_columns import NumberColumn
+from keras_fm.errors import DataError, InvalidInputError
+from keras_fm.preprocessing.array_likes import column_name
+from keras_fm.preprocessing.tables.inputs import read_rows
+from keras_fm.registry.entry import Input, Target
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ProblemType = Literal["regression", "classification"]
+PROBLEM_TYPES = ("regression", "classification")
+
+# A column of integers with more different values is a regression target, not one of classes.
+MAX_INTEGER_CLASSES = 20
+
+
+@dataclass(frozen=True)
+class TableData:
+    """A table to train on.
+
+    Attributes:
+        columns: The inputs of a model.
+        problem_type: "regression" or "classification".
+        class_names: Of a classification, in the order of the class indices; else empty.
+        target: The column to predict.
+        examples: The rows, shuffled.
+        notes: Sentences on what was left out or converted.
+    """
+
+    columns: tuple[Input, ...]
+    problem_type: ProblemType
+    class_names: tuple[str, ...]
+    target: Target
+    examples: Examples
+    notes: DataNotes
+
+
+def load_table(
+    source: UserData,
+    *,
+    seed: int = 0,
+    known_columns: Sequence[Input] | None = None,
+    known_class_names: Sequence[str] = (),
+    known_target: Target | None = None,
+) -> TableData:
+    """Load a table to train on, and infer its columns and the problem type.
+
+    Args:
+        source: A file that `read_table` reads, a data frame, or (columns, targets). Its `target` is
+            the column to predict. Its `problem_type` None: strings, truth values and integers of
+            few different values are classes, anything else is a regression target.
+        seed: Of the shuffling: files are often sorted.
+        known_columns: Of a pretrained model: kept where the table has them all, of the same type;
+            else, and where it is None, the columns are inferred.
+        known_class_names: The classes of a model; the same names in another order take its order.
+        known_target: Of a pretrained model: kept with its scale where it has the same name.
+
+    Raises:
+        DataError: The file can't be read, has no such column, or nothing can be learned from it.
+        InvalidInputError: An option of `source` does not fit a table.
+    """
+    notes = DataNotes()
+    frame, target_name, description = frames.read_frame(source, notes)
+    if source.text is not None:
+        raise InvalidInputError("text is the column of the texts; a table has columns of any kind")
+    if source.problem_type not in (None, *PROBLEM_TYPES):
+        expected = " or ".join(map(repr, PROBLEM_TYPES))
+        raise InvalidInputError(f"problem_type is {expected}; received {source.problem_type!r}")
+    known_names = [] if known_columns is None else [column.name for column in known_columns]
+    frame = inference.drop_row_numbers(frame, notes, {target_name, *known_names})
+    _check_target(frame[target_name], source, description)
+    known_classes = source.class_names
+    if known_classes is None and source.problem_type == "classification":
+        known_classes = ()
+    frame = frames.drop_missing_targets(frame, target_name, notes, description, known_classes)
+    frame = frame.sample(frac=1, random_state=seed)
+    cells = frame[target_name]
+    inputs = frame.drop(columns=target_name)
+    numbers = {name: number_columns.read_numbers(column) for name, column in inputs.items()}
+    if known_columns is not None and _has_columns(frame, known_columns, numbers):
+        columns = tuple(known_columns)
+    else:
+        columns = tuple(inference.infer_columns(inputs, numbers, notes))
+    if not columns or len(frame) < 2:
+        raise DataError(
+            f"{description}: nothing to learn from {len(frame):,} rows with {len(columns)} usable "
+            "columns"
+        )
+    raw_columns = _read_columns(frame, columns, numbers, notes)
+    description += f", column {target_name!r}"
+    is_classification = source.class_names is not None and source.problem_type is None
+    problem_type = source.problem_type or (
+        "classification" if is_classification else _infer_problem_type(cells)
+    )
+    if problem_type == "regression":
+        if source.class_names is not None:
+            raise InvalidInputError(
+                f"class_names are those of a classification; {description} holds numbers to predict"
+            )
+        targets = _to_floats(cells, description)
+        target = Target(
+            name=target_name,
+            description="the number to predict",
+            scale=number_checks.power_of_ten(targets),
+        )
+        if known_target is not None and _is_on_scale_of(known_target, target_name, targets):
+            target = known_target
+        examples = Examples(raw_columns, targets, description)
+        return TableData(columns, "regression", (), target, examples, notes)
+    raw = RawExamples(list(cells), list(cells), description, notes=notes)
+    inferred_classes = classes.infer_classes(
+        raw, class_names=source.class_names, known_names=known_class_names
+    )
+    return TableData(
+        columns,
+        "classification",
+        inferred_classes.class_names,
+        Target(name=target_name, description="the class to predict"),
+        Examples(raw_columns, inferred_classes.targets, description),
+        notes,
+    )
+
+
+def load_eval_table(
+    source: UserData, *, columns: Sequence[Input], target: str, class_names: Sequence[str] = ()
+) -> Examples:
+    """Load a table to evaluate a model on.
+
+    Args:
+        source: A table with the model's columns and the one that it predicts.
+        columns: The inputs of the model.
+        target: The name of the column that it predicts.
+        class_names: Of a classifier; empty: a regression.
+
+    Raises:
+        DataError: A column is missing, or a target is none of the model's classes.
+    """
+    strings = [column.name for column in columns if column.dtype == "string"]
+    strings += [target] if any(map(number_columns.has_leading_zero, class_names)) else []
+    notes = DataNotes()
+    frame, _, description = frames.read_frame(replace(source, target=target), notes, strings)
+    for column in columns:
+        frames.check_has_column(frame, column_name(column.name), description)
+    frame = frames.drop_missing_targets(frame, target, notes, description, class_names or None)
+    numbers = {
+        name: number_columns.read_numbers(frame[name])
+        for column in columns
+        if (name := column_name(column.name)) and column.dtype != "string"
+    }
+    inputs = _read_columns(frame, columns, numbers, notes)
+    if not class_names:
+        return Examples(inputs, _to_floats(frame[target], description), description)
+    raw = RawExamples(inputs, list(frame[target]), f"{description}, column {target!r}")
+    return Examples(inputs, classes.encode_targets(raw, class_names).targets, description)
+
+
+def _read_columns(
+    frame: "pd.DataFrame",
+    columns: Sequence[Input],
+    numbers: Mapping[str, NumberColumn],
+    notes: DataNotes,
+) -> dict[str, np.ndarray]:
+    """Read the columns of a model; in a numeric one a few words count as missing, and are told."""
+    names = [column_name(column.name) for column in columns if column.dtype != "string"]
+    frame = number_columns.with_numbers(frame, {name: numbers[name] for name in names}, notes)
+    return read_rows(frame, columns)
+
+
+def _check_target(cells: "pd.Series", source: UserData, description: str) -> None:
+    """Raise a `DataError` where numbers to predict are written as this does not read them."""
+    if source.problem_type == "classification" or source.class_names is not None:
+        return
+    reason = number_columns.read_numbers(cells).reason
+    if reason.startswith("the numbers") or (reason and source.problem_type == "regression"):
+        raise DataError(
+            f"{description}: expected numbers or classes in {cells.name!r}; {reason}. If they are "
+            "classes, say problem_type='classification'"
+        )
+
+
+def _has_columns(
+    frame: "pd.DataFrame", columns: Sequence[Input], numbers: Mapping[str, NumberColumn]
+) -> bool:
+    """Return whether a table has all the columns of a model, of the same type."""
+    return all(
+        (column_name(column.name) in numbers)
+        and _has_type(numbers[column_name(column.name)], column.dtype)
+        for column in columns
+    )
+
+
+def _has_type(numbers: NumberColumn, dtype: str) -> bool:
+    """Return whether a column can be one of a model; strings that are numbers are of both types."""
+    is_numeric = numbers.numbers is not None
+    return numbers.were_strings or is_numeric == (dtype != "string")
+
+
+def _is_on_scale_of(known_target: Target, name: str, targets: np.ndarray) -> bool:
+    """Return whether a model's target has this name and can have these values."""
+    return known_target.name == name and not (known_target.log and targets.min() <= 0)
+
+
+def _infer_problem_type(cells: "pd.Series") -> ProblemType:
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    if not is_numeric_dtype(cells) or is_bool_dtype(cells):
+        return "classification"
+    are_integers = (cells % 1 == 0).all()
+    has_few = cells.nunique() <= MAX_INTEGER_CLASSES
+    return "classification" if are_integers and has_few else "regression"
+
+
+def _to_floats(cells: "pd.Series", description: str) -> np.ndarray:
+    import pandas as pd
+
+    numbers = pd.to_numeric(cells, errors="coerce")
+    if numbers.isna().any():
+        value = cells[numbers.isna()].iloc[0]
+        reason = number_columns.read_numbers(cells).reason
+        raise DataError(
+            f"{description}: expected numbers in {cells.name!r}; received {value!r}"
+            f"{f': {reason}' if reason else ''}"
+        )
+    return numbers.to_numpy("float64")

@@ -1,0 +1,58 @@
+"""Encoding of table columns as a model takes them, in stock TensorFlow ops.
+
+A column is an `Input` of the entry: float32, where NaN is a missing number; or string, where the
+model takes the index of the category among the column's `categories`, from 1 on, and 0 for any
+other. Infinity is neither a number nor missing, but what a division by zero or an overflow left: an
+error.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from keras_fm.preprocessing.lookup_tables import index_of_string
+from keras_fm.preprocessing.tables.columns import Columns, categorical_columns, input_names
+from keras_fm.registry.entry import Input
+
+
+def encode_columns(columns: Columns, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Encode the raw columns of a table as the model takes them, by the names of its inputs.
+
+    Args:
+        columns: The model's.
+        inputs: By column name, float32 or strings `[rows]`.
+    """
+    tensors = {name: tf.constant(column) for name, column in inputs.items()}
+    return {name: column.numpy() for name, column in ColumnEncoder(columns)(tensors).items()}
+
+
+class ColumnEncoder:
+    """Encoder of raw columns, in stock TensorFlow ops, for training, `pipeline` and the exports.
+
+    Attributes:
+        lookup_tables: From categories to indices, by column name; an export tracks them.
+    """
+
+    def __init__(self, columns: Columns) -> None:
+        """Create the encoder of a model's columns."""
+        self.columns = columns
+        self.lookup_tables = {
+            column.name: index_of_string(column.categories, first_index=1, default=0)
+            for column in categorical_columns(columns)
+        }
+
+    def __call__(self, raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Encode tensors by column name, float32 or string `[rows]`, by the names of the inputs."""
+        names = input_names(self.columns)
+        return {names[c.name]: self._encode(c, raw[c.name]) for c in self.columns}
+
+    def _encode(self, column: Input, cells: tf.Tensor) -> tf.Tensor:
+        if column.name in self.lookup_tables:
+            # Names with outer blanks are of a model of before; else " a" is "a".
+            if all(category == category.strip() for category in column.categories):
+                cells = tf.strings.strip(cells)
+            return tf.cast(self.lookup_tables[column.name].lookup(cells), tf.int32)
+        if column.missing_value is not None:
+            cells = tf.where(cells == column.missing_value, float("nan"), cells)
+        return cells if column.scale is None else cells / column.scale
