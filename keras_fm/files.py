@@ -31,7 +31,7 @@ def local_path(path: str | os.PathLike[str]) -> Path:
     """
     text = os.fspath(path)
     if "\0" in text or max(map(len, text.split("/"))) > _MAX_NAME:
-        raise InvalidInputError(f"expected the path of a file or folder; received {text!r:.300}")
+        raise InvalidInputError(f"expected the path of a file or folder; received {text!r:.60}")
     if _REMOTE.match(text):
         raise InvalidInputError(
             f"expected the path of a file or folder on this machine; received {text}: copy it here "
@@ -119,8 +119,8 @@ def atomic_directory(
 
     Args:
         path: The folder to create; it must not exist, or must be empty.
-        next_path: Returns another path beside it, for the case that another process has taken
-            `path` meanwhile; None: that is an `OSError`.
+        next_path: Returns another path in the same folder, in case another process has taken `path`
+            meanwhile; None: that is an `OSError`.
     """
     path = Path(path)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f"{PREFIX}{path.name}-"))

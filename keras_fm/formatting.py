@@ -1,4 +1,4 @@
-"""Tables as text, for the terminal and for reports."""
+"""Numbers and tables as text, for the terminal and for reports."""
 
 from collections.abc import Callable, Sequence
 

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from keras_fm import registry
+from keras_fm.registry.entry import Input
 from keras_fm.registry.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -70,6 +71,13 @@ learning_rate = 0.01
 precision = "float32"
 """
 
+
+# A table of two numbers, of which 0 is missing in the first one, and of a category.
+TABLE_COLUMNS = [
+    Input(name="size", dtype="float32", shape=[], description="", missing_value=0.0),
+    Input(name="kind", dtype="string", shape=[], description="", categories=["a", "ä", "c d"]),
+    Input(name="age", dtype="float32", shape=[], description=""),
+]
 
 # Models and tasks that take seconds for what others show in less; `.ci/run` tests them too.
 THOROUGH = ("char_lstm", "gan", "mini_bert", "fill-mask", "text-generation")

@@ -162,3 +162,13 @@ def test_a_fine_tuning_that_did_not_end_is_resumed_by_its_own_command(tmp_path, 
     (tmp_path / "run.json").write_text(json.dumps(run_info))
     with pytest.raises(RunError, match=f"did not end; resume it: {command} --run-dir"):
         keras_fm.get(tmp_path)
+
+
+def test_images_lie_in_the_home_folder(home):
+    file = home / "photo.png"
+    file.write_bytes(helpers.encode(helpers.image(40, 50)))
+    predict = keras_fm.pipeline("cifar_cnn_basic")
+    assert predict("~/photo.png") == predict(["~/photo.png"]) == predict(file)
+    assert str(keras_fm.explain("cifar_cnn_basic", "~/photo.png"))
+    with pytest.raises(InvalidInputError, match="on this machine; received gs://bucket/photo"):
+        predict("gs://bucket/photo.png")

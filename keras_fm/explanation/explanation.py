@@ -152,17 +152,18 @@ def _format(attribution: Attribution) -> str:
 
 
 def _format_features(attribution: Attribution, indices: np.ndarray) -> str:
-    names = attribution.features
-    scores = [_format_score(attribution, index) for index in range(len(names))]
-    return ", ".join(f"{names[i]} {scores[i]}" for i in indices[:NUM_NAMED]) or "nothing"
+    features = [
+        f"{attribution.features[index]} {_format_score(attribution, attribution.scores[index])}"
+        for index in indices[:NUM_NAMED]
+    ]
+    return ", ".join(features) or "nothing"
 
 
-def _format_score(attribution: Attribution, index: int) -> str:
+def _format_score(attribution: Attribution, score: float) -> str:
     """Return a score with its sign, that of a value in the unit of the value."""
-    score = float(attribution.scores[index])
     if "value" not in attribution.prediction:
         return f"{score:+.2f}"
-    return f"{'+' * (score >= 0)}{format_value(score)}"
+    return f"{'+' if score >= 0 else ''}{format_value(score)}"
 
 
 def _format_prediction(attribution: Attribution) -> str:
@@ -188,8 +189,8 @@ def _section(attribution: Attribution) -> str:
         color = "220,60,40" if score > 0 else "50,90,220"
         opacity = 0.8 * abs(float(score)) / largest
         spans.append(
-            f'<span style="background:rgba({color},{opacity:.2f})" title="{score:+.3f}">'
-            f"{html.escape(feature)}</span>"
+            f'<span style="background:rgba({color},{opacity:.2f})" '
+            f'title="{_format_score(attribution, score)}">{html.escape(feature)}</span>'
         )
     section = f"<h2>{html.escape(_format_prediction(attribution))}</h2><p>{' '.join(spans)}</p>"
     if attribution.attention is not None:

@@ -1,5 +1,6 @@
 """Tasks on tables: training, evaluation, predictions and exports."""
 
+import helpers
 import keras
 import numpy as np
 import pandas as pd
@@ -21,11 +22,6 @@ from keras_fm.registry.entry import Input, Target
 from keras_fm.tasks.base import task_of
 from keras_fm.training import training
 
-COLUMNS = [
-    Input(name="size", dtype="float32", shape=[], description="", missing_value=0.0),
-    Input(name="kind", dtype="string", shape=[], description="", categories=["a", "ä", "c d"]),
-    Input(name="age", dtype="float32", shape=[], description=""),
-]
 NAN = float("nan")
 
 
@@ -151,16 +147,19 @@ def test_a_table_that_does_not_fit_is_named(run, sample, change, message):
 
 
 def two_class_spec():
-    """The specification of a model of two classes, in place of the diamonds' prices."""
+    """The specification of a model of two classes."""
     package, _ = registry.find("linear_regression")
-    return ModelSpec(package, "tabular-classification", ("no", "yes"), tuple(COLUMNS), None)
+    return ModelSpec(
+        package, "tabular-classification", ("no", "yes"), tuple(helpers.TABLE_COLUMNS), None
+    )
 
 
 def classifier():
-    inputs = tabular_blocks.model_inputs(COLUMNS)
+    inputs = tabular_blocks.model_inputs(helpers.TABLE_COLUMNS)
     embedding = keras.layers.Embedding(4, 2, name="kinds")(inputs["kind"])
     x = tabular_blocks.concatenate(
-        [*tabular_blocks.standardized_features(inputs, COLUMNS), embedding], "embedding"
+        [*tabular_blocks.standardized_features(inputs, helpers.TABLE_COLUMNS), embedding],
+        "embedding",
     )
     logits = keras.layers.Dense(2, name="logits")(x)
     return attach_spec(keras.Model(inputs, logits), two_class_spec())

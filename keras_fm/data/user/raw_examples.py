@@ -1,4 +1,4 @@
-"""Examples as a user has them, with notes on what was found in them."""
+"""Examples as a user has them, with notes on what is unusual in them."""
 
 import warnings
 from collections.abc import Sequence

@@ -6,17 +6,17 @@ Without TensorFlow, for the client of a server, which is to start fast.
 import io
 import os
 from collections.abc import Iterator, Sequence, ValuesView
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_fm.errors import InvalidInputError
+from keras_fm.files import local_path
 from keras_fm.preprocessing.images import pillow
 
 JPEG_SIGNATURE, PNG_SIGNATURE = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _FILE_TYPES = str, bytes, bytearray, memoryview, os.PathLike
-_MAX_SHOWN = 200  # characters of a path in a message: base64 is given in place of one
+_MAX_SHOWN = 200  # characters of a path in a message: some pass base64 as one
 _IMAGE_RANKS = 2, 3
 _CHANNELS = 1, 3
 
@@ -132,9 +132,11 @@ def _read_file(item: Any, name: str) -> Any:
         return bytes(item)
     try:
         if isinstance(item, (str, os.PathLike)):
-            return Path(os.fsdecode(item)).read_bytes()
+            return local_path(os.fsdecode(item)).read_bytes()
         content = item.read() if hasattr(item, "read") else item
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the path, a closed file
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{name} can't be read: {error}") from None
+    except (OSError, ValueError) as error:  # ValueError: a closed file
         reason = getattr(error, "strerror", None) or error
         hint = "; give the files in it" * isinstance(error, IsADirectoryError)
         raise InvalidInputError(f"{name} can't be read: {reason}{hint}") from None

@@ -13,8 +13,6 @@ from keras_fm.preprocessing.images.inputs import PNG_SIGNATURE, read_image, read
 from keras_fm.preprocessing.images.pixels import convert_channels, crop_and_resize
 
 _TRACING = threading.Lock()
-
-
 # Others become float32, which has all of their values from 0 to 255.
 _RESIZED_DTYPES = (
     "uint8", "int8", "uint16", "int16", "int32", "int64", "float16", "float32", "float64",
@@ -79,9 +77,9 @@ def _to_array(content: bytes | np.ndarray, name: str) -> np.ndarray:
 
 @functools.cache
 def _rgb_decoder() -> Any:
-    """Return `decode_image` to RGB as a graph, which takes a tenth of the time.
+    """Return `decode_image` to RGB as a graph, for its many small operations.
 
-    One concrete function: a `tf.function` is traced anew in other threads.
+    One concrete function: each thread would trace a `tf.function` again.
     """
     decoder = tf.function(functools.partial(decode_image, channels=3))
     return decoder.get_concrete_function(tf.TensorSpec((), tf.string))

@@ -1,4 +1,4 @@
-"""Segments of JPEG and PNG files that lie before the pixels, found in stock TensorFlow ops."""
+"""Segments of JPEG and PNG files before the pixels, read in stock TensorFlow ops."""
 
 from collections.abc import Callable
 

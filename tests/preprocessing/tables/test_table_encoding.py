@@ -1,22 +1,18 @@
 """Columns as a model takes them."""
 
+import helpers
 import numpy as np
 
 from keras_fm.preprocessing.tables.encoding import encode_columns
 from keras_fm.preprocessing.tables.inputs import read_rows
 from keras_fm.registry.entry import Input
 
-COLUMNS = [
-    Input(name="size", dtype="float32", shape=[], description="", missing_value=0.0),
-    Input(name="kind", dtype="string", shape=[], description="", categories=["a", "ä", "c d"]),
-    Input(name="age", dtype="float32", shape=[], description=""),
-]
 NAN = float("nan")
 
 
 def test_categories_become_indices_and_missing_values_nan():
     encoded = encode_columns(
-        COLUMNS,
+        helpers.TABLE_COLUMNS,
         {
             "size": np.array([0.0, 2.0, NAN], "float32"),
             "kind": np.array(["c d", "unknown", "ä"]),
@@ -40,4 +36,11 @@ def test_a_category_of_a_model_of_before_keeps_its_blanks():
 
 def test_a_served_category_has_no_outer_blanks():
     cells = np.array(["a", " a", "c d ", "\tc d", " c", ""])
-    assert encode_columns([COLUMNS[1]], {"kind": cells})["kind"].tolist() == [1, 1, 3, 3, 0, 0]
+    assert encode_columns([helpers.TABLE_COLUMNS[1]], {"kind": cells})["kind"].tolist() == [
+        1,
+        1,
+        3,
+        3,
+        0,
+        0,
+    ]

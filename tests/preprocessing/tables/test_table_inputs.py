@@ -1,6 +1,7 @@
 import datetime
 import decimal
 
+import helpers
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,11 +11,6 @@ from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.preprocessing.tables.inputs import read_rows
 from keras_fm.registry.entry import Input
 
-COLUMNS = [
-    Input(name="size", dtype="float32", shape=[], description="", missing_value=0.0),
-    Input(name="kind", dtype="string", shape=[], description="", categories=["a", "ä", "c d"]),
-    Input(name="age", dtype="float32", shape=[], description=""),
-]
 NAN = float("nan")
 
 
@@ -31,7 +27,7 @@ def test_tables_of_any_type_are_read(kind, tmp_path):
             {"age": "Int64", "kind": "string"}
         ),
     }[kind]
-    raw = read_rows(inputs, COLUMNS)
+    raw = read_rows(inputs, helpers.TABLE_COLUMNS)
     np.testing.assert_array_equal(raw["size"], np.array([1.5, 2], "float32"))
     np.testing.assert_array_equal(raw["age"], np.array([NAN, 7], "float32"))
     assert raw["kind"].tolist() == ["ä", ""]
@@ -40,7 +36,7 @@ def test_tables_of_any_type_are_read(kind, tmp_path):
 def test_a_row_can_lack_cells():
     rows = [{"kind": "a", "size": 1}, {"age": 2, "size": 3}]
     for inputs in (rows, rows[::-1]):
-        raw = read_rows(inputs, COLUMNS)
+        raw = read_rows(inputs, helpers.TABLE_COLUMNS)
         assert sorted(raw["kind"]) == ["", "a"]
         np.testing.assert_array_equal(np.sort(raw["age"]), np.array([2, NAN], "float32"))
 
@@ -50,7 +46,7 @@ def test_a_word_can_stand_for_a_missing_number(word, tmp_path):
     file = tmp_path / "rows.csv"
     file.write_text(f"kind,size,age\na,1.5,{word}\nä,2,7\n", "utf-8")
     for inputs in (file, {"kind": ["a", "ä"], "size": [1.5, 2], "age": [word, "7"]}):
-        age = read_rows(inputs, COLUMNS)["age"]
+        age = read_rows(inputs, helpers.TABLE_COLUMNS)["age"]
         np.testing.assert_array_equal(age, np.array([NAN, 7], "float32"))
 
 
@@ -87,19 +83,19 @@ def test_cells_are_read_by_the_columns_of_the_model(column, cells, expected, tmp
 def test_an_infinite_number_is_named_by_its_row():
     frame = pd.DataFrame({"kind": "a", "size": 1.0, "age": [1.0, np.inf]}, index=[70, 71])
     with pytest.raises(InvalidInputError, match=r"'age', row 71: .*received inf"):
-        read_rows(frame, COLUMNS)
+        read_rows(frame, helpers.TABLE_COLUMNS)
     with pytest.raises(InvalidInputError, match=r"'age', row 1: .*received inf"):
-        read_rows(frame.to_dict("records"), COLUMNS)
+        read_rows(frame.to_dict("records"), helpers.TABLE_COLUMNS)
 
 
 def test_another_separator_is_named(tmp_path):
     (tmp_path / "rows.csv").write_text("kind;size;age\na;1;2\n")
     with pytest.raises(InvalidInputError, match=r"'size'; received kind;size;age.*';'.* commas"):
-        read_rows(tmp_path / "rows.csv", COLUMNS)
+        read_rows(tmp_path / "rows.csv", helpers.TABLE_COLUMNS)
 
 
 def test_a_single_row_is_a_table():
-    raw = read_rows({"kind": "a", "size": 1, "age": 2}, COLUMNS)
+    raw = read_rows({"kind": "a", "size": 1, "age": 2}, helpers.TABLE_COLUMNS)
     assert [column.shape for column in raw.values()] == [(1,)] * 3
 
 
@@ -123,19 +119,19 @@ def test_a_single_row_is_a_table():
 )
 def test_invalid_tables_are_named(inputs, message):
     with pytest.raises(InvalidInputError, match=message):
-        read_rows(inputs, COLUMNS)
+        read_rows(inputs, helpers.TABLE_COLUMNS)
 
 
 def test_an_invalid_cell_is_named_by_its_row(tmp_path):
     frame = pd.DataFrame({"kind": "a", "size": 1.0, "age": ["1", "?", "old"]}, index=[7, 8, 9])
     with pytest.raises(InvalidInputError, match=r"'age', row 9: expected a number, .* 'old'"):
-        read_rows(frame, COLUMNS)
+        read_rows(frame, helpers.TABLE_COLUMNS)
     frame.to_csv(tmp_path / "rows.csv", index=False)
     for inputs in (tmp_path / "rows.csv", frame.to_dict("records"), frame.to_dict("list")):
         with pytest.raises(InvalidInputError, match=r"'age', row 2: expected a number, .* 'old'"):
-            read_rows(inputs, COLUMNS)
+            read_rows(inputs, helpers.TABLE_COLUMNS)
     with pytest.raises(InvalidInputError, match=r"'age', row 0: .* received datetime\.date"):
-        read_rows({"kind": "a", "size": 1, "age": datetime.date(2026, 1, 2)}, COLUMNS)
+        read_rows({"kind": "a", "size": 1, "age": datetime.date(2026, 1, 2)}, helpers.TABLE_COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +151,7 @@ def test_an_invalid_cell_is_named_by_its_row(tmp_path):
 def test_numbers_of_any_type_are_read(cells, expected):
     inputs = [{"age": cells}, pd.DataFrame({"age": cells}), [{"age": cell} for cell in cells]]
     for table in inputs:
-        numbers = read_rows(table, [COLUMNS[2]])["age"]
+        numbers = read_rows(table, [helpers.TABLE_COLUMNS[2]])["age"]
         assert numbers.dtype == np.float32
         np.testing.assert_array_equal(numbers, np.array(expected, "float32"))
 
@@ -177,7 +173,7 @@ def test_categories_are_the_numbers_of_a_column(cells):
 def test_several_files_are_one_table(tmp_path):
     (tmp_path / "a.csv").write_text("kind,size,age\na,1,2\n")
     (tmp_path / "b.csv").write_text("age,size,note,kind\n3,,x,ä\n", "utf-8")
-    raw = read_rows([tmp_path / "a.csv", str(tmp_path / "b.csv")], COLUMNS)
+    raw = read_rows([tmp_path / "a.csv", str(tmp_path / "b.csv")], helpers.TABLE_COLUMNS)
     assert raw["kind"].tolist() == ["a", "ä"]
     np.testing.assert_array_equal(raw["size"], np.array([1, NAN], "float32"))
     np.testing.assert_array_equal(raw["age"], np.array([2, 3], "float32"))
@@ -186,14 +182,14 @@ def test_several_files_are_one_table(tmp_path):
 def test_a_file_without_rows_is_named(tmp_path):
     (tmp_path / "a.csv").write_text("kind,size,age\n")
     with pytest.raises(InvalidInputError, match="one row or more"):
-        read_rows(tmp_path / "a.csv", COLUMNS)
+        read_rows(tmp_path / "a.csv", helpers.TABLE_COLUMNS)
 
 
 def test_a_missing_file_is_named():
     with pytest.raises(
         DataError, match=r"nowhere\.csv can't be read as a CSV file: .*No such file"
     ):
-        read_rows("nowhere.csv", COLUMNS)
+        read_rows("nowhere.csv", helpers.TABLE_COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -204,13 +200,13 @@ def test_a_missing_file_is_named():
 def test_a_missing_number_of_any_kind_is_nan(value):
     for inputs in ({"age": value}, [{"age": value}, {"age": 2}], {"age": [value, 2]},
                    pd.DataFrame({"age": [value, 2]})):  # fmt: skip
-        assert np.isnan(read_rows(inputs, [COLUMNS[2]])["age"][0])
+        assert np.isnan(read_rows(inputs, [helpers.TABLE_COLUMNS[2]])["age"][0])
 
 
 @pytest.mark.parametrize("value", [None, pd.NA, pd.NaT, NAN, "", " "])
 def test_a_missing_string_of_any_kind_is_empty(value):
     for inputs in ({"kind": value}, [{"kind": value}, {"kind": "a"}], {"kind": [value, "a"]}):
-        assert read_rows(inputs, [COLUMNS[1]])["kind"][0] == ""
+        assert read_rows(inputs, [helpers.TABLE_COLUMNS[1]])["kind"][0] == ""
 
 
 @pytest.mark.parametrize(
@@ -218,11 +214,11 @@ def test_a_missing_string_of_any_kind_is_empty(value):
 )
 def test_a_category_has_no_outer_blanks(value):
     for inputs in ({"kind": value}, [{"kind": value}], {" kind": [value]}):
-        assert read_rows(inputs, [COLUMNS[1]])["kind"].tolist() == ["a"]
+        assert read_rows(inputs, [helpers.TABLE_COLUMNS[1]])["kind"].tolist() == ["a"]
 
 
 def test_accents_are_composed():
-    raw = read_rows({"kind": ["a\u0308", "ä"]}, [COLUMNS[1]])
+    raw = read_rows({"kind": ["a\u0308", "ä"]}, [helpers.TABLE_COLUMNS[1]])
     assert raw["kind"].tolist() == ["ä", "ä"]
 
 
@@ -233,7 +229,7 @@ def test_a_cell_that_is_no_text_is_named_by_its_type(value):
     with pytest.raises(
         InvalidInputError, match=f"'kind', row 1: .* received {type(value).__name__}"
     ):
-        read_rows([{"kind": "a"}, {"kind": value}], [COLUMNS[1]])
+        read_rows([{"kind": "a"}, {"kind": value}], [helpers.TABLE_COLUMNS[1]])
 
 
 @pytest.mark.parametrize(
@@ -242,7 +238,7 @@ def test_a_cell_that_is_no_text_is_named_by_its_type(value):
 def test_a_number_beyond_float32_is_named(value):
     for inputs in ({"age": value}, [{"age": value}], pd.DataFrame({"age": [value]})):
         with pytest.raises(InvalidInputError, match=r"'age', row 0: .*that float32 holds") as error:
-            read_rows(inputs, [COLUMNS[2]])
+            read_rows(inputs, [helpers.TABLE_COLUMNS[2]])
         assert len(str(error.value)) < 200
 
 
@@ -265,7 +261,7 @@ def test_columns_can_be_named_by_numbers():
 )  # fmt: skip
 def test_ambiguous_columns_are_named(inputs, message):
     with pytest.raises(InvalidInputError, match=message):
-        read_rows(inputs, [COLUMNS[2]])
+        read_rows(inputs, [helpers.TABLE_COLUMNS[2]])
 
 
 @pytest.mark.parametrize("library", ["pyarrow", "polars"])
@@ -273,7 +269,7 @@ def test_rows_of_other_libraries_are_read(library):
     module = pytest.importorskip(library)
     convert = module.table if library == "pyarrow" else module.DataFrame
     inputs = convert({"kind": ["a", None], "size": [1.5, 2.0], "age": [1, None]})
-    raw = read_rows(inputs, COLUMNS)
+    raw = read_rows(inputs, helpers.TABLE_COLUMNS)
     assert raw["kind"].tolist() == ["a", ""]
     np.testing.assert_array_equal(raw["age"], np.array([1, NAN], "float32"))
 
@@ -285,7 +281,7 @@ def test_rows_of_json_and_parquet_are_read(tmp_path):
     if pytest.importorskip("pyarrow"):
         frame.to_parquet(tmp_path / "b.parquet")
         files.append(tmp_path / "b.parquet")
-    raw = read_rows(files, COLUMNS)
+    raw = read_rows(files, helpers.TABLE_COLUMNS)
     assert raw["kind"].tolist() == ["a", "ä"]
     np.testing.assert_array_equal(raw["age"], np.array([NAN, 7], "float32"))
 
@@ -293,4 +289,4 @@ def test_rows_of_json_and_parquet_are_read(tmp_path):
 def test_a_row_longer_than_the_header_is_named_where_it_is_predicted(tmp_path):
     (tmp_path / "rows.csv").write_text("kind,size,age\na,1,2,\na,1,2,3\n")
     with pytest.raises(DataError, match=r"rows\.csv, line 3: expected 3 cells"):
-        read_rows(tmp_path / "rows.csv", COLUMNS)
+        read_rows(tmp_path / "rows.csv", helpers.TABLE_COLUMNS)

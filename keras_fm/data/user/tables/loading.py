@@ -33,7 +33,6 @@ class TableData:
 
     Attributes:
         columns: The inputs of a model.
-        problem_type: "regression" or "classification".
         class_names: Of a classification, in the order of the class indices; else empty.
         target: The column to predict.
         examples: The rows, shuffled.
@@ -41,11 +40,15 @@ class TableData:
     """
 
     columns: tuple[Input, ...]
-    problem_type: ProblemType
     class_names: tuple[str, ...]
     target: Target
     examples: Examples
     notes: DataNotes
+
+    @property
+    def problem_type(self) -> ProblemType:
+        """Whether the target is one of classes or a number."""
+        return "classification" if self.class_names else "regression"
 
 
 def load_table(
@@ -105,33 +108,22 @@ def load_table(
     problem_type = source.problem_type or (
         "classification" if is_classification else _infer_problem_type(cells)
     )
-    if problem_type == "regression":
-        if source.class_names is not None:
-            raise InvalidInputError(
-                f"class_names are those of a classification; {description} holds numbers to predict"
-            )
-        targets = _to_floats(cells, description)
-        target = Target(
-            name=target_name,
-            description="the number to predict",
-            scale=number_checks.power_of_ten(targets),
+    if problem_type == "classification":
+        raw = RawExamples(list(cells), list(cells), description, notes=notes)
+        inferred_classes = classes.infer_classes(
+            raw, class_names=source.class_names, known_names=known_class_names
         )
-        if known_target is not None and _is_on_scale_of(known_target, target_name, targets):
-            target = known_target
-        examples = Examples(raw_columns, targets, description)
-        return TableData(columns, "regression", (), target, examples, notes)
-    raw = RawExamples(list(cells), list(cells), description, notes=notes)
-    inferred_classes = classes.infer_classes(
-        raw, class_names=source.class_names, known_names=known_class_names
-    )
-    return TableData(
-        columns,
-        "classification",
-        inferred_classes.class_names,
-        Target(name=target_name, description="the class to predict"),
-        Examples(raw_columns, inferred_classes.targets, description),
-        notes,
-    )
+        class_names, targets = inferred_classes.class_names, inferred_classes.targets
+        target = Target(name=target_name, description="the class to predict")
+    elif source.class_names is None:
+        class_names, targets = (), _to_floats(cells, description)
+        target = _regression_target(target_name, targets, known_target)
+    else:
+        raise InvalidInputError(
+            f"class_names are those of a classification; {description} holds numbers to predict"
+        )
+    examples = Examples(raw_columns, targets, description)
+    return TableData(columns, class_names, target, examples, notes)
 
 
 def load_eval_table(
@@ -206,6 +198,14 @@ def _has_type(numbers: NumberColumn, dtype: str) -> bool:
     """Return whether a column can be one of a model; strings that are numbers are of both types."""
     is_numeric = numbers.numbers is not None
     return numbers.were_strings or is_numeric == (dtype != "string")
+
+
+def _regression_target(name: str, targets: np.ndarray, known_target: Target | None) -> Target:
+    """Return a model's target where it has this name and can have these values, or a new one."""
+    if known_target is not None and _is_on_scale_of(known_target, name, targets):
+        return known_target
+    scale = number_checks.power_of_ten(targets)
+    return Target(name=name, description="the number to predict", scale=scale)
 
 
 def _is_on_scale_of(known_target: Target, name: str, targets: np.ndarray) -> bool:

@@ -91,7 +91,7 @@ def to_texts(present: "pd.Series") -> "pd.Series":
 
 
 def _types(present: "pd.Series") -> set[type]:
-    """Return the types of cells; those of a column of strings without a look at each."""
+    """Return the types of cells; those of a column of strings by its dtype alone."""
     return {str} if "str" in str(present.dtype) else set(map(type, present))
 
 
