@@ -16,6 +16,7 @@ def prepare_streams() -> None:
             os.fstat(descriptor)
         except OSError:  # the next file that is opened would get its number
             os.open(os.devnull, os.O_RDWR)
+    # They stay open as long as the process.
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
