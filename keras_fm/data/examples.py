@@ -69,6 +69,13 @@ def _to_array(inputs: Sequence[Any]) -> np.ndarray:
     return np.asarray(inputs)
 
 
+def concatenate(inputs: Sequence[Inputs]) -> Inputs:
+    """Join the rows of arrays, or those of each column of tables."""
+    if isinstance(inputs[0], dict):
+        return {name: np.concatenate([part[name] for part in inputs]) for name in inputs[0]}
+    return np.concatenate(inputs)
+
+
 def take_rows(inputs: Inputs, indices: slice | np.ndarray) -> Inputs:
     """Select some rows of an array, or of each column of a table."""
     if isinstance(inputs, dict):

@@ -23,6 +23,7 @@ from keras_fm.models.weights import weights_sha256
 from keras_fm.registry.recipe import load_recipe
 from keras_fm.training import fine_tuning_jobs as stages
 from keras_fm.training import jobs, monitoring, runs
+from keras_fm.training.distillation import check_teacher
 from keras_fm.training.fine_tuning_jobs import (
     HEAD_STAGE,
     MAIN_STAGE,
@@ -140,6 +141,7 @@ def fine_tune(
         scratch_job = stages.from_scratch_job(stage_jobs[MAIN_STAGE], epochs)
         stage_jobs = {SCRATCH_STAGE: scratch_job, **stage_jobs}
     main_job = stage_jobs[MAIN_STAGE]
+    check_teacher(main_job)
     initial_model = None
     if resume:
         runs.check_data(path, main_job)

@@ -16,6 +16,7 @@ from keras_fm.registry.recipe import Recipe
 from keras_fm.training import monitoring, runs
 from keras_fm.training.cached_features import can_cache_features, head_on_cached_features
 from keras_fm.training.checkpoints import EpochCheckpoint
+from keras_fm.training.distillation import distill
 from keras_fm.training.early_stopping import EarlyStopping
 from keras_fm.training.jobs import TrainingJob
 
@@ -36,17 +37,20 @@ def fit(
         comparisons: The metrics of other methods on the same validation examples, for the report.
     """
     task, recipe = job.task, job.recipe
-    batches = task.data.batches(job.examples, recipe, job.seed)
+    checkpoint = EpochCheckpoint(path / "checkpoints")
+    if recipe.teacher:
+        trained_part, batches = distill(model, job, checkpoint.folder)
+    else:
+        trained_part, batches = model, task.data.batches(job.examples, recipe, job.seed)
     adapters.keep_separate(model)
     if can_cache_features(recipe):
         trained_part, train_batches, validation = head_on_cached_features(model, job, batches)
     else:
-        trained_part, train_batches, validation = model, batches, None
+        train_batches, validation = batches, None
         if job.validation is not None:
             validation = task.data.validation_dataset(job.validation)
     steps = len(train_batches) * recipe.epochs
     trainer = task.objective.compiled_model(trained_part, recipe, steps)
-    checkpoint = EpochCheckpoint(path / "checkpoints")
     early_stopping = _early_stopping(trainer, recipe, validation, checkpoint.folder)
     initial_epoch = checkpoint.restore(trainer)
     history = runs.read_history(path / run_files.HISTORY)[:initial_epoch]

@@ -73,6 +73,7 @@ class Run:
             f"{run_info['model']}, {method} on {run_info['data']}, seed {run_info['seed']}",
             *run_info["notes"],
             "" if init_from == RANDOM else f"initialized from {init_from}",
+            f"distilled from {run_info['teacher']}" if run_info.get("teacher") else "",
             *self._metric_lines(method),
             f"{self.minutes:.1f} minutes, {run_info['environment']['precision']}, "
             f"{run_info['environment']['hardware']}",
@@ -139,6 +140,7 @@ def write_run_info(path: Path, job: TrainingJob, init_from: str = RANDOM, **more
         "data_sha256": job.examples.sha256(),
         "notes": list(job.notes),
         "init_from": init_from,
+        "teacher": job.recipe.teacher,
         "seed": job.seed,
         **more,
         "environment": environment(resolve_precision(job.recipe.precision)),

@@ -16,6 +16,7 @@ from keras_fm.models.transfer import transfer_weights
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.recipe import load_recipe
 from keras_fm.training import jobs, runs
+from keras_fm.training.distillation import check_teacher
 from keras_fm.training.fit import fit
 from keras_fm.training.jobs import TrainingJob
 from keras_fm.training.runs import RANDOM
@@ -57,7 +58,8 @@ def train(
         resume: Resumes the training in `run_dir` that was stopped, by its own recipe and seed.
         seed: Of the weights, the order of examples and their augmentation.
         **recipe_overrides: Fields of the recipe, such as `epochs=2`; those of the pretraining's
-            have `pretraining.` in front.
+            have `pretraining.` in front. `teacher="mini_bert"` is knowledge distillation: the model
+            learns the outputs of another one of its task and classes, too.
 
     Returns:
         The run: `model` (float32), `history`, `metrics` of the validation examples, `path`,
@@ -95,6 +97,7 @@ def train(
         overrides=overrides,
         recipe=recipe,
     )
+    check_teacher(job)
     model, pretraining = jobs.initial_model(job), None
     if init_from == PRETRAINING:
         pretraining = jobs.pretraining_job(

@@ -24,6 +24,8 @@ class TaskData(ABC):
     eval_batch_size: ClassVar[int] = PREDICT_BATCH_SIZE
     # Whether the examples are one sequence, whose end validates; else they are drawn at random.
     is_sequence: ClassVar[bool] = False
+    # Whether a teacher sees the augmented batches; else the examples as they are, once.
+    teacher_sees_batches: ClassVar[bool] = False
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
@@ -128,6 +130,9 @@ class TaskData(ABC):
             "epochs": -(-recipe.epochs // recipe.epochs_per_pass),
             "epochs_per_pass": 1,
         }
+        if recipe.teacher:  # it knows the classes of the recipe's data
+            names = ("teacher", "distillation_weight", "distillation_temperature")
+            fields |= {name: recipe.default_of(name) for name in (*names, "unlabeled_split")}
         if recipe.optimizer == "sgd":  # whose steps grow with the batch; Adam's do not
             fields["learning_rate"] = recipe.learning_rate * batch_size / recipe.batch_size
         return fields
