@@ -129,6 +129,19 @@ class ModelSpec:
 class ZooModel(keras.Model):
     """A functional model whose `.keras` file holds its specification too."""
 
+    def save(self, filepath: Any, *arguments: Any, **options: Any) -> None:
+        """Save the model as Keras does, in a `.keras` file alone.
+
+        Raises:
+            InvalidInputError: Another file is asked for: Keras' HDF5 files don't hold all of it.
+        """
+        if not str(filepath).endswith(".keras"):
+            raise InvalidInputError(
+                f"expected a file that ends in .keras; received {str(filepath)!r}. The weights "
+                "alone are saved by model.save_weights, a SavedModel by keras_fm.export"
+            )
+        super().save(filepath, *arguments, **options)
+
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""
         return {**super().get_config(), "keras_fm": spec_of(self).to_dict()}
