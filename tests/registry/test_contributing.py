@@ -47,29 +47,29 @@ def added(tmp_path_factory):
         keras_fm.registry.clear_cache()
         yield set(code_blocks("file"))
     keras_fm.registry.clear_cache()
-    for name in [name for name in sys.modules if re.search("tiny_(net|forecaster)|series", name)]:
+    for name in [name for name in sys.modules if re.search("small_(cnn|forecaster)|series", name)]:
         del sys.modules[name]
 
 
 def test_the_page_has_every_file_of_a_model(added):
     files = {"model.py", "entry.toml", "recipe.toml", "README.md"}
-    assert {f"zoo/tiny_net/{file}" for file in files} <= added
+    assert {f"zoo/small_cnn/{file}" for file in files} <= added
 
 
 def test_a_model_is_listed_trained_evaluated_and_exported(added, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert "tiny_net" in keras_fm.list_models()
-    train = "train tiny_net --data sample --set validation_examples=56 --run-dir runs/tiny"
+    assert "small_cnn" in keras_fm.list_models()
+    train = "train small_cnn --data sample --set validation_examples=56 --run-dir runs/small"
     assert cli.main(train.split()) == 0
-    assert cli.main(["evaluate", "runs/tiny", "--split", "sample"]) == 0
-    assert cli.main(["export", "runs/tiny", "exports/tiny"]) == 0
-    assert (tmp_path / "exports/tiny/1/saved_model.pb").is_file()
+    assert cli.main(["evaluate", "runs/small", "--split", "sample"]) == 0
+    assert cli.main(["export", "runs/small", "exports/small"]) == 0
+    assert (tmp_path / "exports/small/1/saved_model.pb").is_file()
     assert "accuracy" in capsys.readouterr().out
 
 
 @pytest.fixture(scope="module")
 def forecaster(added, tmp_path_factory):
-    return keras_fm.train("tiny_forecaster", run_dir=tmp_path_factory.mktemp("runs") / "forecaster")
+    return keras_fm.train("small_forecaster", run_dir=tmp_path_factory.mktemp("runs") / "forecaster")
 
 
 def test_a_model_of_a_new_task_learns(forecaster):
@@ -84,7 +84,7 @@ def test_recipe_fields_of_a_new_task_are_those_of_no_other(forecaster, tmp_path)
     with pytest.raises(UnknownNameError, match="noise"):
         keras_fm.train("mlp", data="sample", noise=0.1, run_dir=tmp_path / "run")
     with pytest.raises(UnknownNameError, match="label_smoothing"):
-        keras_fm.train("tiny_forecaster", label_smoothing=0.1, run_dir=tmp_path / "run")
+        keras_fm.train("small_forecaster", label_smoothing=0.1, run_dir=tmp_path / "run")
 
 
 @pytest.mark.parametrize("protocol", ["rest", "grpc"])
