@@ -3,13 +3,14 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import keras
 
 from keras_fm import registry, store
 from keras_fm.data import datasets, example_files
 from keras_fm.errors import RunError
-from keras_fm.evaluation.evaluation import evaluate
+from keras_fm.evaluation.evaluation import Split, evaluate
 from keras_fm.evaluation.flops import count_flops
 from keras_fm.files import local_path
 from keras_fm.formatting import format_table
@@ -79,7 +80,9 @@ def verify(name: str | os.PathLike[str]) -> ClaimReport:
     model = loading.get(name)
     file = store.find_weights(package, tag).path
     is_full = datasets.is_prepared(record.dataset)
-    metrics = evaluate(model, split=record.split if is_full else datasets.SAMPLE)
+    # A claim may be of a part of a split, such as "test[:250]".
+    split = cast(Split, record.split if is_full else datasets.SAMPLE)
+    metrics = evaluate(model, split=split)
     checks = [
         _exact("file size", record.file_size, file.stat().st_size),
         _exact("sha256", record.sha256, store.sha256_of(file)),

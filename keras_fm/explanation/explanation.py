@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -27,6 +27,8 @@ from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
 from keras_fm.tasks import pictures
 from keras_fm.tasks.base import ExplainablePredictor, ExplainedInput, task_of
+
+Method = Literal["auto", "occlusion", "grad_cam", "attention"]
 
 NUM_NAMED = 6  # features that are named for and against a prediction
 STYLE = "body{font:16px/1.8 sans-serif;max-width:50em;margin:2em auto}img{image-rendering:pixelated"
@@ -76,7 +78,7 @@ class Explanation:
 
 @preserved_global_state()
 def explain(
-    name_or_model: str | os.PathLike[str] | keras.Model, inputs: Any, *, method: str = "auto"
+    name_or_model: str | os.PathLike[str] | keras.Model, inputs: Any, *, method: Method = "auto"
 ) -> Explanation:
     """Explain predictions: which tokens, columns or regions speak for them, and which against.
 
@@ -111,10 +113,9 @@ def explain(
         raise InvalidInputError(
             f"{model.name} has no method {method!r} to explain by. {suggest(method, known)}"
         )
-    if method == "auto":
-        method = predictor.explain_methods[0]
+    name: str = predictor.explain_methods[0] if method == "auto" else method
     explained_inputs = predictor.explained_inputs(inputs)
-    return Explanation(method, [_attribute(model, predictor, x, method) for x in explained_inputs])
+    return Explanation(name, [_attribute(model, predictor, x, name) for x in explained_inputs])
 
 
 def _attribute(
