@@ -77,6 +77,8 @@ _PUBLIC = {
     "verify": "evaluation.verification",
 }
 
+_WITHOUT_KERAS = ("client", "errors", "registry")
+
 _MODULES = ("adapters", "data")  # with public functions of their own
 
 __all__ = sorted([*_PUBLIC, *_MODULES])
@@ -89,6 +91,8 @@ if not TYPE_CHECKING:  # type checkers would take any name for one of the module
             return import_module(f"keras_fm.{name}")
         if name not in _PUBLIC:
             raise AttributeError(f"module 'keras_fm' has no attribute {name!r}")
+        if _PUBLIC[name] not in _WITHOUT_KERAS:
+            import_module("keras_fm.startup").import_tensorflow()
         value = getattr(import_module(f"keras_fm.{_PUBLIC[name]}"), name)
         globals()[name] = value  # the next look-up does not come here
         return value

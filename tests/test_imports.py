@@ -12,7 +12,7 @@ PACKAGE = helpers.ROOT / "keras_fm"
 # adapters. What stands in one line does not import each other, but where the next table says so.
 LEVELS = (
     ("errors",),
-    ("backend", "files", "formatting", "http_session", "options"),
+    ("backend", "files", "formatting", "http_session", "logs", "options", "startup"),
     ("registry",),
     ("store", "serving", "optimizers", "trainers", "preprocessing"),
     ("layers", "data"),

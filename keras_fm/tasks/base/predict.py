@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_fm.data.examples import Examples
+from keras_fm.models.inference import predict
 from keras_fm.models.spec import ModelSpec
 
 PREDICT_BATCH_SIZE = 500
@@ -38,8 +39,7 @@ class Predictor(ABC):
 
     def predict(self, model: keras.Model, inputs: Any) -> np.ndarray:
         """Return a model's outputs for inputs as it takes them, float32 `[examples, ...]`."""
-        outputs = model.predict(inputs, batch_size=PREDICT_BATCH_SIZE, verbose=0)
-        return np.asarray(outputs, np.float32)
+        return predict(model, inputs, PREDICT_BATCH_SIZE)
 
     def predict_examples(self, model: keras.Model, examples: Examples) -> np.ndarray:
         """Return a model's outputs, or those of its backbone, float32 `[examples, ...]`."""

@@ -1,5 +1,6 @@
 """Images of labels and seeds."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,8 +15,16 @@ from keras_fm.tasks.base import Predictor
 from keras_fm.tasks.image_generation.codec import MAX_SEED
 from keras_fm.tasks.image_generation.data import sample_latents, to_uint8
 
-# Traced once: run eagerly, the loop over a hundred seeds takes a second.
-_sample_latents = tf.function(sample_latents, reduce_retracing=True)
+
+@functools.cache
+def _latent_sampler(latent_dim: int) -> Any:
+    """Return `sample_latents` as a graph: run eagerly, the loop over 100 seeds takes a second."""
+    sampler = tf.function(functools.partial(sample_latents, latent_dim=latent_dim))
+    return sampler.get_concrete_function(tf.TensorSpec((None,), tf.int64))
+
+
+def _sample_latents(seeds: Any, latent_dim: int) -> tf.Tensor:
+    return _latent_sampler(latent_dim)(tf.constant(seeds, tf.int64))
 
 
 class GeneratorPredictor(Predictor):
@@ -36,7 +45,7 @@ class GeneratorPredictor(Predictor):
         self, model: keras.Model, labels: Sequence[int], seeds: Sequence[int]
     ) -> np.ndarray:
         """Return the same, each image of a seed of its own."""
-        latents = _sample_latents(tf.constant(seeds, tf.int64), self.data.latent_dim).numpy()
+        latents = _sample_latents(seeds, self.data.latent_dim).numpy()
         inputs = {"latent": latents, "label": np.asarray(labels, "int32")}
         return to_uint8(self.predict(model, inputs)).numpy()
 

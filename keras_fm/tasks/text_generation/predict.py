@@ -81,7 +81,8 @@ class CharacterPredictor(Predictor):
             def generate(*arguments: tf.Tensor) -> tf.Tensor:
                 return generation.generate_text(model, tables, *arguments)
 
-            self._generate = model, generate
+            # Called directly: TensorFlow counts the traces of all models' functions together.
+            self._generate = model, generate.get_concrete_function()
         return self._generate[1]
 
 
