@@ -12,9 +12,10 @@ PACKAGE = helpers.ROOT / "keras_fm"
 # adapters. What stands in one line does not import each other, but where the next table says so.
 LEVELS = (
     ("errors",),
-    ("backend", "files", "formatting", "http_session", "logs", "options", "startup"),
+    ("backend", "files", "formatting", "http_session", "logs", "notebook", "options", "startup"),
     ("registry",),
-    ("store", "serving", "optimizers", "trainers", "preprocessing"),
+    ("store", "serving", "optimizers", "trainers"),
+    ("preprocessing",),
     ("layers", "data"),
     ("models",),
     ("tasks",),

@@ -25,6 +25,7 @@ from keras_fm.files import local_path
 from keras_fm.formatting import format_value
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
+from keras_fm.serving import streams
 from keras_fm.tasks import pictures
 from keras_fm.tasks.base import ExplainablePredictor, ExplainedInput, task_of
 
@@ -114,6 +115,7 @@ def explain(
             f"{model.name} has no method {method!r} to explain by. {suggest(method, known)}"
         )
     name: str = predictor.explain_methods[0] if method == "auto" else method
+    inputs = list(inputs) if streams.is_stream(inputs) else inputs
     explained_inputs = predictor.explained_inputs(inputs)
     return Explanation(name, [_attribute(model, predictor, x, name) for x in explained_inputs])
 

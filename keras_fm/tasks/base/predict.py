@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_fm.data.examples import Examples
+from keras_fm.errors import InvalidInputError
 from keras_fm.models.inference import predict
 from keras_fm.models.spec import ModelSpec
 
@@ -36,6 +37,16 @@ class Predictor(ABC):
         Raises:
             InvalidInputError: An input is none that the model takes.
         """
+
+    def preprocess(self, model: keras.Model, inputs: Any) -> Any:
+        """Return raw inputs as the model takes them: an array, or a dict of them by name.
+
+        Further arguments are options, such as a generator's `seed`.
+
+        Raises:
+            InvalidInputError: An input is none that the model takes, or the task does not say how.
+        """
+        raise InvalidInputError(f"{self.spec.task_name} has no preprocessing of its own")
 
     def predict(self, model: keras.Model, inputs: Any) -> np.ndarray:
         """Return a model's outputs for inputs as it takes them, float32 `[examples, ...]`."""

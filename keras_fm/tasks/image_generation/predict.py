@@ -45,9 +45,20 @@ class GeneratorPredictor(Predictor):
         self, model: keras.Model, labels: Sequence[int], seeds: Sequence[int]
     ) -> np.ndarray:
         """Return the same, each image of a seed of its own."""
-        latents = _sample_latents(seeds, self.data.latent_dim).numpy()
-        inputs = {"latent": latents, "label": np.asarray(labels, "int32")}
-        return to_uint8(self.predict(model, inputs)).numpy()
+        return to_uint8(self.predict(model, self._latents(labels, seeds))).numpy()
+
+    def preprocess(
+        self, model: keras.Model, inputs: Any, *, seed: int = 0
+    ) -> dict[str, np.ndarray]:
+        """Return `latent`, float32 `[labels, width]`, and `label`, int32 `[labels]`.
+
+        Args:
+            model: The model.
+            inputs: A label or several.
+            seed: Of the first latent; each next one has the next.
+        """
+        labels, seeds = self._labels_and_seeds(model, inputs, seed)
+        return self._latents([self.spec.labels.index(label) for label in labels], seeds)
 
     def predict_raw(
         self, model: keras.Model, inputs: Any, *, seed: int = 0
@@ -60,6 +71,21 @@ class GeneratorPredictor(Predictor):
             seed: Of the first image; each next one has the next. The same label and seed are the
                 same image, here and in an export.
         """
+        labels, seeds = self._labels_and_seeds(model, inputs, seed)
+        indices = [self.spec.labels.index(label) for label in labels]
+        images = self.generate_from_seeds(model, indices, seeds)
+        return [
+            {"label": label, "seed": image_seed, "image": image}
+            for label, image_seed, image in zip(labels, seeds, images, strict=True)
+        ]
+
+    def _latents(self, labels: Sequence[int], seeds: Sequence[int]) -> dict[str, np.ndarray]:
+        latents = _sample_latents(seeds, self.data.latent_dim).numpy()
+        return {"latent": latents, "label": np.asarray(labels, "int32")}
+
+    def _labels_and_seeds(
+        self, model: keras.Model, inputs: Any, seed: int
+    ) -> tuple[list[str], list[int]]:
         labels = [text.decode("utf-8", "replace") for text in read_texts(inputs)]
         for label in labels:
             if label not in self.spec.labels:
@@ -67,10 +93,4 @@ class GeneratorPredictor(Predictor):
                     f"{model.name} has no label {label!r}. {suggest(label, self.spec.labels)}"
                 )
         seed = check_int("seed", seed, 0, MAX_SEED)
-        seeds = list(range(seed, seed + len(labels)))
-        indices = [self.spec.labels.index(label) for label in labels]
-        images = self.generate_from_seeds(model, indices, seeds)
-        return [
-            {"label": label, "seed": image_seed, "image": image}
-            for label, image_seed, image in zip(labels, seeds, images, strict=True)
-        ]
+        return labels, list(range(seed, seed + len(labels)))
