@@ -4,8 +4,10 @@ import base64
 import html
 import io
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 escape = html.escape
 _CELL = "text-align:left;vertical-align:top;padding:2px 12px 2px 0"
@@ -32,7 +34,7 @@ def facts(title: str, values: Iterable[tuple[str, str]]) -> str:
     return f"<p><b>{escape(title)}</b></p>{table(rows)}"
 
 
-def to_png(image: np.ndarray) -> bytes:
+def to_png(image: "np.ndarray") -> bytes:
     """Encode a uint8 image `[rows, columns]` or `[rows, columns, 1 or 3]` as PNG."""
     from PIL import Image
 
@@ -41,7 +43,7 @@ def to_png(image: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def picture(image: np.ndarray, alt: str, style: str = "") -> str:
+def picture(image: "np.ndarray", alt: str, style: str = "") -> str:
     """Return an image inside the page.
 
     Args:

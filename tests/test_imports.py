@@ -35,6 +35,7 @@ LEVELS_OF = {
         ("texts",),
     ),
     "data": (
+        ("examples_view",),
         ("examples", "ppmi"),
         ("batches", "character_texts", "datasets", "example_files"),
         ("augmentation", "text_batches", "user"),

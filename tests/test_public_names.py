@@ -7,7 +7,7 @@ import pytest
 
 import keras_fm
 
-SLOW = {"keras", "tensorflow", "tensorflow_datasets", "jax", "msgspec", "numpy", "h5py"}
+SLOW = {"keras", "rich", "tensorflow", "tensorflow_datasets", "jax", "msgspec", "numpy", "h5py"}
 
 
 @pytest.mark.parametrize(
