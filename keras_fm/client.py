@@ -9,10 +9,11 @@ import numpy as np
 from keras_fm import registry
 from keras_fm.errors import InvalidInputError, ServerError
 from keras_fm.options import check_option_names
+from keras_fm.preprocessing.names import names_of
 from keras_fm.registry.tasks import TASKS, task_module
 from keras_fm.serving import ranking, servers, streams
 from keras_fm.serving.codec import CLASS_OUTPUTS, Arrays, Codec, Predictions, to_texts
-from keras_fm.serving.predictions import PredictionList, names_of
+from keras_fm.serving.predictions import PredictionList
 from keras_fm.serving.signatures import Signature
 
 MAX_BATCH = 64  # rows of a request: as many as an export's batching file lets a server take

@@ -1,6 +1,7 @@
 """From raw inputs to predictions, in one call."""
 
 import inspect
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,9 +12,10 @@ from keras_fm.models.global_state import keras_settings
 from keras_fm.models.loading import resolve_model
 from keras_fm.models.spec import spec_of
 from keras_fm.options import check_option_names
+from keras_fm.preprocessing.names import names_of
 from keras_fm.registry.tasks import task_module
 from keras_fm.serving import ranking, streams
-from keras_fm.serving.predictions import PredictionList, names_of
+from keras_fm.serving.predictions import PredictionList
 
 
 class Pipeline:
@@ -107,7 +109,9 @@ class Pipeline:
         return ranking.check_top_k(self.model.name, top_k, is_classifier=is_classifier)
 
 
-def pipeline(name_or_model: str | keras.Model, *, top_k: int | None = None) -> Pipeline:
+def pipeline(
+    name_or_model: str | os.PathLike[str] | keras.Model, *, top_k: int | None = None
+) -> Pipeline:
     """Return a callable from raw inputs to predictions, one dict an input.
 
     A classifier returns `label` and `probabilities` by label, or with `top_k` the most probable

@@ -32,7 +32,7 @@ LEVELS_OF = {
     "preprocessing": (
         ("array_likes", "graph_checks", "lookup_tables"),
         ("images", "tables"),
-        ("texts",),
+        ("names", "texts"),
     ),
     "data": (
         ("examples_view",),

@@ -18,6 +18,7 @@ from keras_fm import notebook, pipelines, registry
 from keras_fm.cli.printing import print_table
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples, character_examples
+from keras_fm.evaluation.verification import ClaimCheck, ClaimReport
 from keras_fm.explanation.attribution import Attribution
 from keras_fm.explanation.explanation import Explanation
 from keras_fm.formatting import format_table
@@ -89,13 +90,14 @@ OBJECTS = {
 }
 
 
-@pytest.fixture(params=[*OBJECTS, "run", "evil run", "pipeline"])
+@pytest.fixture(params=[*OBJECTS, "run", "evil run", "pipeline", "claims"])
 def shown(request, small_run):
     """Each object that has a `repr` of its own."""
     more = {
         "run": small_run,
         "evil run": evil_run(small_run),
         "pipeline": pipelines.pipeline(small_run.model),
+        "claims": ClaimReport(EVIL, EVIL, (ClaimCheck(EVIL, EVIL, EVIL, passed=False),) * 3),
     }
     return (OBJECTS | more)[request.param]
 
@@ -188,6 +190,8 @@ def test_pipelines_name_their_predictions_after_the_inputs(small_run, tmp_path):
     path.write_bytes(helpers.encode(helpers.image(9, 8)))
     assert classify(path).names == classify([str(path)]).names == [str(path)]
     assert classify(helpers.noise(3).inputs).names == ["0", "1", "2"]
+    (tmp_path / "b.png").write_bytes(path.read_bytes())
+    assert classify(tmp_path).names == [str(path), str(tmp_path / "b.png")]
 
 
 def test_a_repr_of_a_run_has_its_metrics(small_run):

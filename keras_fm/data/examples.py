@@ -37,11 +37,11 @@ class Examples:
 
     def __repr__(self) -> str:
         """Return the description, and the dtypes and shapes."""
-        return examples_view.to_text(self)
+        return examples_view.to_text(self.inputs, self.targets, self.description)
 
     def _repr_html_(self) -> str:
         """Return the first images, texts or rows."""
-        return examples_view.to_html(self)
+        return examples_view.to_html(self.inputs, self.targets, self.description)
 
     def __len__(self) -> int:
         """Return the number of examples."""

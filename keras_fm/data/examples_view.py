@@ -1,46 +1,41 @@
 """What terminals and notebooks show of examples: how many, of which kind, and the first ones."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from keras_fm import notebook
 from keras_fm.formatting import format_repr
 
-if TYPE_CHECKING:
-    from keras_fm.data.examples import Examples
-
 _MAX_IMAGES, _MAX_ROWS, _MAX_CHARACTERS = 10, 5, 300
 
 
-def to_text(examples: "Examples") -> str:
+def to_text(inputs: Any, targets: np.ndarray, description: str) -> str:
     """Return the description, and the dtypes and shapes of inputs and targets."""
-    inputs = examples.inputs
     if isinstance(inputs, dict):
         shapes = ", ".join(f"{name} {column.dtype}" for name, column in inputs.items())
         shapes = f"{len(inputs)} columns: {shapes}"
     else:
         shapes = _shape(inputs)
     lines = [
-        f"{len(examples):,} examples: {examples.description}",
+        f"{len(targets):,} examples: {description}",
         f"inputs: {shapes}",
-        f"targets: {_shape(examples.targets)}",
+        f"targets: {_shape(targets)}",
     ]
     return format_repr(lines)
 
 
-def to_html(examples: "Examples") -> str:
+def to_html(inputs: Any, targets: np.ndarray, description: str) -> str:
     """Return the first images, texts or rows with their targets."""
-    title = notebook.escape(f"{len(examples):,} examples: {examples.description}")
-    return f"<p><b>{title}</b></p>{_first(examples)}"
+    title = notebook.escape(f"{len(targets):,} examples: {description}")
+    return f"<p><b>{title}</b></p>{_first(inputs, targets[:_MAX_IMAGES].tolist())}"
 
 
-def _first(examples: "Examples") -> str:
-    inputs, targets = examples.inputs, np.asarray(examples.targets).tolist()
+def _first(inputs: Any, targets: list[Any]) -> str:
     if isinstance(inputs, dict):
         rows = [
             [*(_cell(column[row]) for column in inputs.values()), _cell(targets[row])]
-            for row in range(min(len(examples), _MAX_ROWS))
+            for row in range(min(len(targets), _MAX_ROWS))
         ]
         return notebook.table(rows, [*map(str, inputs), "target"])
     inputs = np.asarray(inputs)

@@ -5,6 +5,7 @@ models together: a few models in one process are enough for its warning of retra
 function for inputs of any size is traced once, and called directly in a fraction of the time.
 """
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from keras_fm.data.examples import take_rows
 
+_TRACING = threading.RLock()
 # Of `fit` and `evaluate`, whose one trace TensorFlow counts for all models together: it warns of
 # the fifth short training in a process.
 TRACE_COUNT = "multi_step_on_iterator.* triggered tf.function retracing"
@@ -100,12 +102,13 @@ def _graph_of(model: keras.Model) -> _Graph | None:
     """Return the model's graph, traced at the first call; None where Keras has to predict."""
     if not isinstance(model, SingleTraceModel) or not _can_be_traced_once(model):
         return None
-    graph = model.__dict__.get("_keras_fm_graph")
-    # Others since adapters were added, or the model was quantized.
-    if graph is None or graph.variables != _variable_ids(model):
-        graph = _Graph(model)
-        # Not by Keras' `__setattr__`, which would take it for a part of the model.
-        object.__setattr__(model, "_keras_fm_graph", graph)
+    with _TRACING:
+        graph = model.__dict__.get("_keras_fm_graph")
+        # Others since adapters were added, or the model was quantized.
+        if graph is None or graph.variables != _variable_ids(model):
+            graph = _Graph(model)
+            # Not by Keras' `__setattr__`, which would take it for a part of the model.
+            object.__setattr__(model, "_keras_fm_graph", graph)
     return graph
 
 

@@ -1,6 +1,5 @@
 """Predictions: a list as any other, which terminals and notebooks show in a few lines."""
 
-import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -45,17 +44,6 @@ class PredictionList(list[Any]):
         if len(self) > _MAX_SHOWN:
             rows.append(("", f"{len(self) - _MAX_SHOWN:,} more"))
         return notebook.table(rows, ("input", "prediction"))
-
-
-def names_of(inputs: Any, count: int) -> list[str]:
-    """Return the names of inputs: paths and short texts themselves, of others the numbers."""
-    items = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-    if len(items) != count:
-        return [str(index) for index in range(count)]
-    return [
-        os.fspath(item) if isinstance(item, (str, os.PathLike)) else str(index)
-        for index, item in enumerate(items)
-    ]
 
 
 def _repr(value: Any) -> str:

@@ -25,6 +25,8 @@ explanation: keras_fm.Explanation = keras_fm.explain("lstm", ["good"], method="a
 labels: list[str] = keras_fm.info("cifar_cnn").labels
 names: list[str] = keras_fm.list_models("c*", pretrained=True)
 sample: data.Examples = data.sample("cifar10")
+classify = keras_fm.pipeline(Path("runs/mine"), top_k=3)
+print(classify("photo.jpg", top_k=None), classify.preprocess(["photo.jpg"]))
 client = keras_fm.Client("http://localhost:8501", "cifar_cnn", timeout=5)
 adapters.enable(keras_fm.get("lstm"), 4)
 try:
