@@ -17,6 +17,11 @@ def format_value(value: float, spec: str = ",.2f", smallest: float = 0.1) -> str
     return format(value, spec if is_usual else ".4g")
 
 
+def format_repr(lines: Sequence[str]) -> str:
+    """Return lines in the form of a `repr`, which is no expression of Python."""
+    return f"<{chr(10).join(lines)}>".replace("\n", "\n ")
+
+
 def format_table(
     rows: Sequence[Sequence[str]], justify: Callable[[str, int], str] = str.ljust
 ) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_fm.data import examples_view
+
 # An array, or a dict with an array for each column of a table; the first axis counts the examples.
 Inputs = Any
 
@@ -32,6 +34,14 @@ class Examples:
         if isinstance(self.inputs, (list, tuple)):
             object.__setattr__(self, "inputs", _to_array(self.inputs))
         object.__setattr__(self, "targets", np.asarray(self.targets))
+
+    def __repr__(self) -> str:
+        """Return the description, and the dtypes and shapes."""
+        return examples_view.to_text(self.inputs, self.targets, self.description)
+
+    def _repr_html_(self) -> str:
+        """Return the first images, texts or rows."""
+        return examples_view.to_html(self.inputs, self.targets, self.description)
 
     def __len__(self) -> int:
         """Return the number of examples."""

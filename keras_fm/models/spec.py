@@ -10,6 +10,7 @@ import msgspec
 
 from keras_fm import registry
 from keras_fm.errors import InvalidInputError
+from keras_fm.models.inference import SingleTraceModel
 from keras_fm.preprocessing.texts import vocabulary
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.entry import Entry, Input, Target, check_class_names
@@ -126,7 +127,7 @@ class ModelSpec:
 
 
 @keras.saving.register_keras_serializable("keras_fm")
-class ZooModel(keras.Model):
+class ZooModel(SingleTraceModel):
     """A functional model whose `.keras` file holds its specification too."""
 
     def save(self, filepath: Any, *arguments: Any, **options: Any) -> None:

@@ -138,6 +138,11 @@ class TabularPredictor(ExplainablePredictor):
             )
         return self.predictions(outputs)
 
+    def preprocess(self, model: keras.Model, inputs: Any) -> dict[str, np.ndarray]:
+        """Return columns by name, float32 numbers and int32 indices of categories `[rows]`."""
+        columns = self.data.columns
+        return encode_columns(columns, read_rows(inputs, columns))
+
     def explained_inputs(self, inputs: Any) -> list[ExplainedInput]:
         """Return rows, and the same with the cell of a column missing."""
         columns = read_rows(inputs, self.data.columns)

@@ -29,6 +29,7 @@ from keras_fm.models.run_files import (
 )
 from keras_fm.models.spec import ModelSpec
 from keras_fm.tasks.base import task_of
+from keras_fm.training import run_view
 from keras_fm.training.jobs import TrainingJob
 
 RANDOM = "random"  # weights
@@ -54,6 +55,14 @@ class Run:
     baseline: dict[str, float]
     minutes: float
     comparisons: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Return what was trained, where it lies, and its metrics; `report()` says more."""
+        return run_view.to_text(self)
+
+    def _repr_html_(self) -> str:
+        """Return a table of the metrics."""
+        return run_view.to_html(self)
 
     @property
     def history(self) -> dict[str, list[float]]:

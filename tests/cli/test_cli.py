@@ -245,7 +245,8 @@ def test_invalid_files_are_one_line(capsys, small_run, image_file, tmp_path):
         capsys, "predict", small_run.path, image_file, text
     )
     assert "No such file" in error_of(capsys, "predict", small_run.path, tmp_path / "gone.png")
-    assert "Is a directory" in error_of(capsys, "predict", small_run.path, tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert "holds no image" in error_of(capsys, "predict", small_run.path, tmp_path / "empty")
 
 
 def test_invalid_options_of_a_run_are_one_line(capsys, small_run, tmp_path):

@@ -13,15 +13,11 @@ from keras_fm.data.user.raw_examples import RawExamples
 from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.preprocessing.images import pillow
+from keras_fm.preprocessing.images.folders import SUFFIXES
 from keras_fm.preprocessing.images.inputs import check_collection
 from keras_fm.preprocessing.images.loading import load_image
 from keras_fm.preprocessing.images.pixels import convert_channels, crop_and_resize
 
-# AVIF and HEIC are among them where Pillow can't read them, too: then a message says so.
-SUFFIXES = {
-    ".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png",
-    ".ppm", ".tif", ".tiff", ".webp",
-}  # fmt: skip
 _RESIZE_BATCH = 1000  # images that are resized together: some hundred megabytes of floats
 
 

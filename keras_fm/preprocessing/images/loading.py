@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_fm.errors import InvalidInputError
 from keras_fm.preprocessing.images.decoding import decode_image
-from keras_fm.preprocessing.images.inputs import PNG_SIGNATURE, read_image, read_images
+from keras_fm.preprocessing.images.inputs import PNG_SIGNATURE, list_items, read_image
 from keras_fm.preprocessing.images.pixels import convert_channels, crop_and_resize
 
 _TRACING = threading.Lock()
@@ -34,8 +34,12 @@ def load_images(inputs: Any, height: int, width: int, channels: int) -> np.ndarr
     Raises:
         InvalidInputError: There is no image, or an item is not an image.
     """
+    # One after the other: the files themselves may not fit into memory together.
     return np.stack(
-        [_fit(content, name, height, width, channels) for name, content in read_images(inputs)]
+        [
+            load_image(item, index, height, width, channels)
+            for index, item in enumerate(list_items(inputs))
+        ]
     )
 
 

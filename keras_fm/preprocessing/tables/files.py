@@ -53,6 +53,20 @@ def read_table(path: str | os.PathLike[str], dtype: Any = None) -> "pd.DataFrame
     except OSError as error:
         kind = _kind_by_suffix(path)
         raise DataError(f"{path} can't be read as {kind}: {_reason(error)}") from None
+    return parse_table(raw, path, dtype)
+
+
+def parse_table(raw: bytes, path: str | os.PathLike[str], dtype: Any = None) -> "pd.DataFrame":
+    """Read the bytes of a file of a table, as `read_table` does.
+
+    Args:
+        raw: The bytes.
+        path: Its name, for messages; the suffix tells JSON from CSV.
+        dtype: As in `read_table`.
+
+    Raises:
+        DataError: As in `read_table`.
+    """
     if raw.startswith(file_kinds.PARQUET):
         return _read_parquet(path, raw)
     raw = _decompress(path, raw)

@@ -6,7 +6,7 @@ Without TensorFlow, for the client of a server, which is to start fast.
 import itertools
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,11 @@ from keras_fm.preprocessing import array_likes
 from keras_fm.preprocessing.array_likes import column_name
 from keras_fm.preprocessing.tables.cells import read_column
 from keras_fm.preprocessing.tables.columns import Columns
-from keras_fm.preprocessing.tables.files import read_table, separator_hint
+from keras_fm.preprocessing.tables.files import parse_table, read_table, separator_hint
+from keras_fm.store.urls import is_url, read_url, without_secrets
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def read_rows(inputs: Any, columns: Columns) -> dict[str, np.ndarray]:
@@ -23,9 +27,9 @@ def read_rows(inputs: Any, columns: Columns) -> dict[str, np.ndarray]:
 
     Args:
         inputs: A row or a list of rows (each a dict), a dict of columns, a data frame, or the paths
-            of files that `read_table` reads. An empty cell of a number, a missing one, or one of
-            `MISSING_WORDS` in any case, is NaN; an empty or missing one of a string is "". Outer
-            blanks of names and strings don't count.
+            or `http` addresses of files that `read_table` reads. An empty cell of a number, a
+            missing one, or one of `MISSING_WORDS` in any case, is NaN; an empty or missing one of a
+            string is "". Outer blanks of names and strings don't count.
         columns: The model's.
 
     Raises:
@@ -64,7 +68,7 @@ def to_columns(inputs: Any) -> dict[str, Any]:
     if is_list and len(inputs) and all(isinstance(x, (str, os.PathLike)) for x in inputs):
         import pandas as pd
 
-        table = pd.concat([read_table(path, dtype=str) for path in inputs], ignore_index=True)
+        table = pd.concat([_read_strings(path) for path in inputs], ignore_index=True)
         return dict(table.items())
     if isinstance(inputs, Mapping):
         return _by_name({name: _to_cells(cells) for name, cells in inputs.items()})
@@ -82,6 +86,13 @@ def to_columns(inputs: Any) -> dict[str, Any]:
         return dict(array_likes.with_string_names(frame, "the data frame").items())
     except DataError as error:
         raise InvalidInputError(str(error)) from None
+
+
+def _read_strings(path: str | os.PathLike[str]) -> "pd.DataFrame":
+    """Return the table in a file, or at an `http` address, with cells of CSV files as strings."""
+    if isinstance(path, str) and is_url(path):
+        return parse_table(read_url(path), without_secrets(path), dtype=str)
+    return read_table(path, dtype=str)
 
 
 def _by_name(columns: Mapping[Any, Any]) -> dict[str, Any]:

@@ -15,13 +15,17 @@ OCCLUSION_GRID = 8  # an image is occluded by squares of two steps a side, so ma
 
 
 class ImagePredictor(ClassificationPredictor):
-    """Takes paths, the bytes of files, images of Pillow, or arrays 0..255 of any size."""
+    """Takes paths, addresses, bytes of files, images of Pillow, or arrays 0..255 of any size."""
 
     explain_methods = ("grad_cam", "occlusion")
 
     def predict_raw(self, model: keras.Model, inputs: Any) -> list[dict[str, Any]]:
         """Return `label` and `probabilities` of images: one or several."""
-        return self.predictions(self.predict(model, load_images(inputs, *self.data.shape)))
+        return self.predictions(self.predict(model, self.preprocess(model, inputs)))
+
+    def preprocess(self, model: keras.Model, inputs: Any) -> np.ndarray:
+        """Return images, float32 `[images, height, width, channels]`, 0..255."""
+        return load_images(inputs, *self.data.shape)
 
     def explained_inputs(self, inputs: Any) -> list[ExplainedInput]:
         """Return images, and the same with a square in their mean color.

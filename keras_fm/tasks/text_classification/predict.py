@@ -33,6 +33,10 @@ class TextPredictor(ClassificationPredictor):
         token_ids = self.data.raw_token_ids(inputs)
         return self.predictions(self.predict_token_ids(model, token_ids))
 
+    def preprocess(self, model: keras.Model, inputs: Any) -> np.ndarray:
+        """Return token IDs, int32 `[texts, length]`, padded behind the shorter texts."""
+        return pad_sequences(self.data.raw_token_ids(inputs))
+
     def explained_inputs(self, inputs: Any) -> list[ExplainedInput]:
         """Return texts, and the same with a token masked; padded, as for `predict_raw`."""
         vocabulary = self.data.vocabulary

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_fm.data.examples import Examples
 from keras_fm.data.user import classes
 from keras_fm.data.user.raw_examples import DataNotes, RawExamples
-from keras_fm.data.user.source import UserData
+from keras_fm.data.user.source import ProblemType, UserData
 from keras_fm.data.user.tables import frames, inference, number_checks, number_columns
 from keras_fm.data.user.tables.number_columns import NumberColumn
 from keras_fm.errors import DataError, InvalidInputError
@@ -20,7 +20,6 @@ from keras_fm.registry.entry import Input, Target
 if TYPE_CHECKING:
     import pandas as pd
 
-ProblemType = Literal["regression", "classification"]
 PROBLEM_TYPES = ("regression", "classification")
 
 # A column of integers with more different values is a regression target, not one of classes.
