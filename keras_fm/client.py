@@ -1,11 +1,14 @@
 """Predictions of a model in a running TF Serving, as `pipeline` returns those of one here."""
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_fm import registry
+from keras_fm.batch_prediction.prediction import predict_to_file
 from keras_fm.errors import InvalidInputError, ServerError
 from keras_fm.options import check_option_names
 from keras_fm.registry.tasks import TASKS, task_module
@@ -108,6 +111,26 @@ class Client:
             self._check(codec, batch, response)
             predictions += codec.decode(batch, response, self._names_of)
         return predictions
+
+    def predict_to_file(
+        self,
+        inputs: Any,
+        path: str | os.PathLike[str],
+        *,
+        text: str | None = None,
+        id_column: str | None = None,
+        **options: Any,
+    ) -> Path:
+        """Write predictions for files or folders of any size, as a pipeline's `predict_to_file`.
+
+        Args:
+            inputs: Files or folders, a data frame, or texts.
+            path: The file to write: `.csv`, `.jsonl`, `.json` or `.parquet`.
+            text: Of tables, the column of the texts.
+            id_column: Of tables, the only column that is written beside the predictions.
+            **options: As in a call.
+        """
+        return predict_to_file(self, inputs, path, text=text, id_column=id_column, **options)
 
     @property
     def codec(self) -> Codec:

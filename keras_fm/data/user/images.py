@@ -13,15 +13,10 @@ from keras_fm.data.user.raw_examples import RawExamples
 from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.preprocessing.images import pillow
-from keras_fm.preprocessing.images.inputs import check_collection
+from keras_fm.preprocessing.images.inputs import IMAGE_SUFFIXES, check_collection
 from keras_fm.preprocessing.images.loading import load_image
 from keras_fm.preprocessing.images.pixels import convert_channels, crop_and_resize
 
-# AVIF and HEIC are among them where Pillow can't read them, too: then a message says so.
-SUFFIXES = {
-    ".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png",
-    ".ppm", ".tif", ".tiff", ".webp",
-}  # fmt: skip
 _RESIZE_BATCH = 1000  # images that are resized together: some hundred megabytes of floats
 
 
@@ -37,7 +32,9 @@ def read_user_images(source: UserData) -> RawExamples:
             "text, target and problem_type are for a CSV file or a table; images have none"
         )
     path = source.path
-    return read_arrays(source, rank=3) if path is None else read_folder(path, SUFFIXES, "images")
+    return (
+        read_arrays(source, rank=3) if path is None else read_folder(path, IMAGE_SUFFIXES, "images")
+    )
 
 
 def fit_images(raw: RawExamples, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,8 @@ from keras_fm.data.user.tables import inference
 from keras_fm.data.user.tables.frames import check_has_column
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.preprocessing import array_likes
-from keras_fm.preprocessing.tables.files import read_table, separator_hint
+from keras_fm.preprocessing.tables.csv_files import separator_hint
+from keras_fm.preprocessing.tables.files import read_table
 from keras_fm.preprocessing.texts.inputs import encode_text
 
 if TYPE_CHECKING:

@@ -15,6 +15,11 @@ from keras_fm.files import local_path
 from keras_fm.preprocessing.images import pillow
 
 JPEG_SIGNATURE, PNG_SIGNATURE = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+# AVIF and HEIC are among them where Pillow can't read them, too: then a message says so.
+IMAGE_SUFFIXES = {
+    ".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png",
+    ".ppm", ".tif", ".tiff", ".webp",
+}  # fmt: skip
 _FILE_TYPES = str, bytes, bytearray, memoryview, os.PathLike
 _MAX_SHOWN = 200  # characters of a path in a message: some pass base64 as one
 _IMAGE_RANKS = 2, 3

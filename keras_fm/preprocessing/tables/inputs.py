@@ -15,7 +15,9 @@ from keras_fm.preprocessing import array_likes
 from keras_fm.preprocessing.array_likes import column_name
 from keras_fm.preprocessing.tables.cells import read_column
 from keras_fm.preprocessing.tables.columns import Columns
-from keras_fm.preprocessing.tables.files import read_table, separator_hint
+from keras_fm.preprocessing.tables.csv_files import separator_hint
+from keras_fm.preprocessing.tables.files import read_table
+from keras_fm.preprocessing.tables.row_names import row_name, with_row_names
 
 
 def read_rows(inputs: Any, columns: Columns) -> dict[str, np.ndarray]:
@@ -64,8 +66,8 @@ def to_columns(inputs: Any) -> dict[str, Any]:
     if is_list and len(inputs) and all(isinstance(x, (str, os.PathLike)) for x in inputs):
         import pandas as pd
 
-        table = pd.concat([read_table(path, dtype=str) for path in inputs], ignore_index=True)
-        return dict(table.items())
+        tables = [with_row_names(read_table(path, dtype=str), path) for path in inputs]
+        return dict(pd.concat(tables).items())
     if isinstance(inputs, Mapping):
         return _by_name({name: _to_cells(cells) for name, cells in inputs.items()})
     rows = list(inputs) if is_list else []
@@ -84,6 +86,12 @@ def to_columns(inputs: Any) -> dict[str, Any]:
         raise InvalidInputError(str(error)) from None
 
 
+def row_name_of(table: Mapping[str, Any], position: int) -> str:
+    """Return how a message calls a row of what `to_columns` returned."""
+    cells = next(iter(table.values()))
+    return row_name(cells.index, position) if hasattr(cells, "iloc") else f"row {position}"
+
+
 def _by_name(columns: Mapping[Any, Any]) -> dict[str, Any]:
     """Return columns by their names as strings, if all are different."""
     by_name = {column_name(name): cells for name, cells in columns.items()}
@@ -94,8 +102,10 @@ def _by_name(columns: Mapping[Any, Any]) -> dict[str, Any]:
     return by_name
 
 
-def _to_cells(cells: Any) -> np.ndarray:
-    """Convert a column, or the cell of a single row, to an array."""
+def _to_cells(cells: Any) -> Any:
+    """Convert a column, or the cell of a single row, to an array; a series names its rows."""
+    if hasattr(cells, "iloc"):
+        return cells
     if isinstance(cells, (list, tuple)):
         # As objects: numpy would make the string "nan" of NaN beside a string.
         return np.array(cells, dtype=object)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from keras_fm.data.user import folders, images
+from keras_fm.data.user import folders
 from keras_fm.data.user.folders import read_folder
 from keras_fm.errors import DataError, DataWarning
+from keras_fm.preprocessing.images.inputs import IMAGE_SUFFIXES
 
 SYSTEM_FOLDERS = [
     ".ipynb_checkpoints", "@eaDir", "__MACOSX", ".thumbnails", "$RECYCLE.BIN", ".hidden",
@@ -31,7 +32,7 @@ def write(*files):
 
 def read(folder):
     """Return the names of the classes and the paths of the files, relative to the folder."""
-    raw = read_folder(folder, images.SUFFIXES, "images")
+    raw = read_folder(folder, IMAGE_SUFFIXES, "images")
     return sorted(set(raw.targets)), [str(file.relative_to(folder)) for file in raw.inputs]
 
 

@@ -15,7 +15,8 @@ from keras_fm.errors import DataError, InvalidInputError, suggest
 from keras_fm.preprocessing import array_likes
 from keras_fm.preprocessing.array_likes import column_name
 from keras_fm.preprocessing.tables.columns import unique_name
-from keras_fm.preprocessing.tables.files import read_table, separator_hint
+from keras_fm.preprocessing.tables.csv_files import separator_hint
+from keras_fm.preprocessing.tables.files import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
