@@ -10,6 +10,7 @@ import numpy as np
 from keras_fm import registry
 from keras_fm.batch_prediction.prediction import predict_to_file
 from keras_fm.errors import InvalidInputError, ServerError
+from keras_fm.formatting import format_count
 from keras_fm.options import check_option_names
 from keras_fm.registry.tasks import TASKS, task_module
 from keras_fm.serving import servers
@@ -153,7 +154,9 @@ class Client:
         rows = {name: len(value) for name, value in response.items()}
         expected = len(next(iter(request.values())))
         if not codec.outputs <= set(rows) or set(rows.values()) != {expected}:
-            raise ServerError(f"{self} returned rows of {rows} to {expected} inputs")
+            raise ServerError(
+                f"{self} returned rows of {rows} to {format_count(expected, 'input')}"
+            )
 
     def _names_of(self, response: Arrays) -> list[str] | None:
         """Return the class names in the order of the logits, where they are known."""

@@ -44,7 +44,12 @@ def format_count(count: int, singular: str, plural: str | None = None) -> str:
         singular: The noun of one.
         plural: The noun of any other number; None for `singular` with an s.
     """
-    return f"{count:,} {singular if count == 1 else plural or f'{singular}s'}"
+    return f"{count:,} {choose_form(count, singular, plural or f'{singular}s')}"
+
+
+def choose_form(count: int, singular: str, plural: str) -> str:
+    """Return the form of a verb or noun that a count has, such as "is" or "are"."""
+    return singular if count == 1 else plural
 
 
 def format_names(names: Sequence[object], limit: int = 3) -> str:

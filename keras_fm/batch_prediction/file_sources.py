@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from keras_fm.batch_prediction.source import Chunk, Source
-from keras_fm.data.user.folders import list_files
+from keras_fm.data.user.folders import describe_other_files, list_files
 from keras_fm.errors import DataError, DataWarning, InvalidInputError
 from keras_fm.files import local_path
-from keras_fm.formatting import format_count, format_names
+from keras_fm.formatting import format_names
 from keras_fm.preprocessing.texts.inputs import encode_text, is_file_name, read_file
 
 CHUNK_IMAGES = 256
@@ -67,28 +67,21 @@ def expand_folder(folder: Path, suffixes: Set[str], noun: str) -> list[Path]:
     Args:
         folder: The folder.
         suffixes: Of the files.
-        noun: What one is, such as "image".
+        noun: What they are, such as "images".
 
     Raises:
         DataError: There is none.
     """
     files = list_files(folder)
     matching = [file for file in files if file.suffix.lower() in suffixes]
-    others = [file for file in files if file.suffix.lower() not in suffixes]
     if not matching:
         raise DataError(
             f"{folder} holds no {noun}: expected files that end in "
             f"{format_names(sorted(suffixes), len(suffixes))}"
         )
-    if others:
-        names = [file.relative_to(folder) for file in others]
-        is_single = len(others) == 1
-        warnings.warn(
-            f"{len(others):,} of {format_count(len(files), 'file')} in {folder} "
-            f"{'is' if is_single else 'are'} not {noun} files and left out: {format_names(names)}",
-            DataWarning,
-            stacklevel=2,
-        )
+    if len(matching) < len(files):
+        sentence = describe_other_files(folder, files, suffixes, noun)
+        warnings.warn(sentence, DataWarning, stacklevel=2)
     return matching
 
 

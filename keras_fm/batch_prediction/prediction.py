@@ -21,7 +21,7 @@ from keras_fm.batch_prediction.table_sources import open_tables
 from keras_fm.batch_prediction.writers import check_output, open_table_writer
 from keras_fm.errors import DataWarning, InvalidInputError
 from keras_fm.files import local_path
-from keras_fm.formatting import format_count, format_names
+from keras_fm.formatting import choose_form, format_count, format_names
 from keras_fm.preprocessing.images.inputs import IMAGE_SUFFIXES
 from keras_fm.preprocessing.texts.inputs import TABLE_SUFFIXES
 from keras_fm.serving.codec import Codec, Predictions
@@ -35,7 +35,7 @@ _SUFFIXES = {
     "text": frozenset((".txt",)),
     "row": frozenset(TABLE_SUFFIXES),
 }
-_NOUNS = {"image": "image", "text": "text", "row": "table"}
+_NOUNS = {"image": "images", "text": "texts", "row": "tables"}
 
 
 class Predictor(Protocol):
@@ -102,9 +102,7 @@ def _open_source(kind: str, inputs: Any, text: str | None, id_column: str | None
             "are none of these"
         )
     if text is not None and kind != "text":
-        raise InvalidInputError(
-            f"text is the column of the texts; this model takes {_NOUNS[kind]}s"
-        )
+        raise InvalidInputError(f"text is the column of the texts; this model takes {_NOUNS[kind]}")
     items, has_folders = _expand(inputs, kind)
     are_tables = kind == "row" or (kind == "text" and _are_tables(items))
     if not are_tables and (text, id_column) != (None, None):
@@ -197,11 +195,10 @@ def _predicted_frames(predict: _SeededPredictor, source: Source) -> "Iterator[pd
         names, reason = [*unreadable], next(iter(unreadable.values()))
         if len(names) == source.count:
             raise InvalidInputError(f"no {source.unit} can be read: {reason}")
-        is_single = len(names) == 1
         warnings.warn(
             f"{len(names):,} of {format_count(source.count, source.unit)} can't be read and "
-            f"{'is' if is_single else 'are'} left out: "
-            f"{reason if is_single else format_names(names)}",
+            f"{choose_form(len(names), 'is', 'are')} left out: "
+            f"{reason if len(names) == 1 else format_names(names)}",
             DataWarning,
             stacklevel=2,
         )

@@ -251,8 +251,8 @@ def test_images_of_a_folder(small_run, tmp_path):
     with pytest.warns(DataWarning) as caught:
         out = classify.predict_to_file(folder, tmp_path / "out.csv")
     assert [str(warning.message).replace(str(folder), "photos") for warning in caught] == [
-        "4 of 14 files in photos are not image files and left out: a.pdf, deep/b.doc, deep/c.doc "
-        "and 1 more",
+        "4 of 14 files in photos are not images and are left out: a.pdf, deep/b.doc, "
+        "deep/c.doc and 1 more",
         "1 of 10 images can't be read and is left out: photos/04.png is not an image that can be "
         "read: 3 bytes, in no format that Pillow knows",
     ]
@@ -278,7 +278,7 @@ def test_images_of_a_folder(small_run, tmp_path):
     ("inputs", "message"),
     [
         ("gone.png", "gone.png is not there"),
-        ("empty", r"empty holds no image: expected files that end in \.avif"),
+        ("empty", r"empty holds no images: expected files that end in \.avif"),
         ([], "received an empty list"),
     ],
 )

@@ -194,12 +194,12 @@ def test_fine_tune_writes_a_run(capsys, small_run, tmp_path):
         "--set", "epochs=1", "--run-dir", path,
     )  # fmt: skip
     assert code == 0
-    for part in ("fine-tuned (head)", "2 classes: cat 5, dog 5", "majority class baseline",
+    for part in ("fine-tuned (head)", "2 classes: cat 5, dog 5", "majority-class baseline",
                  f"tensorboard --logdir {path}", f"keras-fm verify {path}"):  # fmt: skip
         assert part in out, part
     warnings = [line for line in err.splitlines() if line.startswith("keras-fm: ")]
     assert len(warnings) == 2, "a file that is no image, and copies with another label"
-    assert "1 of 11 images can't be read" in warnings[0]
+    assert "1 of 11 images can't be read and is left out: " in warnings[0]
     code, out, _ = run(capsys, "verify", path)
     assert (code, out.count("DRIFT")) == (0, 0)
 

@@ -12,6 +12,7 @@ from keras_fm.data.user.folders import read_folder
 from keras_fm.data.user.raw_examples import RawExamples
 from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError, InvalidInputError
+from keras_fm.formatting import choose_form, format_count, format_names
 from keras_fm.preprocessing.images import pillow
 from keras_fm.preprocessing.images.inputs import IMAGE_SUFFIXES, check_collection
 from keras_fm.preprocessing.images.loading import load_image
@@ -68,12 +69,15 @@ def fit_images(raw: RawExamples, shape: Sequence[int]) -> tuple[np.ndarray, np.n
     loaded = [result for result in results if not isinstance(result, str)]
     if not loaded:
         raise DataError(f"{raw.description}: no image can be read: {errors[0]}")
+    mask = np.array([not isinstance(result, str) for result in results])
     if errors:
+        names = raw.names_of(~mask)
         raw.notes.warn(
-            f"{len(errors):,} of {len(results):,} images can't be read and are left out: "
-            f"{errors[0]}"
+            f"{len(errors):,} of {format_count(len(results), 'image')} can't be read and "
+            f"{choose_form(len(errors), 'is', 'are')} left out: "
+            f"{errors[0] if len(errors) == 1 else f'{format_names(names)}; the first: {errors[0]}'}"
         )
-    return np.stack(loaded), np.array([not isinstance(result, str) for result in results])
+    return np.stack(loaded), mask
 
 
 def _as_collection(raw: RawExamples) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from keras_fm.errors import DataError, DataWarning
-from keras_fm.formatting import first_line, format_count, format_names
+from keras_fm.formatting import choose_form, first_line, format_count, format_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,10 +135,9 @@ def _check_names(path: str | os.PathLike[str], header: list[str]) -> None:
 def _warn_short_lines(path: str | os.PathLike[str], lines: list[int]) -> None:
     if not lines:
         return
-    is_single = len(lines) == 1
     warnings.warn(
-        f"{path}: {format_count(len(lines), 'row')} {'has' if is_single else 'have'} fewer cells "
-        f"than the header, in {'line' if is_single else 'lines'} "
+        f"{path}: {format_count(len(lines), 'row')} {choose_form(len(lines), 'has', 'have')} "
+        f"fewer cells than the header, in {choose_form(len(lines), 'line', 'lines')} "
         f"{format_names([f'{line:,}' for line in lines])}: the other cells count as missing",
         DataWarning,
         stacklevel=2,

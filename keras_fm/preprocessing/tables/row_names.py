@@ -28,8 +28,11 @@ def with_row_names(
 
 def row_name(index: "pd.Index", position: int) -> str:
     """Return how a message calls the row at a position of an index."""
-    label = index[position]
+    return row_names(index[position : position + 1])[0]
+
+
+def row_names(index: "pd.Index") -> list[str]:
+    """Return how messages call the rows of an index."""
     if [*index.names] != _INDEX_NAMES:
-        return f"row {label}"
-    file, number = label
-    return f"row {number:,} of {file}"
+        return [f"row {label}" for label in index]
+    return [f"row {number:,} of {file}" for file, number in index]
