@@ -146,8 +146,8 @@ def _check_signature(
     return ServingCheck(
         name,
         deviation <= TOLERANCE,
-        f"{', '.join(responses[0])}; {len(requests)} warm-up requests; a row alone and in a batch "
-        f"differ by {deviation:.0e}",
+        f"{', '.join(responses[0])}; {format_count(len(requests), 'warm-up request')}; a row alone "
+        f"and in a batch differ by {deviation:.0e}",
     )
 
 

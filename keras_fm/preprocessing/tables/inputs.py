@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from keras_fm.errors import DataError, InvalidInputError
+from keras_fm.formatting import format_names
 from keras_fm.preprocessing import array_likes
 from keras_fm.preprocessing.array_likes import column_name
 from keras_fm.preprocessing.tables.cells import read_column
@@ -43,8 +44,11 @@ def read_rows(inputs: Any, columns: Columns) -> dict[str, np.ndarray]:
             )
     raw = {column.name: read_column(table[column_name(column.name)], column) for column in columns}
     lengths = {name: len(values) for name, values in raw.items()}
-    if len(set(lengths.values())) != 1 or not next(iter(lengths.values())):
-        raise InvalidInputError(f"expected one row or more in each column; received {lengths} rows")
+    if not any(lengths.values()):
+        raise InvalidInputError("expected one row or more; received none")
+    if len(set(lengths.values())) != 1:
+        received = format_names([f"{count:,} in {name!r}" for name, count in lengths.items()])
+        raise InvalidInputError(f"expected as many rows in each column; received {received}")
     return raw
 
 
