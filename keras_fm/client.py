@@ -1,13 +1,17 @@
 """Predictions of a model in a running TF Serving, as `pipeline` returns those of one here."""
 
 import inspect
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_fm import registry
+from keras_fm.batch_prediction.prediction import predict_to_file
 from keras_fm.errors import InvalidInputError, ServerError
+from keras_fm.formatting import format_count
 from keras_fm.options import check_option_names
 from keras_fm.preprocessing.names import names_of
 from keras_fm.registry.tasks import TASKS, task_module
@@ -129,6 +133,26 @@ class Client:
             predictions += codec.decode(batch, response, self._names_of)
         return predictions
 
+    def predict_to_file(
+        self,
+        inputs: Any,
+        path: str | os.PathLike[str],
+        *,
+        text: str | None = None,
+        id_column: str | None = None,
+        **options: Any,
+    ) -> Path:
+        """Write predictions for files or folders of any size, as a pipeline's `predict_to_file`.
+
+        Args:
+            inputs: Files or folders, a data frame, or texts.
+            path: The file to write: `.csv`, `.jsonl`, `.json` or `.parquet`.
+            text: Of tables, the column of the texts.
+            id_column: Of tables, the only column that is written beside the predictions.
+            **options: As in a call.
+        """
+        return predict_to_file(self, inputs, path, text=text, id_column=id_column, **options)
+
     @property
     def codec(self) -> Codec:
         """The codec of the task that the server's signatures are of.
@@ -150,7 +174,9 @@ class Client:
         rows = {name: len(value) for name, value in response.items()}
         expected = len(next(iter(request.values())))
         if not codec.outputs <= set(rows) or set(rows.values()) != {expected}:
-            raise ServerError(f"{self} returned rows of {rows} to {expected} inputs")
+            raise ServerError(
+                f"{self} returned rows of {rows} to {format_count(expected, 'input')}"
+            )
 
     def _names_of(self, response: Arrays) -> list[str] | None:
         """Return the class names in the order of the logits, where they are known."""

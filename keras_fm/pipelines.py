@@ -3,11 +3,13 @@
 import inspect
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import keras
 
 from keras_fm import notebook
+from keras_fm.batch_prediction.prediction import predict_to_file
 from keras_fm.models.global_state import keras_settings
 from keras_fm.models.loading import resolve_model
 from keras_fm.models.spec import spec_of
@@ -81,6 +83,48 @@ class Pipeline:
         inputs = list(inputs) if streams.is_stream(inputs) else inputs
         with keras_settings():
             return preprocess(self.model, inputs, **options)
+
+    def predict_to_file(
+        self,
+        inputs: Any,
+        path: str | os.PathLike[str],
+        *,
+        text: str | None = None,
+        id_column: str | None = None,
+        **options: Any,
+    ) -> Path:
+        """Write predictions for files or folders of any size to a table, a row for each input.
+
+        A classifier writes `label`, its `probability` and `probability_NAME` of each class, any
+        other model `prediction`. Beside them stand the columns of the input's table (those of a CSV
+        file as its strings), the `file` of an image, or the `text`.
+
+        Inputs are read and predictions written a chunk at a time. The file appears when all are
+        written.
+
+        Args:
+            inputs: For a model of tables, files (CSV, also compressed, JSON lines, Parquet) or a
+                data frame; of images, files; of texts, files of them, tables or texts. A folder
+                means all such files in it, also in its folders, sorted; what else is there, and
+                images in it that can't be read, get a warning.
+            path: The file to write: `.csv`, `.jsonl` (a row a line), `.json` (a list of rows), or
+                `.parquet`.
+            text: Of tables, the column of the texts; None for the only one that is not of numbers.
+            id_column: Of tables, the only column that is written beside the predictions.
+            **options: As in a call.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            DataError: A table can't be read.
+            InvalidInputError: The file exists or its suffix names no format, or an input is none
+                that the model takes.
+
+        Example:
+            >>> keras_fm.pipeline("mlp").predict_to_file("diamonds.csv", "prices.csv")
+        """
+        return predict_to_file(self, inputs, path, text=text, id_column=id_column, **options)
 
     @property
     def codec(self) -> Any:

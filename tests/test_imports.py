@@ -19,6 +19,7 @@ LEVELS = (
     ("layers", "data"),
     ("models",),
     ("tasks",),
+    ("batch_prediction",),
     ("adapters", "client", "evaluation", "explanation", "exporting", "pipelines"),
     ("training",),
     ("demo",),

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,13 @@ class Examples:
             by name, each `[examples]`, numbers or strings.
         targets: `[examples]`: class indices, regression targets, or the next characters.
         description: The data set and the split, in words.
+        names: What messages call each example, such as its file; None for none.
     """
 
     inputs: Inputs
     targets: np.ndarray
     description: str
+    names: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Turn lists into arrays."""
@@ -67,7 +69,8 @@ class Examples:
             indices: A slice, indices, or a boolean mask.
             description: Of the subset.
         """
-        return Examples(take_rows(self.inputs, indices), self.targets[indices], description)
+        names = None if self.names is None else self.names[indices]
+        return Examples(take_rows(self.inputs, indices), self.targets[indices], description, names)
 
 
 def _to_array(inputs: Sequence[Any]) -> np.ndarray:

@@ -22,6 +22,7 @@ from keras_fm.files import local_path
 from keras_fm.formatting import format_repr, format_value
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
+from keras_fm.preprocessing.images.pixels import position_before
 from keras_fm.serving import streams
 from keras_fm.tasks import pictures
 from keras_fm.tasks.base import ExplainablePredictor, ExplainedInput, task_of
@@ -49,7 +50,7 @@ class Explanation:
 
     def __str__(self) -> str:
         """Return a line for each input."""
-        return "\n".join(map(_format, self.attributions))
+        return "\n".join(_format(attribution, self.method) for attribution in self.attributions)
 
     def __repr__(self) -> str:
         """Return the method and the first lines of `str()`."""
@@ -61,9 +62,9 @@ class Explanation:
         """Return the first images under their scores, or the words of texts and rows tinted."""
         shown = self.attributions[:_MAX_SHOWN]
         if shown and shown[0].image is not None:
-            lines = "<br>".join(map(notebook.escape, map(_format, shown)))
+            lines = "<br>".join(notebook.escape(_format(x, self.method)) for x in shown)
             return notebook.picture(_image_sheet(shown), f"explanation by {self.method}") + lines
-        return "".join(map(_section, shown))
+        return "".join(_section(x, self.method) for x in shown)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Draw images under their scores (`.png`), or texts and tables as a page (`.html`).
@@ -87,7 +88,7 @@ class Explanation:
         return path
 
     def _page(self) -> str:
-        sections = "".join(map(_section, self.attributions))
+        sections = "".join(_section(x, self.method) for x in self.attributions)
         return f"<!doctype html><meta charset=utf-8><style>{STYLE}</style>{sections}\n"
 
 
@@ -150,36 +151,47 @@ def _attribute(
             attention = weights[..., :num_tokens, :num_tokens]
             scores = attention_rollout(attention).mean(axis=0)
     [prediction] = predictor.predictions(output)
-    return Attribution(prediction, scores, explained.features, explained.image, attention)
+    return Attribution(
+        prediction, scores, explained.features, explained.image, explained.image_size, attention
+    )
 
 
-def _format(attribution: Attribution) -> str:
-    prediction, scores = _format_prediction(attribution), attribution.scores
+def _format(attribution: Attribution, method: str) -> str:
+    """Write the prediction, the method, and the features or the place with the highest scores."""
+    start = f"{_format_prediction(attribution)}; {method}"
     if attribution.image is not None:
-        row, column = np.unravel_index(scores.argmax(), scores.shape)
-        rows, columns = scores.shape
-        return (
-            f"{prediction}, most of all for row {row + 1} of {rows}, column {column + 1} of "
-            f"{columns}"
-        )
+        return f"{start}: most of all around {_format_position(attribution)}"
+    scores = attribution.scores
     order = np.argsort(-scores, kind="stable")
-    text = f"{prediction}, for: {_format_features(attribution, order[scores[order] > 0])}"
+    if method == "attention":  # which does not say what for
+        return f"{start}, attended to: {_format_features(attribution, order, sign='')}"
+    text = f"{start}, for: {_format_features(attribution, order[scores[order] > 0])}"
     against = order[::-1][scores[order[::-1]] < 0]
     return f"{text}; against: {_format_features(attribution, against)}" if len(against) else text
 
 
-def _format_features(attribution: Attribution, indices: np.ndarray) -> str:
+def _format_position(attribution: Attribution) -> str:
+    """Write where the highest score is, in pixels of the image that the user gave."""
+    rows, columns = attribution.scores.shape
+    size = attribution.image_size or (rows, columns)
+    position = divmod(int(attribution.scores.argmax()), columns)
+    row, column = position_before(position, (rows, columns), size)
+    return f"row {row + 1:,} of {size[0]:,}, column {column + 1:,} of {size[1]:,} pixels"
+
+
+def _format_features(attribution: Attribution, indices: np.ndarray, sign: str = "+") -> str:
     features = [
-        f"{attribution.features[index]} {_format_score(attribution, attribution.scores[index])}"
+        f"{attribution.features[index]} "
+        f"{_format_score(attribution, attribution.scores[index], sign)}"
         for index in indices[:NUM_NAMED]
     ]
     return ", ".join(features) or "nothing"
 
 
-def _format_score(attribution: Attribution, score: float) -> str:
+def _format_score(attribution: Attribution, score: float, sign: str = "+") -> str:
     """Return a score with its sign, that of a value in the unit of the value."""
     if "value" not in attribution.prediction:
-        return f"{score:+.2f}"
+        return f"{score:{sign}.2f}"
     return f"{'+' if score >= 0 else ''}{format_value(score)}"
 
 
@@ -199,13 +211,13 @@ def _image_sheet(attributions: Sequence[Attribution]) -> np.ndarray:
     return pictures.image_grid(np.stack(pairs), columns=2, zoom=max(1, 256 // len(pairs[0])))
 
 
-def _section(attribution: Attribution) -> str:
+def _section(attribution: Attribution, method: str) -> str:
     largest = float(np.abs(attribution.scores).max(initial=0)) or 1.0
     spans = []
     for feature, score in zip(attribution.features, attribution.scores, strict=True):
         opacity = 0.8 * float(score) / largest
         spans.append(notebook.tinted(feature, opacity, _format_score(attribution, score)))
-    title = notebook.escape(_format_prediction(attribution))
+    title = notebook.escape(f"{_format_prediction(attribution)}; {method}")
     section = f"<h2>{title}</h2><p>{' '.join(spans)}</p>"
     if attribution.attention is not None:
         section += _attention_maps(attribution.attention)

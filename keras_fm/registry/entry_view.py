@@ -42,6 +42,5 @@ def _claims(record: "Weights") -> str:
     claims = [
         f"{METRICS[name].title} {METRICS[name].format(value)}"
         for name, value in record.metrics.items()
-        if METRICS[name].in_summary
     ]
     return "; ".join([f"{record.num_parameters:,} parameters", *claims])

@@ -54,7 +54,8 @@ class ClassificationData(TaskData):
         order = np.random.default_rng(seed).permutation(np.flatnonzero(inferred.mask))
         target_index = inferred.mask.cumsum() - 1
         targets = inferred.targets[target_index[order]]
-        examples = Examples(inputs[order], targets, raw.description)
+        names = np.array(readable.names_of(order), object)
+        examples = Examples(inputs[order], targets, raw.description, names)
         return self.spec.with_class_names(inferred.class_names), examples, raw.notes
 
     def encode_classes(self, raw: RawExamples, fit_inputs: FitInputs) -> Examples:
@@ -92,7 +93,7 @@ class ClassificationPredictor(ExplainablePredictor):
 class ClassificationObjective(ScoredObjective):
     """Cross-entropy, accuracy."""
 
-    baseline_name = "majority class"
+    baseline_name = "majority-class"
 
     @property
     def slices(self) -> tuple[str, ...]:
@@ -208,7 +209,8 @@ def _fit(raw: RawExamples, fit_inputs: FitInputs) -> tuple[np.ndarray, RawExampl
     """Return the inputs that could be read, and with their targets as they were given."""
     inputs, mask = fit_inputs(raw)
     targets = [target for target, readable in zip(raw.targets, mask, strict=True) if readable]
-    readable_examples = replace(raw, inputs=inputs, targets=targets)
+    names = raw.names_of(np.asarray(mask))
+    readable_examples = replace(raw, inputs=inputs, targets=targets, names=names)
     if not all(mask):
         classes.warn_missing_classes(raw, readable_examples)
     return inputs, readable_examples

@@ -60,8 +60,8 @@ def resolve_options(
     seed = check_seed(seed)
     if spec.task.recipe_group is None:
         raise InvalidInputError(
-            f"{spec.name} is no classifier and no regression ({spec.task_name}); it can't be "
-            "fine-tuned: train it on your data"
+            f"{spec.name} can't be fine-tuned: its task is {spec.task_name}, and fine_tune is for "
+            f"classifiers and regressions; {spec.task.data.user_data_hint}"
         )
     if strategy not in STRATEGIES:
         raise UnknownNameError(f"no strategy {strategy!r}. {suggest(strategy, STRATEGIES)}")
@@ -191,6 +191,7 @@ def fine_tuning_jobs(
             options.seed,
             regression=not spec.labels,
             notes=notes,
+            class_names=spec.labels,
         )
     else:
         examples, validation_examples = all_examples, task.data.load_eval_data(validation)

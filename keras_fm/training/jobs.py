@@ -189,7 +189,12 @@ def _split(
     count, notes = recipe.validation_examples, DataNotes(job.notes)
     if shuffled and not data.is_sequence:
         examples, validation = splitting.train_validation_split(
-            job.examples, count, job.seed, regression=not job.spec.labels, notes=notes
+            job.examples,
+            count,
+            job.seed,
+            regression=not job.spec.labels,
+            notes=notes,
+            class_names=job.spec.labels,
         )
     else:
         examples, validation = split_validation(job.examples, count)

@@ -6,7 +6,7 @@ from pathlib import Path
 from keras_fm.errors import InvalidInputError
 
 # AVIF and HEIC are among them where Pillow can't read them, too: then a message says so.
-SUFFIXES = {
+IMAGE_SUFFIXES = {
     ".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png",
     ".ppm", ".tif", ".tiff", ".webp",
 }  # fmt: skip
@@ -26,7 +26,7 @@ def list_images(folder: Path) -> list[Path]:
     for parent, folders, names in os.walk(folder, onerror=fail):
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
         paths = [Path(parent, name) for name in names if not name.startswith(".")]
-        images += [path for path in paths if path.suffix.lower() in SUFFIXES]
+        images += [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
     if not images:
-        raise InvalidInputError(f"{folder} holds no image ({', '.join(sorted(SUFFIXES))})")
+        raise InvalidInputError(f"{folder} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return sorted(images)

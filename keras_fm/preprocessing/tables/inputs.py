@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_fm.errors import DataError, InvalidInputError
+from keras_fm.formatting import format_names
 from keras_fm.preprocessing import array_likes
 from keras_fm.preprocessing.array_likes import column_name
 from keras_fm.preprocessing.tables.cells import read_column
 from keras_fm.preprocessing.tables.columns import Columns
-from keras_fm.preprocessing.tables.files import parse_table, read_table, separator_hint
+from keras_fm.preprocessing.tables.csv_files import separator_hint
+from keras_fm.preprocessing.tables.files import parse_table, read_table
+from keras_fm.preprocessing.tables.row_names import row_name, with_row_names
 from keras_fm.store.urls import is_url, read_url, without_secrets
 
 if TYPE_CHECKING:
@@ -45,8 +48,11 @@ def read_rows(inputs: Any, columns: Columns) -> dict[str, np.ndarray]:
             )
     raw = {column.name: read_column(table[column_name(column.name)], column) for column in columns}
     lengths = {name: len(values) for name, values in raw.items()}
-    if len(set(lengths.values())) != 1 or not next(iter(lengths.values())):
-        raise InvalidInputError(f"expected one row or more in each column; received {lengths} rows")
+    if not any(lengths.values()):
+        raise InvalidInputError("expected one row or more; received none")
+    if len(set(lengths.values())) != 1:
+        received = format_names([f"{count:,} in {name!r}" for name, count in lengths.items()])
+        raise InvalidInputError(f"expected as many rows in each column; received {received}")
     return raw
 
 
@@ -68,8 +74,8 @@ def to_columns(inputs: Any) -> dict[str, Any]:
     if is_list and len(inputs) and all(isinstance(x, (str, os.PathLike)) for x in inputs):
         import pandas as pd
 
-        table = pd.concat([_read_strings(path) for path in inputs], ignore_index=True)
-        return dict(table.items())
+        tables = [with_row_names(_read_strings(path), path) for path in inputs]
+        return dict(pd.concat(tables).items())
     if isinstance(inputs, Mapping):
         return _by_name({name: _to_cells(cells) for name, cells in inputs.items()})
     rows = list(inputs) if is_list else []
@@ -95,6 +101,12 @@ def _read_strings(path: str | os.PathLike[str]) -> "pd.DataFrame":
     return read_table(path, dtype=str)
 
 
+def row_name_of(table: Mapping[str, Any], position: int) -> str:
+    """Return how a message calls a row of what `to_columns` returned."""
+    cells = next(iter(table.values()))
+    return row_name(cells.index, position) if hasattr(cells, "iloc") else f"row {position}"
+
+
 def _by_name(columns: Mapping[Any, Any]) -> dict[str, Any]:
     """Return columns by their names as strings, if all are different."""
     by_name = {column_name(name): cells for name, cells in columns.items()}
@@ -105,8 +117,10 @@ def _by_name(columns: Mapping[Any, Any]) -> dict[str, Any]:
     return by_name
 
 
-def _to_cells(cells: Any) -> np.ndarray:
-    """Convert a column, or the cell of a single row, to an array."""
+def _to_cells(cells: Any) -> Any:
+    """Convert a column, or the cell of a single row, to an array; a series names its rows."""
+    if hasattr(cells, "iloc"):
+        return cells
     if isinstance(cells, (list, tuple)):
         # As objects: numpy would make the string "nan" of NaN beside a string.
         return np.array(cells, dtype=object)

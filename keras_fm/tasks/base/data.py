@@ -30,6 +30,14 @@ class TaskData(ABC):
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
 
+    @property
+    def user_data_hint(self) -> str:
+        """What a model takes that is not fine-tuned, in a sentence."""
+        return (
+            f"train and evaluate take its own data set, {self.spec.entry.dataset}, without data= "
+            "(--data), and in Python keras_fm.data.Examples"
+        )
+
     def load(self, split: str) -> Examples:
         """Load a split of the data set of the model's entry.
 
@@ -160,7 +168,6 @@ class TaskData(ABC):
     def _no_user_data(self, user_data: UserData) -> DataError:
         received = user_data.data if user_data.path is None else str(user_data.path)
         return DataError(
-            f"{self.spec.name!r} is not trained or evaluated on a user's files: give data=None for "
-            f"its own data set, {datasets.SAMPLE!r} for the bundled sample, or "
-            f"keras_fm.data.Examples; received {received!r}"
+            f"{self.spec.name} can't be trained or evaluated on a user's files; received "
+            f"{received!r}: {self.user_data_hint}"
         )

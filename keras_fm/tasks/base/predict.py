@@ -89,6 +89,7 @@ class ExplainedInput:
         occlusions: Makes the batch of occluded inputs, one for each feature.
         features: Their names; none of an image.
         image: The image as the model sees it, uint8 `[rows, columns, channels]`.
+        image_size: The rows and columns of the image before it was cropped and resized.
         regions: Of an image, the rows and columns that each occlusion covers.
     """
 
@@ -96,4 +97,5 @@ class ExplainedInput:
     occlusions: Callable[[], Any]
     features: tuple[str, ...] = ()
     image: np.ndarray | None = None
+    image_size: tuple[int, int] | None = None
     regions: Sequence[tuple[slice, slice]] = ()

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_fm.preprocessing.images.loading import load_images
+from keras_fm.preprocessing.images.loading import load_images, load_images_with_sizes
 from keras_fm.tasks.base import ExplainedInput
 from keras_fm.tasks.classification import ClassificationPredictor
 
@@ -34,13 +34,15 @@ class ImagePredictor(ClassificationPredictor):
         (arXiv:1311.2901).
         """
         explained = []
-        for image in load_images(inputs, *self.data.shape):
+        images, sizes = load_images_with_sizes(inputs, *self.data.shape)
+        for image, size in zip(images, sizes, strict=True):
             regions = occlusion_regions(image)
             explained.append(
                 ExplainedInput(
                     image[None],
                     partial(_occluded, image, regions),
                     image=image.round().astype("uint8"),
+                    image_size=size,
                     regions=regions,
                 )
             )

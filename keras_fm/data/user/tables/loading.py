@@ -13,6 +13,7 @@ from keras_fm.data.user.source import ProblemType, UserData
 from keras_fm.data.user.tables import frames, inference, number_checks, number_columns
 from keras_fm.data.user.tables.number_columns import NumberColumn
 from keras_fm.errors import DataError, InvalidInputError
+from keras_fm.formatting import format_count
 from keras_fm.preprocessing.array_likes import column_name
 from keras_fm.preprocessing.tables.inputs import read_rows
 from keras_fm.registry.entry import Input, Target
@@ -98,8 +99,8 @@ def load_table(
         columns = tuple(inference.infer_columns(inputs, numbers, notes))
     if not columns or len(frame) < 2:
         raise DataError(
-            f"{description}: nothing to learn from {len(frame):,} rows with {len(columns)} usable "
-            "columns"
+            f"{description}: nothing to learn from {format_count(len(frame), 'row')} with "
+            f"{format_count(len(columns), 'usable column')}"
         )
     raw_columns = _read_columns(frame, columns, numbers, notes)
     description += f", column {target_name!r}"
