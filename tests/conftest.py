@@ -55,6 +55,14 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> "Run":
     return helpers.train_small(tmp_path_factory.mktemp("runs") / "small")
 
 
+@pytest.fixture(scope="session")
+def small_version(small_run: "Run", tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The export of the small run, which its tests share: they read it alone."""
+    from keras_fm.exporting import saved_model
+
+    return saved_model.export(small_run.model, tmp_path_factory.mktemp("export"))
+
+
 @pytest.fixture
 def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], None]:
     """`stop_at(2)`: the next training is interrupted in its third epoch, `stop_at(None)`: not."""

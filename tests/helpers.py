@@ -80,7 +80,7 @@ TABLE_COLUMNS = [
 ]
 
 # Models and tasks that take seconds for what others show in less; `.ci/run` tests them too.
-THOROUGH = ("char_lstm", "gan", "mini_bert", "fill-mask", "text-generation")
+THOROUGH = ("char_lstm", "fashion_cnn", "gan", "mini_bert", "fill-mask", "text-generation")
 
 
 def thorough(names: Iterable[str]) -> list[Any]:
@@ -183,6 +183,18 @@ def snapshot(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def export(model: Any, path: Path, **options: Any) -> Path:
+    """Export without warm-up requests and the comparison with the model: half of the time.
+
+    For tests of what is served; those of an export itself call `saved_model.export`.
+    """
+    from keras_fm.exporting import saved_model
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(saved_model, "export_parity", lambda *_: {})
+        return saved_model.export(model, path, **{"warmup": False, **options})
 
 
 def operations(version: Path) -> set[str]:

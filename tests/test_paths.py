@@ -48,7 +48,7 @@ def test_every_verb_knows_the_home_folder(home, capsys):
     run.model.save(home / "mine.keras")
     assert helpers.same_weights(keras_fm.get("~/mine.keras"), run.model)
     fine_tuned = keras_fm.fine_tune(
-        "~/runs/a", "~/rows.csv", target="price", epochs=1, run_dir="~/runs/b"
+        "~/runs/a", "~/rows.csv", target="price", epochs=1, run_dir="~/runs/b", strategy="head"
     )
     assert fine_tuned.path == home / "runs" / "b"
     assert keras_fm.verify("~/runs/b").passed

@@ -11,7 +11,6 @@ from filelock import FileLock
 from serving_server import ServingServer
 
 from keras_fm.data import datasets
-from keras_fm.exporting import saved_model
 from keras_fm.models import loading
 
 # A model of each task, with arguments that make it small where it would take long.
@@ -51,7 +50,7 @@ def exports(models, tmp_path_factory):
     with FileLock(f"{base}.lock"):
         if not base.exists():
             for name, model in models.items():
-                saved_model.export(model, base / name, warmup=False)
+                helpers.export(model, base / name)
     return {name: base / name / "1" for name in models}
 
 

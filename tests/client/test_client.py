@@ -12,7 +12,7 @@ import keras_fm
 from keras_fm import cli, pipelines, registry
 from keras_fm.client import MAX_BATCH
 from keras_fm.errors import InvalidInputError, UnknownNameError
-from keras_fm.exporting import saved_model, warmup
+from keras_fm.exporting import warmup
 from keras_fm.models import building
 from keras_fm.models.spec import ModelSpec
 from keras_fm.registry.entry import Input
@@ -163,7 +163,7 @@ def test_outputs_of_every_signature_equal_those_of_the_export(name, protocol, ex
 def test_masks_are_filled(tiny_reader, serve, tmp_path, capsys):
     room, _ = registry.find("tiny_filler")
     model = building.build(ModelSpec.of_pretraining(room))
-    server = serve({"filler": saved_model.export(model, tmp_path / "filler", warmup=False)})
+    server = serve({"filler": helpers.export(model, tmp_path / "filler")})
     texts = ["a [MASK] film", "[MASK] and [MASK]"]
     expected = pipelines.pipeline(model)(texts)
     for url in (server.rest, server.grpc):
@@ -191,7 +191,7 @@ def test_columns_in_other_alphabets_or_that_differ_in_a_sign_are_served(names, s
     )
     kernel = model.get_layer("logits").kernel
     kernel.assign(np.random.default_rng(0).normal(size=kernel.shape))
-    server = serve({"odd": saved_model.export(model, tmp_path / "odd", warmup=False)})
+    server = serve({"odd": helpers.export(model, tmp_path / "odd")})
     row = {"z": 0.3, names[1]: 0.2, names[0]: 0.1, "other": 7}
     expected = pipelines.pipeline(model)(row)[0]["probabilities"]
     for url in (server.rest, server.grpc):
@@ -223,7 +223,7 @@ def shoe_classifier():
 def shoes(tmp_path_factory):
     """A classifier of a table, and its export."""
     model = shoe_classifier()
-    return model, saved_model.export(model, tmp_path_factory.mktemp("shoes"), warmup=False)
+    return model, helpers.export(model, tmp_path_factory.mktemp("shoes"))
 
 
 def test_a_table_has_columns_of_any_name_and_classes(protocol, shoes, serve):

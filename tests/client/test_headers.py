@@ -8,6 +8,7 @@ import keras_fm
 from keras_fm import cli
 from keras_fm.errors import InvalidInputError, KerasFmError, ServerError
 from keras_fm.exporting import checks
+from keras_fm.store import downloads
 
 
 def with_credentials(url, credentials="me:se%20cret"):
@@ -52,7 +53,8 @@ def test_no_error_repeats_a_password(scheme, nowhere):
     ],
     ids=["scheme", "no port", "download", "no hash", "model", "export"],
 )
-def test_no_other_error_repeats_it(call):
+def test_no_other_error_repeats_it(call, monkeypatch):
+    monkeypatch.setattr(downloads, "BACKOFF_SECONDS", 0.0)
     with pytest.raises(KerasFmError) as caught:
         call()
     assert "se%20cret" not in str(caught.value)

@@ -69,6 +69,31 @@ def test_a_classifier_is_trained_on_the_generated_images_alone(tiny_gan):
     assert evaluator.train_on_generated(exchanged, real).tolist() == [1, 0]
 
 
+def test_the_seed_gives_the_classifiers_weights_and_the_order(tiny_gan, monkeypatch):
+    generated = datasets.sample("cifar10").subset(slice(64), "generated")
+    evaluator = generator_evaluation.GeneratorEvaluator("tiny_net")
+    monkeypatch.setattr(generator_evaluation, "EPOCHS", 1)
+    weights, orders = [], []
+    monkeypatch.setattr(
+        evaluator.spec.package.module("model"),
+        "adapt",
+        lambda model, examples: weights.append(model.get_layer("logits").get_weights()[0]),
+        raising=False,
+    )
+    batch_for = Batches.batch_for
+    monkeypatch.setattr(
+        Batches,
+        "batch_for",
+        lambda self, *args: orders[-1].append(tuple(args[0])) or batch_for(self, *args),
+    )
+    for seed in (1, 1, 2):
+        orders.append([])
+        evaluator.train_on_generated(generated, generated.inputs[:2], seed)
+    for values in (np.array(weights), np.array(orders)):
+        np.testing.assert_array_equal(values[0], values[1])
+        assert not np.array_equal(values[0], values[2])
+
+
 def test_the_classifier_is_adapted_and_sees_another_order_in_each_epoch(tiny_gan, monkeypatch):
     generated = datasets.sample("cifar10").subset(slice(64), "generated")
     evaluator = generator_evaluation.GeneratorEvaluator("tiny_net")

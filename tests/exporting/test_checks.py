@@ -20,24 +20,30 @@ from keras_fm.tasks.base import Signature
 
 
 @pytest.fixture(scope="module")
-def version(small_run, tmp_path_factory):
+def version(small_version):
     """The export of the small run."""
-    return saved_model.export(small_run.model, tmp_path_factory.mktemp("export"))
+    return small_version
+
+
+@pytest.fixture(scope="module")
+def serving(version):
+    """A server of the export."""
+    server = ServingServer({"cifar_cnn_basic": [version]})
+    yield server
+    server.close()
 
 
 @pytest.fixture
-def server(version):
-    """`server(change)`: a server of the export that alters its outputs."""
-    servers = []
+def server(serving):
+    """`server(change)`: the same server, which alters its outputs."""
+    unchanged = serving.change
 
-    def start(change=lambda outputs: outputs):
-        servers.append(ServingServer({"cifar_cnn_basic": [version]}))
-        servers[-1].change = change
-        return servers[-1]
+    def start(change=unchanged):
+        serving.change = change
+        return serving
 
     yield start
-    for server in servers:
-        server.close()
+    serving.change = unchanged
 
 
 def save(module, path, fn, spec):

@@ -7,12 +7,12 @@ Only by the signatures of numbers, token IDs or pixels: they have no operations 
 import sys
 from importlib.util import find_spec
 
+import helpers
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from keras_fm import registry
-from keras_fm.exporting import saved_model
 from keras_fm.models import loading
 
 NAMES = [
@@ -30,7 +30,7 @@ def version(request, tmp_path_factory):
     name, arguments = request.param, SMALLER.get(request.param, {})
     pretrained = registry.info(name).pretrained and not arguments
     model = loading.get(name, weights="default" if pretrained else None, **arguments)
-    return saved_model.export(model, tmp_path_factory.mktemp("export"), warmup=False)
+    return helpers.export(model, tmp_path_factory.mktemp("export"))
 
 
 @pytest.fixture(scope="module")

@@ -164,7 +164,9 @@ def test_an_invalid_option_writes_nothing(cifar, tmp_path, options):
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("optimize_for", ["memory", "latency"])
+@pytest.mark.parametrize(
+    "optimize_for", [pytest.param("memory", marks=pytest.mark.thorough), "latency"]
+)
 def test_outputs_are_float32_at_any_precision(tmp_path, optimize_for):
     model = loading.get("cifar_cnn_basic")
     images = task_of(model).data.load("sample").inputs[:8]

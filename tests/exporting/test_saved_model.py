@@ -26,9 +26,9 @@ OUTPUTS = {
 
 
 @pytest.fixture(scope="module")
-def version(small_run, tmp_path_factory):
+def version(small_version):
     """The export of the small run."""
-    return saved_model.export(small_run.model, tmp_path_factory.mktemp("export"))
+    return small_version
 
 
 @pytest.fixture(scope="module")
@@ -310,16 +310,18 @@ def test_a_model_without_a_bundled_sample_exports(tiny_net, tmp_path):
     entry.write_text(entry.read_text().replace('"cifar10"', '"their_data"'))
     registry.clear_cache()
     model = loading.get("tiny_net", weights=None)
-    version = saved_model.export(model, tmp_path / "export", warmup=False)
+    version = helpers.export(model, tmp_path / "export")
     images = helpers.noise(4).inputs
     outputs = call(tf.saved_model.load(str(version)), images)
     expected = helpers.logits(model, images)
     np.testing.assert_allclose(outputs["logits"], expected, atol=1e-5)
 
 
-def test_exports_at_the_same_time_take_the_next_free_versions(small_run, tmp_path):
+def test_exports_at_the_same_time_take_the_next_free_versions(tiny_net, tmp_path):
+    model = loading.get("tiny_net", weights=None)
+
     def export(_):
-        return saved_model.export(small_run.model, tmp_path / "export", warmup=False).name
+        return saved_model.export(model, tmp_path / "export", warmup=False).name
 
     with ThreadPoolExecutor(3) as pool:
         assert sorted(pool.map(export, range(3))) == ["1", "2", "3"]

@@ -27,11 +27,20 @@ MODELS = {
 }
 
 
-@pytest.fixture(scope="module", params=helpers.thorough(MODELS))
+QUICK_MODELS = {"cifar_cnn_basic", "linear_regression"}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[pytest.mark.thorough] * (name not in QUICK_MODELS))
+        for name in MODELS
+    ],
+)
 def version(request, tmp_path_factory):
     """The export of a model of each task."""
     model = loading.get(request.param, weights=None, **MODELS[request.param])
-    return saved_model.export(model, tmp_path_factory.mktemp("exports") / request.param)
+    return helpers.export(model, tmp_path_factory.mktemp("exports") / request.param, warmup=True)
 
 
 def signatures(version):
@@ -132,10 +141,10 @@ def _message(name, fields):
 
 
 def test_tuned_files_stay_and_the_readme_is_written_anew(small_run, tmp_path):
-    saved_model.export(small_run.model, tmp_path)
+    helpers.export(small_run.model, tmp_path, warmup=True)
     (tmp_path / "batching_parameters.txt").write_text("mine")
     (tmp_path / "README.md").write_text("old")
-    saved_model.export(small_run.model, tmp_path, warmup=False)
+    helpers.export(small_run.model, tmp_path)
     assert (tmp_path / "batching_parameters.txt").read_text() == "mine"
     assert (tmp_path / "README.md").read_text().startswith("# cifar_cnn_basic, for TF Serving")
     assert (tmp_path / "1" / warmup.FILE).exists()

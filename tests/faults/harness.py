@@ -33,6 +33,8 @@ from keras_fm.store import cache, downloads
 
 WEIGHTS = helpers.ROOT / "zoo/linear_regression/weights/linear_regression.v1.weights.h5"
 PATIENT = {"READ_TIMEOUT": 20.0, "GRACE_SECONDS": 60.0, "BACKOFF_SECONDS": 0.01}
+# Of a server that stays silent for good, or nearly so: no attempt has to overcome it.
+WAITS, BRIEF = {"silence", "stall", "drip"}, {"READ_TIMEOUT": 0.3, "GRACE_SECONDS": 0.3}
 MAX_MEGABYTES = 30
 
 
@@ -101,8 +103,9 @@ TRANSIENT = {"cut", "reset", "flip", "another file", "sign-in page", "empty", "s
 def break_network(machine: Machine, fault: Fault, trial: Trial) -> None:
     """Load from a server with one of the faults above."""
     trial.fault = f"{fault.kind} at {fault.at:,}, {fault.times} times, {fault.how!r:.40}"
+    settings = loader.IMPATIENT | (BRIEF if trial.kind in WAITS else {})
     with serving(machine.body, fault) as server, resource_limits() as growth:
-        trial.outcome = machine.load(server.url, loader.IMPATIENT)
+        trial.outcome = machine.load(server.url, settings)
     if growth() > MAX_MEGABYTES:
         trial.problems.append(f"it took {growth():.0f} MB of memory")
     if "File too large" in trial.outcome:

@@ -121,6 +121,18 @@ TWINS = [
     *((FastLSTM, keras.layers.LSTM, {}, {"units": 6, **o}, shape) for o, shape in RECURRENT),
 ]  # fmt: skip
 
+
+def quick(cases: list[tuple]) -> list[Any]:
+    """Return the cases with all but the first four of each layer marked as thorough."""
+    layers_before = [case[0] for case in cases]
+    return [
+        pytest.param(
+            *case, marks=[pytest.mark.thorough] * (layers_before[:index].count(case[0]) >= 4)
+        )
+        for index, case in enumerate(cases)
+    ]
+
+
 # Only the LSTM has a fast step on JAX; the harness tests the others there.
 COMPARED = [case for case in TWINS if IS_TENSORFLOW or case[0] is FastLSTM]
 
@@ -191,7 +203,9 @@ def test_every_layer_is_tested():
     assert tested == set(layers.__all__)
 
 
-@pytest.mark.parametrize(("kind", "plain", "defaults", "options", "shape"), TWINS, ids=name_of)
+@pytest.mark.parametrize(
+    ("kind", "plain", "defaults", "options", "shape"), quick(TWINS), ids=name_of
+)
 def test_a_fast_layer_passes_the_harness(kind, plain, defaults, options, shape):
     has_state = isinstance(options.get("return_state"), bool)
     HARNESS.run_layer_test(
@@ -312,7 +326,9 @@ def test_a_fast_layer_trains_as_keras_own(kind, plain, defaults, options, shape)
 
 
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16", "float64"])
-@pytest.mark.parametrize(("kind", "plain", "defaults", "options", "shape"), COMPARED, ids=name_of)
+@pytest.mark.parametrize(
+    ("kind", "plain", "defaults", "options", "shape"), quick(COMPARED), ids=name_of
+)
 def test_a_fast_layer_trains_as_keras_own_in_another_precision(
     kind, plain, defaults, options, shape, dtype
 ):

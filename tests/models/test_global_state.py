@@ -56,14 +56,26 @@ def outputs(name):
     return [x.get("value", x.get("probabilities")) for x in predictions]
 
 
-@pytest.mark.parametrize("name", ["mlp", "cifar_cnn_basic", "lstm"])
+# Every setting with one model and every model with one setting; `.ci/run` tests all pairs.
+PAIRS = [
+    pytest.param(
+        name,
+        setting,
+        marks=[pytest.mark.thorough] * (name != "cifar_cnn_basic" and setting != "mixed_bfloat16"),
+    )
+    for name in ("mlp", "cifar_cnn_basic", "lstm")
+    for setting in SETTINGS
+]
+
+
+@pytest.mark.parametrize(("name", "others_setting"), PAIRS, indirect=["others_setting"])
 def test_a_model_does_not_depend_on_the_callers_settings(name, others_setting, expected):
     before = current_settings()
     assert outputs(name) == expected[name]
     assert current_settings() == before
 
 
-@pytest.mark.parametrize("name", keras_fm.list_models())
+@pytest.mark.parametrize("name", helpers.thorough(keras_fm.list_models()))
 def test_every_model_is_built_under_others_settings(name):
     with keras_settings():
         shapes = [weight.shape for weight in keras_fm.get(name, weights=None).weights]
@@ -84,6 +96,15 @@ def train(run_dir):
     return keras_fm.train("linear_regression", data="sample", epochs=1, run_dir=run_dir)
 
 
+@pytest.mark.parametrize(
+    "others_setting",
+    ["mixed_bfloat16", "float64", "epsilon"]
+    + [
+        pytest.param(name, marks=pytest.mark.thorough)
+        for name in ("bfloat16", "float16", "channels_first")
+    ],
+    indirect=True,
+)
 def test_a_training_does_not_depend_on_them(others_setting, expected_run, tmp_path):
     before = current_settings()
     run = train(tmp_path / "run")
@@ -92,7 +113,11 @@ def test_a_training_does_not_depend_on_them(others_setting, expected_run, tmp_pa
     assert run.metrics == expected_run.metrics
 
 
-@pytest.mark.parametrize("others_setting", ["mixed_bfloat16", "channels_first"], indirect=True)
+@pytest.mark.parametrize(
+    "others_setting",
+    ["mixed_bfloat16", pytest.param("channels_first", marks=pytest.mark.thorough)],
+    indirect=True,
+)
 def test_an_export_does_not_depend_on_them(others_setting, tmp_path):
     version = keras_fm.export("cifar_cnn_basic", tmp_path / "export", warmup=False)
     info = json.loads((version / "keras_fm.json").read_text())

@@ -92,7 +92,7 @@ def find_output_fault(name, values, num_rows, tensor_info):
 def table(tmp_path_factory):
     """linear_regression and its export."""
     model = loading.get("linear_regression")
-    return model, saved_model.export(model, tmp_path_factory.mktemp("table"))
+    return model, helpers.export(model, tmp_path_factory.mktemp("table"), warmup=True)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def small_export(request, tmp_path):
     spec = ModelSpec.of(package)
     if request.param == "fill-mask":
         spec = ModelSpec.of_pretraining(package)
-    return saved_model.export(building.build(spec, **changes), tmp_path)
+    return helpers.export(building.build(spec, **changes), tmp_path, warmup=True)
 
 
 @pytest.mark.parametrize("small_export", helpers.thorough(SMALL_MODELS), indirect=True)

@@ -113,17 +113,17 @@ def test_recipe_fields_of_a_new_task_are_those_of_no_other(forecaster, tmp_path)
         keras_fm.train("small_forecaster", label_smoothing=0.1, run_dir=tmp_path / "run")
 
 
-@pytest.mark.parametrize("protocol", ["rest", "grpc"])
-def test_pipeline_and_server_of_a_new_task_agree(forecaster, tmp_path, protocol):
+def test_pipeline_and_server_of_a_new_task_agree(forecaster, tmp_path):
     histories = np.linspace([0.2] * 8, [0.9] * 8, 3)
     pipeline = keras_fm.pipeline(forecaster.model)
     version = keras_fm.export(forecaster.model, tmp_path / "export")
     server = ServingServer({"forecaster": [version]})
     try:
-        client = keras_fm.Client(getattr(server, protocol), "forecaster")
-        for served, expected in zip(client(histories), pipeline(histories), strict=True):
-            assert served["forecast"] == pytest.approx(expected["forecast"], abs=1e-6)
-        for predict in (client, pipeline):
+        clients = [keras_fm.Client(url, "forecaster") for url in (server.rest, server.grpc)]
+        for client in clients:
+            for served, expected in zip(client(histories), pipeline(histories), strict=True):
+                assert served["forecast"] == pytest.approx(expected["forecast"], abs=1e-6)
+        for predict in (*clients, pipeline):
             with pytest.raises(InvalidInputError, match=r"8 values; received .* \(3,\)"):
                 predict([1, 2, 3])
     finally:

@@ -1,5 +1,7 @@
 """Tasks on tables: training, evaluation, predictions and exports."""
 
+import functools
+
 import helpers
 import keras
 import numpy as np
@@ -12,7 +14,6 @@ from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
 from keras_fm.errors import DataError
 from keras_fm.evaluation import evaluation
-from keras_fm.exporting import saved_model
 from keras_fm.layers import ImputeMissing, tabular_blocks
 from keras_fm.models import building, loading
 from keras_fm.models.spec import ModelSpec, attach_spec
@@ -107,7 +108,7 @@ def test_predictions_are_numbers(run, sample):
 
 
 def test_the_export_takes_raw_columns(run, sample, tmp_path):
-    version = saved_model.export(run.path, tmp_path / "export")
+    version = helpers.export(run.path, tmp_path / "export")
     served = tf.saved_model.load(str(version)).signatures["serving_default"]
     tensor_specs = served.structured_input_signature[1]
     assert {
@@ -184,7 +185,7 @@ def test_a_table_can_have_classes(tmp_path):
     with pytest.raises(DataError, match="labels from 0 to 1; received 0 to 2"):
         evaluation.evaluate(model, data=Examples(table_rows(), np.arange(8) % 3, "three"))
 
-    version = saved_model.export(model, tmp_path / "export")
+    version = helpers.export(model, tmp_path / "export")
     served = tf.saved_model.load(str(version)).signatures["serving_default"]
     outputs = served(**{name: tf.constant(column) for name, column in table_rows().items()})
     assert outputs["label"].numpy().astype("U").tolist() == [row["label"] for row in predictions]
@@ -266,7 +267,7 @@ def test_a_column_can_have_the_name_of_a_layer(model, log, first_dtype):
 def test_an_export_takes_a_column_with_the_name_of_a_layer(tmp_path):
     names = ["logits", "scale", "Age", "age", "self"]
     model = model_of("mlp", columns_of(names, "float32"))
-    version = saved_model.export(model, tmp_path / "export", warmup=False)
+    version = helpers.export(model, tmp_path / "export")
     served = tf.saved_model.load(str(version)).signatures["serving_default"]
     tensor_specs = served.structured_input_signature[1]
     assert set(tensor_specs) == {"logits", "scale", "Age_39b737", "age_013f54", "column_self"}
@@ -274,38 +275,46 @@ def test_an_export_takes_a_column_with_the_name_of_a_layer(tmp_path):
     assert [*keras.models.load_model(tmp_path / "model.keras").input] == [*model.input]
 
 
-def regression_on(table, tmp_path, model, epochs):
-    """Train on a table; return r2 on the validation examples, the history and the model."""
-    path = tmp_path / f"run{len([*tmp_path.iterdir()])}"
-    run = training.train(
-        model, data=pd.DataFrame(table), target="y", epochs=epochs, learning_rate=0.02, run_dir=path
-    )
-    return run.metrics["r2"], [row["val_rmse"] for row in _rows(run.history)], run.model
+@pytest.fixture(scope="module")
+def learned_in(tmp_path_factory):
+    """`learned_in("mlp", 1e3, 1e-6)`: r2, losses and a prediction, of x and y in these units."""
+
+    @functools.cache
+    def learn(model, x_unit, y_unit):
+        x, z, noise = np.random.default_rng(0).normal(size=(3, 300))
+        y = 2 * x - z + 0.3 * noise + 1
+        frame = pd.DataFrame({"x": x * x_unit, "z": z, "y": y * y_unit})
+        options = {"epochs": 2, "learning_rate": {"linear_regression": 0.1, "mlp": 0.02}[model]}
+        path = tmp_path_factory.mktemp("units") / "run"
+        run = training.train(model, data=frame, target="y", run_dir=path, **options)
+        [prediction] = pipelines.pipeline(run.model)({"x": x_unit, "z": 0.0})
+        losses = np.array(run.history["val_rmse"]) / y_unit
+        return run.metrics["r2"], losses, prediction["value"] / y_unit
+
+    return learn
 
 
-def _rows(history):
-    return [
-        dict(zip(history, values, strict=True)) for values in zip(*history.values(), strict=True)
-    ]
-
-
-@pytest.mark.parametrize(("model", "epochs"), [("linear_regression", 8), ("mlp", 2)])
-def test_what_is_learned_does_not_depend_on_the_unit(tmp_path, model, epochs):
-    random = np.random.default_rng(0)
-    x, z, noise = random.normal(size=(3, 300))
-    y = 2 * x - z + 0.3 * noise + 1
-    table = {"x": x, "z": z, "y": y}
-    r2, rmse, _ = regression_on(table, tmp_path, model, epochs)
+@pytest.mark.parametrize(
+    ("model", "x_unit", "y_unit"),
+    [
+        ("linear_regression", 1e-9, 1e-6),
+        ("linear_regression", 1e30, 1e30),
+        pytest.param("linear_regression", 1e20, 1e12, marks=pytest.mark.thorough),
+        pytest.param("linear_regression", 1e-3, 1e6, marks=pytest.mark.thorough),
+        pytest.param("linear_regression", 25.4, 0.0254, marks=pytest.mark.thorough),
+        ("mlp", 1e20, 1e12),
+        pytest.param("mlp", 1e-9, 1e-6, marks=pytest.mark.thorough),
+        pytest.param("mlp", 1e30, 1e30, marks=pytest.mark.thorough),
+        pytest.param("mlp", 1e-3, 1e6, marks=pytest.mark.thorough),
+    ],
+)
+def test_what_is_learned_does_not_depend_on_the_unit(model, x_unit, y_unit, learned_in):
+    r2, losses, _ = learned_in(model, 1.0, 1.0)
     assert r2 > 0.7
-    units = [(1e-9, 1e-6), (1e20, 1e12), (1e-3, 1e6), (1e30, 1e30)]
-    for x_unit, y_unit in [*units, (25.4, 0.0254)] if model == "linear_regression" else units:
-        scaled = {"x": x * x_unit, "z": z, "y": y * y_unit}
-        scaled_r2, scaled_rmse, trained = regression_on(scaled, tmp_path, model, epochs)
-        assert scaled_r2 == pytest.approx(r2, abs=2e-3)
-        assert np.array(scaled_rmse) / y_unit == pytest.approx(np.array(rmse), rel=1e-2)
-        row = {"x": x_unit, "z": 0.0}
-        [prediction] = pipelines.pipeline(trained)(row)
-        assert prediction["value"] / y_unit == pytest.approx(3, abs=1.5)
+    scaled_r2, scaled_losses, prediction = learned_in(model, x_unit, y_unit)
+    assert scaled_r2 == pytest.approx(r2, abs=2e-3)
+    assert scaled_losses == pytest.approx(losses, rel=1e-2)
+    assert prediction == pytest.approx(3, abs=1.5)
 
 
 def test_a_column_in_another_unit_is_served(tmp_path):
@@ -315,7 +324,7 @@ def test_a_column_in_another_unit_is_served(tmp_path):
     run = training.train(
         "linear_regression", data=frame, target="y", epochs=1, run_dir=tmp_path / "run"
     )
-    version = saved_model.export(run.path, tmp_path / "export")
+    version = helpers.export(run.path, tmp_path / "export")
     served = tf.saved_model.load(str(version)).signatures["serving_default"]
     outputs = served(x=tf.constant([1e20, -2e20]), k=tf.constant(["a", " b"]))
     rows = [{"x": 1e20, "k": "a"}, {"x": -2e20, "k": "b"}]

@@ -10,7 +10,6 @@ from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.evaluation import evaluation
-from keras_fm.exporting import saved_model
 from keras_fm.models import loading
 from keras_fm.models.spec import ModelSpec
 from keras_fm.tasks.base import task_of
@@ -21,22 +20,22 @@ NASTY = ["", "  ", "👍🏽 é́ 日本語", "<br />", "a\0b", "\ud800", "word 
 
 @pytest.fixture(scope="module")
 def run(module_install, tmp_path_factory):
-    """Two epochs of a small lstm on the bundled sample."""
+    """An epoch of a small lstm on the bundled sample."""
     package = module_install({"small_lstm": "their_zoo.small_lstm"}) / "small_lstm"
-    helpers.write_small_package(package, "lstm", tokens=2000, width=16, units=16)
+    helpers.write_small_package(package, "lstm", tokens=2000, width=8, units=8)
     return training.train(
         "small_lstm",
         data="sample",
         run_dir=tmp_path_factory.mktemp("texts") / "run",
         validation_examples=56,
-        epochs=2,
+        epochs=1,
         batch_size=32,
     )
 
 
 @pytest.fixture(scope="module")
 def version(run, tmp_path_factory):
-    return saved_model.export(run.model, tmp_path_factory.mktemp("export"))
+    return helpers.export(run.model, tmp_path_factory.mktemp("export"))
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +154,7 @@ def test_the_projector_shows_embeddings_of_the_validation_texts(run):
     assert header == ["label", "text"]
     labels = [["negative", "positive"][target] for target in validation.targets]
     assert [label for label, _ in rows] == labels
-    assert points.shape == (56, 32)
+    assert points.shape == (56, 16)
     logits = run.model.get_layer("logits")(points.astype("float32"))
     expected = task_of(run.model).predictor.predict_examples(run.model, validation)
     np.testing.assert_allclose(logits, expected, atol=2e-3)

@@ -110,6 +110,15 @@ def test_r1_is_the_squared_gradient_of_the_score_at_real_images():
     assert penalty == pytest.approx(3 / 2 * np.mean(squares), rel=0.1)
 
 
+def test_the_states_of_both_optimizers_are_variables_of_the_trainer():
+    """Keras' `fit` on JAX carries the variables of one from step to step."""
+    trainer, _ = trainer_and_batches()
+    carried = {id(variable) for variable in trainer.non_trainable_variables}
+    state = trainer.discriminator_optimizer.variables
+    assert len(state) > 2
+    assert {id(variable) for variable in state} <= carried
+
+
 def test_a_gamma_of_zero_is_no_penalty():
     trainer, batches = trainer_and_batches(r1_gamma=0.0)
     inputs, label = batches[0]

@@ -16,7 +16,12 @@ INPUTS = {
 }
 
 
-@pytest.fixture(scope="module", params=helpers.thorough(INPUTS))
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[pytest.mark.thorough] * (name != "cifar_cnn")) for name in INPUTS
+    ],
+)
 def base(request):
     return keras_fm.get(request.param, weights=None)
 

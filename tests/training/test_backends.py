@@ -20,6 +20,7 @@ from keras_fm.trainers.distillation import DistillationTrainer
 from keras_fm.training import fine_tuning
 
 MODELS = registry.list_models()
+QUICK_MODELS = {"cifar_cnn_basic", "linear_regression"}
 NOT_TENSORFLOW = pytest.mark.skipif(
     keras.backend.backend() == "tensorflow", reason="this is TensorFlow itself"
 )
@@ -111,7 +112,14 @@ def lstm_losses() -> list[float]:
     return [float(model.train_on_batch(inputs, inputs[..., :1])) for _ in range(4)]
 
 
-@pytest.mark.parametrize("name", helpers.thorough(MODELS))
+# On TensorFlow `tests/registry/test_zoo.py` trains a step of each.
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.thorough] * (name not in QUICK_MODELS))
+        for name in MODELS
+    ],
+)
 def test_a_training_step_has_a_finite_loss_and_changes_the_weights(name):
     model = loading.get(name, weights=None)
     initial = helpers.all_weights(model)
@@ -121,6 +129,7 @@ def test_a_training_step_has_a_finite_loss_and_changes_the_weights(name):
     assert any(not np.array_equal(a, b) for a, b in zip(initial, trained, strict=True))
 
 
+@pytest.mark.thorough  # on TensorFlow tests/training/test_fine_tuning.py tests it
 def test_a_fine_tuning_does_not_change_the_pretrained_model(tmp_path):
     pretrained = loading.get("cifar_cnn_basic")
     initial = helpers.all_weights(pretrained)

@@ -10,6 +10,7 @@ import pytest
 from keras_fm.errors import RunError
 from keras_fm.training import fit, training
 from keras_fm.training.checkpoints import EpochCheckpoint
+from keras_fm.training.early_stopping import EarlyStopping
 
 pytestmark = pytest.mark.usefixtures("tiny_net")
 
@@ -71,10 +72,26 @@ def test_a_training_stopped_during_its_evaluation_is_not_trained_again(tmp_path,
         with pytest.raises(ZeroDivisionError):
             train(tmp_path / "run", epochs=2)
     assert checkpoints(tmp_path / "run") == ["epoch-2.weights.h5"]
+    assert (tmp_path / "run" / "model.weights.h5").is_file()
     history = (tmp_path / "run" / "history.csv").read_bytes()
     resumed = train(tmp_path / "run", resume=True)
     assert (tmp_path / "run" / "history.csv").read_bytes() == history
     assert resumed.metrics
+
+
+def test_early_stopping_counts_no_epoch_behind_the_checkpoint(tmp_path, on_write, monkeypatch):
+    # The history of the second epoch is written before its checkpoint, which never is.
+    on_write(before=at_epoch(2, KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "run", epochs=3, patience=5)
+    assert len((tmp_path / "run" / "history.csv").read_text().splitlines()) == 3
+    on_write()
+    histories = []
+    monkeypatch.setattr(
+        EarlyStopping, "restore", lambda self, history: histories.append(history) or False
+    )
+    train(tmp_path / "run", resume=True)
+    assert [[row["epoch"] for row in history] for history in histories] == [[0]]
 
 
 def test_a_full_disk_stops_the_training_and_keeps_the_last_checkpoint(tmp_path, on_write):

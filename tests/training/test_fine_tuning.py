@@ -22,7 +22,6 @@ from keras_fm.errors import (
     UnknownNameError,
 )  # fmt: skip
 from keras_fm.evaluation import evaluation, verification
-from keras_fm.exporting import saved_model
 from keras_fm.models import run_files
 from keras_fm.models.spec import spec_of
 from keras_fm.tasks.image_classification.recipe import ImageClassificationRecipe
@@ -335,7 +334,7 @@ def test_a_folder_of_photos_becomes_a_served_model(pretrained, tmp_path):
     (prediction,) = pipelines.pipeline(tmp_path / "mine.keras")(file)
     assert prediction == expected
 
-    version = saved_model.export(tmp_path / "mine.keras", tmp_path / "export")
+    version = helpers.export(tmp_path / "mine.keras", tmp_path / "export")
     served = tf.saved_model.load(str(version)).signatures["serve_bytes"]
     response = served(image_bytes=tf.constant([file.read_bytes()]))
     assert response["label"].numpy() == [expected["label"].encode()]

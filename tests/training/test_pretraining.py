@@ -2,13 +2,18 @@ import helpers
 import keras
 import numpy as np
 import pytest
+import tiny_reader as tiny_reader_package
 
 from keras_fm.errors import DataError, InvalidInputError, RunError, UnknownNameError
 from keras_fm.models import loading, transfer
 from keras_fm.models.spec import spec_of
 from keras_fm.training import monitoring, runs, training
 
-pytestmark = pytest.mark.usefixtures("tiny_reader")
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny_reader(module_install):
+    return tiny_reader_package.install(module_install)
+
 
 SHORT = {"pretraining.epochs": 1, "epochs": 1}
 TINY_STEPS = {**SHORT, "learning_rate": 1e-12}  # the weights stay as they were initialized
@@ -20,6 +25,13 @@ def train(path, **options):
 
 def weights_of(run, layer):
     return run.model.get_layer(layer).get_weights()[0]
+
+
+@pytest.fixture(scope="module")
+def random_run(tmp_path_factory):
+    """A training without pretraining, whose weights stay as they were initialized."""
+    path = tmp_path_factory.mktemp("runs") / "random"
+    return train(path, init_from="random", seed=3, epochs=1, learning_rate=1e-12)
 
 
 @pytest.fixture
@@ -43,7 +55,7 @@ def interrupt(monkeypatch):
     return interrupt
 
 
-def test_a_training_starts_with_the_pretrained_backbone(tmp_path):
+def test_a_training_starts_with_the_pretrained_backbone(random_run, tmp_path):
     run = train(tmp_path / "run", **TINY_STEPS, seed=3)
     pretraining = runs.load_run(tmp_path / "run" / "pretraining")
     assert spec_of(pretraining.model).task_name == "fill-mask"
@@ -53,11 +65,10 @@ def test_a_training_starts_with_the_pretrained_backbone(tmp_path):
     assert run.minutes > pretraining.minutes
     assert "initialized from pretraining" in run.report()
 
-    random = train(tmp_path / "random", init_from="random", seed=3, epochs=1, learning_rate=1e-12)
-    assert not (tmp_path / "random" / "pretraining").exists()
-    assert not np.allclose(weights_of(random, "token_embedding"), pretrained)
-    np.testing.assert_allclose(weights_of(random, "logits"), weights_of(run, "logits"))
-    assert "initialized from" not in random.report()
+    assert not (random_run.path / "pretraining").exists()
+    assert not np.allclose(weights_of(random_run, "token_embedding"), pretrained)
+    np.testing.assert_allclose(weights_of(random_run, "logits"), weights_of(run, "logits"))
+    assert "initialized from" not in random_run.report()
 
     path = tmp_path / "run" / "pretraining"
     other = train(tmp_path / "other", init_from=path, epochs=1, learning_rate=1e-12, seed=5)
@@ -66,10 +77,12 @@ def test_a_training_starts_with_the_pretrained_backbone(tmp_path):
     assert not (other.path / "pretraining").exists()
 
 
-def test_the_head_is_transferred_from_a_model_of_the_same_classes(tmp_path):
-    first = train(tmp_path / "first", init_from="random", epochs=1)
-    second = train(tmp_path / "second", init_from=first.path, epochs=1, learning_rate=1e-12, seed=1)
-    np.testing.assert_allclose(weights_of(first, "logits"), weights_of(second, "logits"), atol=1e-6)
+def test_the_head_is_transferred_from_a_model_of_the_same_classes(random_run, tmp_path):
+    options = {"epochs": 1, "learning_rate": 1e-12, "seed": 1}
+    run = train(tmp_path / "run", init_from=random_run.path, **options)
+    np.testing.assert_allclose(
+        weights_of(random_run, "logits"), weights_of(run, "logits"), atol=1e-6
+    )
 
 
 @pytest.mark.thorough

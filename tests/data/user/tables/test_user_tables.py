@@ -1,5 +1,6 @@
 """User data in tables: CSV files, data frames and arrays."""
 
+import helpers
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +13,6 @@ from keras_fm.data.user.tables import inference
 from keras_fm.data.user.tables.loading import load_eval_table, load_table
 from keras_fm.errors import DataError, DataWarning, InvalidInputError, RunError
 from keras_fm.evaluation import evaluation
-from keras_fm.exporting import saved_model
 from keras_fm.models import run_files
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.preprocessing.tables.columns import plain_names
@@ -49,7 +49,9 @@ def train_on(data, path, model="linear_regression", **options):
     return training.train(model, data=data, run_dir=path, **options)
 
 
-@pytest.mark.parametrize("model", ["linear_regression", "mlp"])
+@pytest.mark.parametrize(
+    "model", ["linear_regression", pytest.param("mlp", marks=pytest.mark.thorough)]
+)
 def test_a_model_is_trained_on_a_table_of_user_data(csv_file, tmp_path, model):
     run = train_on(csv_file, tmp_path / "run", model)
     info = run_files.read_run(run.path)
@@ -72,7 +74,7 @@ def test_a_model_is_trained_on_a_table_of_user_data(csv_file, tmp_path, model):
     with pytest.raises(DataError, match="was trained on other data than diamonds"):
         evaluation.evaluate(model)
 
-    version = saved_model.export(run.path, tmp_path / "export")
+    version = helpers.export(run.path, tmp_path / "export")
     served = tf.saved_model.load(str(version)).signatures["serving_default"]
     outputs = served(
         mean_size=tf.constant([2.5]), a_b=tf.constant(["unknown"]), member=tf.constant([NAN])
@@ -478,7 +480,7 @@ def test_tables_of_scikit_learn(tmp_path, name, min_accuracy):
     assert ("auc" in scores) == (name == "breast_cancer")
     (prediction,) = pipelines.pipeline(run.model)(test.drop(columns="target")[:1])
     assert set(prediction["probabilities"]) == set(bunch.target_names)
-    version = saved_model.export(run.model, tmp_path / "export")
+    version = helpers.export(run.model, tmp_path / "export")
     served = tf.saved_model.load(str(version)).signatures["serving_default"]
     columns = {
         name: tf.constant(cells, tf.float32) for name, cells in served_inputs(run, test).items()
