@@ -77,7 +77,7 @@ _PUBLIC = {
     "verify": "evaluation.verification",
 }
 
-_WITHOUT_KERAS = ("client", "errors", "registry")
+_WITHOUT_KERAS = ("client", "data", "errors", "registry")
 
 _MODULES = ("adapters", "data")  # with public functions of their own
 
@@ -87,12 +87,12 @@ __all__ = sorted([*_PUBLIC, *_MODULES])
 if not TYPE_CHECKING:  # type checkers would take any name for one of the module
 
     def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module 'keras_fm' has no attribute {name!r}")
+        if _PUBLIC.get(name, name) not in _WITHOUT_KERAS:
+            import_module("keras_fm.startup").import_tensorflow()
         if name in _MODULES:
             return import_module(f"keras_fm.{name}")
-        if name not in _PUBLIC:
-            raise AttributeError(f"module 'keras_fm' has no attribute {name!r}")
-        if _PUBLIC[name] not in _WITHOUT_KERAS:
-            import_module("keras_fm.startup").import_tensorflow()
         value = getattr(import_module(f"keras_fm.{_PUBLIC[name]}"), name)
         globals()[name] = value  # the next look-up does not come here
         return value

@@ -13,7 +13,7 @@ from keras_fm.startup import hidden_remarks
 
 VERBS = """
 import keras_fm
-from keras_fm import data
+from keras_fm import adapters, data
 
 pipes = [keras_fm.pipeline("linear_regression") for _ in range(6)]
 import tensorflow as tf
