@@ -9,7 +9,6 @@ from typing import Any
 import keras
 
 from keras_fm import adapters
-from keras_fm.data import example_files
 from keras_fm.data.user.source import UserData
 from keras_fm.errors import InvalidInputError, RunError
 from keras_fm.evaluation.linear_probe import linear_probe
@@ -222,10 +221,8 @@ def _write_run_infos(
     strategy: str,
     more: dict[str, str],
 ) -> None:
-    """Write what each run is, and the validation examples; that of the main stage last."""
-    main_job = stage_jobs[MAIN_STAGE]
-    if main_job.validation is not None:
-        example_files.save_examples(main_job.validation, path / run_files.VALIDATION)
+    """Write what each run is, and their examples once; that of the main stage last."""
+    runs.write_examples(path, stage_jobs[MAIN_STAGE])
     for stage, job in stage_jobs.items():
         if stage != MAIN_STAGE:
             runs.new_directory(path / stage, job.spec.name, job.seed)
