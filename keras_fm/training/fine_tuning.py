@@ -21,7 +21,7 @@ from keras_fm.models.transfer import transfer_weights
 from keras_fm.models.weights import weights_sha256
 from keras_fm.registry.recipe import load_recipe
 from keras_fm.training import fine_tuning_jobs as stages
-from keras_fm.training import jobs, monitoring, runs
+from keras_fm.training import jobs, monitoring, run_examples, runs
 from keras_fm.training.fine_tuning_jobs import (
     HEAD_STAGE,
     MAIN_STAGE,
@@ -222,7 +222,7 @@ def _write_run_infos(
     more: dict[str, str],
 ) -> None:
     """Write what each run is, and their examples once; that of the main stage last."""
-    runs.write_examples(path, stage_jobs[MAIN_STAGE])
+    run_examples.write_examples(path, stage_jobs[MAIN_STAGE], init_from)
     for stage, job in stage_jobs.items():
         if stage != MAIN_STAGE:
             runs.new_directory(path / stage, job.spec.name, job.seed)

@@ -13,20 +13,16 @@ from typing import Any
 import keras
 
 from keras_fm.backend import gpus
-from keras_fm.data.example_digests import save_digests
-from keras_fm.data.example_files import save_examples
 from keras_fm.errors import RunError
 from keras_fm.files import atomic_write, local_path
 from keras_fm.formatting import format_table, format_value
 from keras_fm.models import loading
 from keras_fm.models.precision import resolve_precision
 from keras_fm.models.run_files import (
-    DIGESTS,
     HISTORY,
     RECIPE,
     RESULT,
     RUN_INFO,
-    VALIDATION,
     read_result,
     read_run,
     write_json,
@@ -149,18 +145,6 @@ def write_run_info(path: Path, job: TrainingJob, init_from: str = RANDOM, **more
         "environment": environment(resolve_precision(job.recipe.precision)),
     }
     write_json(path / RUN_INFO, run_info)
-
-
-def write_examples(path: Path, job: TrainingJob) -> None:
-    """Write what `evaluate` and `verify` need to know of the examples, before a run starts.
-
-    Args:
-        path: Its directory.
-        job: The training.
-    """
-    if not job.split and job.validation is not None:
-        save_examples(job.validation, path / VALIDATION)
-    save_digests(job.task.data.digests(job.examples), path / DIGESTS)
 
 
 def write_result(

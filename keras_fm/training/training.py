@@ -15,7 +15,7 @@ from keras_fm.models.loading import resolve_model
 from keras_fm.models.transfer import transfer_weights
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.recipe import OWN_DATA, load_recipe
-from keras_fm.training import jobs, runs
+from keras_fm.training import jobs, run_examples, runs
 from keras_fm.training.fit import fit
 from keras_fm.training.jobs import TrainingJob
 from keras_fm.training.runs import RANDOM
@@ -113,9 +113,9 @@ def train(
         path = runs.new_directory(run_dir, name, seed)
         if pretraining is not None:
             pretraining_path = runs.new_directory(path / PRETRAINING, name, seed)
-            runs.write_examples(pretraining_path, pretraining)
+            run_examples.write_examples(pretraining_path, pretraining, RANDOM)
             runs.write_run_info(pretraining_path, pretraining)
-        runs.write_examples(path, job)
+        run_examples.write_examples(path, job, init_from)
         runs.write_run_info(path, job, init_from=str(init_from))
     try:
         if pretraining is not None:

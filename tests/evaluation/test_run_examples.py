@@ -269,3 +269,22 @@ def test_each_run_is_a_trial_of_its_own(tmp_path):
     names = [monitoring._trial_id(path) for path in paths]
     assert len(set(names)) == 3
     assert [name.partition(" ")[0] for name in names] == ["seed0", "seed0", "seed0/head"]
+
+
+@pytest.mark.parametrize("verb", ["train", "fine_tune"])
+def test_a_run_knows_what_the_run_was_trained_on_that_it_starts_from(verb, tmp_path):
+    rows = table()
+    options = {"target": "price", "batch_size": 8, **FAST}
+    first = keras_fm.train("linear_regression", data=rows, run_dir=tmp_path / "first", **options)
+    options |= {"run_dir": tmp_path / "second", "seed": 1}  # of another split
+    second = {
+        "train": lambda: keras_fm.train(
+            "linear_regression", data=rows, init_from=str(first.path), **options
+        ),
+        "fine_tune": lambda: keras_fm.fine_tune(first.path, rows, strategy="full", **options),
+    }
+    with pytest.warns(DataWarning, match=r"of 12 examples that validate were in the training"):
+        run = second[verb]()
+    with pytest.warns(DataWarning, match=r"^\d+ of 60 examples were in the training data"):
+        keras_fm.evaluate(run.path, data=rows)
+    assert len(np.load(run.path / "training_digests.npy")) > 48
