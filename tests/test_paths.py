@@ -55,9 +55,10 @@ def test_every_verb_knows_the_home_folder(home, capsys):
     assert keras_fm.get("linear_regression", weights="~/runs/a/model.weights.h5")
     run.model.save(home / "mine.keras")
     assert helpers.same_weights(keras_fm.get("~/mine.keras"), run.model)
-    fine_tuned = keras_fm.fine_tune(
-        "~/runs/a", "~/rows.csv", target="price", epochs=1, run_dir="~/runs/b"
-    )
+    with pytest.warns(DataWarning, match="that validate were in the training data"):
+        fine_tuned = keras_fm.fine_tune(
+            "~/runs/a", "~/rows.csv", target="price", epochs=1, run_dir="~/runs/b"
+        )
     assert fine_tuned.path == home / "runs" / "b"
     assert keras_fm.verify("~/runs/b").passed
     assert cli.main(["predict", "gan", "Coat", "--out", "~/images"]) == 0
