@@ -1,14 +1,22 @@
 """From raw inputs to predictions, in one call."""
 
-from typing import Any
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 
+from keras_fm import registry
+from keras_fm.errors import UnknownNameError
+from keras_fm.models import export_files
 from keras_fm.models.global_state import keras_settings
 from keras_fm.models.loading import resolve_model
 from keras_fm.models.spec import spec_of
 from keras_fm.options import check_option_names
 from keras_fm.registry.tasks import task_module
+
+if TYPE_CHECKING:
+    from keras_fm.export_pipelines import ExportPipeline
 
 
 class Pipeline:
@@ -45,7 +53,7 @@ class Pipeline:
         return task_module(self.spec.task_name, "codec").CODEC
 
 
-def pipeline(name_or_model: str | keras.Model) -> Pipeline:
+def pipeline(name_or_model: str | os.PathLike[str] | keras.Model) -> "Pipeline | ExportPipeline":
     """Return a callable from raw inputs to predictions, one dict an input.
 
     A classifier returns `label` and `probabilities` by label, a regression `value`, a generator
@@ -56,11 +64,29 @@ def pipeline(name_or_model: str | keras.Model) -> Pipeline:
     composited on white where they are transparent.
 
     Args:
-        name_or_model: A model's name, a run directory, or a model from `get`, `train`, `fine_tune`.
+        name_or_model: A model's name, a run directory, or a model from `get`, `train`, `fine_tune`;
+            or an export, a folder of versions or one of them, which predicts here as in a server.
 
     Example:
         >>> classify = keras_fm.pipeline("cifar_cnn")
         >>> classify(["photo.jpg", array])
         [{'label': 'cat', 'probabilities': {'airplane': 0.001, ...}}, {...}]
     """
+    path = _export_path(name_or_model)
+    if path is not None:
+        from keras_fm.export_pipelines import ExportPipeline
+
+        return ExportPipeline(path)
     return Pipeline(resolve_model(name_or_model))
+
+
+def _export_path(name: Any) -> Path | None:
+    """Return the path of an export; a model's name means the model where both are there."""
+    path = export_files.export_path(name)
+    if path is None or not isinstance(name, str):
+        return path
+    try:
+        registry.find(name)
+    except UnknownNameError:
+        return path
+    return None

@@ -18,7 +18,9 @@ LEVELS = (
     ("layers", "data"),
     ("models",),
     ("tasks",),
-    ("adapters", "client", "evaluation", "explanation", "exporting", "pipelines"),
+    ("adapters", "client", "evaluation", "explanation", "exporting"),
+    ("export_pipelines",),
+    ("pipelines",),
     ("training",),
     ("demo",),
     ("cli",),
@@ -35,6 +37,7 @@ LEVELS_OF = {
     ),
     "data": (
         ("examples", "ppmi"),
+        ("example_digests",),
         ("batches", "character_texts", "datasets", "example_files"),
         ("augmentation", "text_batches", "user"),
         ("splitting",),

@@ -15,7 +15,11 @@ def add(commands: Any) -> None:
         commands, _evaluate, "evaluate a model", "keras-fm evaluate cifar_cnn --slice-by label"
     )
     command.add_argument("model", help="a model's name or a run directory")
-    command.add_argument("--split", default="test", help="test, train or sample (default: test)")
+    command.add_argument(
+        "--split",
+        help="test, train or sample of the model's data set (default: test; of a run on own data, "
+        "what validated it)",
+    )
     command.add_argument("--data", help="your own data: a folder, a CSV file, or a text file")
     command.add_argument("--text", help="the column of the texts in the CSV file")
     command.add_argument("--target", help="the column of the classes or the target")
@@ -29,7 +33,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "model",
         nargs="*",
-        help="MODEL, MODEL.TAG or a fine-tuning run directory (default: all pretrained models)",
+        help="MODEL, MODEL.TAG or a run directory (default: all pretrained models)",
     )
 
 

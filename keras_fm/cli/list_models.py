@@ -2,11 +2,16 @@
 
 import argparse
 import json
+import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_fm import registry
+from keras_fm.cli import describe
 from keras_fm.cli.common import add_command
 from keras_fm.cli.printing import print_table
+from keras_fm.errors import UnknownNameError
 from keras_fm.registry import ModelPackage
 
 if TYPE_CHECKING:
@@ -25,10 +30,14 @@ def add(commands: Any) -> None:
     )
 
     command = add_command(
-        commands, _info, "show a model's entry", "keras-fm info cifar_cnn --json", needs_keras=False
+        commands,
+        _info,
+        "show a model's entry, a run or an export",
+        "keras-fm info cifar_cnn --json",
+        needs_keras=False,
     )
-    command.add_argument("model", help="MODEL or MODEL.TAG")
-    command.add_argument("--json", action="store_true", help="the complete entry as JSON")
+    command.add_argument("model", help="MODEL, MODEL.TAG, a run directory or an export")
+    command.add_argument("--json", action="store_true", help="all that is known, as JSON")
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -41,6 +50,35 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _info(options: argparse.Namespace) -> int:
+    from keras_fm.models import export_files, run_files
+
+    path = run_files.run_path(options.model)
+    if path is not None:
+        return _show_directory(path, describe.run_info, describe.describe_run, options.json)
+    if options.model.partition(".")[0] in registry.packages():
+        return _show_entry(options)
+    path = export_files.export_path(options.model)
+    if path is not None:
+        return _show_directory(path, describe.export_info, describe.describe_export, options.json)
+    if os.path.exists(options.model):
+        raise UnknownNameError(
+            f"{options.model} is no run directory (it has no {run_files.RUN_INFO}) and no export "
+            "(it has no version with a SavedModel)"
+        )
+    return _show_entry(options)
+
+
+def _show_directory(
+    path: Path,
+    read: Callable[[Path], dict[str, Any]],
+    describe_it: Callable[[Path], str],
+    as_json: bool,
+) -> int:
+    print(json.dumps(read(path), indent=2) if as_json else describe_it(path))
+    return 0
+
+
+def _show_entry(options: argparse.Namespace) -> int:
     from keras_fm.registry import entry as schema
 
     entry = registry.info(options.model)

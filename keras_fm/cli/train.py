@@ -3,8 +3,8 @@
 import argparse
 from typing import Any
 
+from keras_fm.cli import next_commands
 from keras_fm.cli.common import add_command
-from keras_fm.cli.printing import format_command
 
 
 def add(commands: Any) -> None:
@@ -98,9 +98,7 @@ def _train(options: argparse.Namespace) -> int:
         **dict(parse_setting(text) for text in options.set),
     )
     print(f"\n{run.report()}\n")
-    print(format_command("tensorboard", "--logdir", run.path / "logs"))
-    print(format_command("keras-fm", "evaluate", run.path))
-    print(format_command("keras-fm", "export", run.path, f"exports/{run.model.name}"))
+    print(*next_commands.after_training(run.path), sep="\n")
     return 0
 
 
@@ -128,9 +126,5 @@ def _fine_tune(options: argparse.Namespace) -> int:
         **dict(parse_setting(text) for text in options.set),
     )
     print(f"\n{run.report()}\n")
-    print(format_command("tensorboard", "--logdir", run.path))
-    print(format_command("keras-fm", "predict", run.path), "...")
-    if run.metrics:
-        print(format_command("keras-fm", "verify", run.path))
-    print(format_command("keras-fm", "export", run.path, f"exports/{run.model.name}"))
+    print(*next_commands.after_fine_tuning(run.path), sep="\n")
     return 0

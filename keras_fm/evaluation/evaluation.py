@@ -8,7 +8,9 @@ import keras
 from keras_fm.data.examples import Examples
 from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError, UnknownNameError, suggest
+from keras_fm.evaluation import run_examples
 from keras_fm.evaluation.generator_evaluation import GeneratorEvaluator
+from keras_fm.models import run_files
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
 from keras_fm.tasks.base import Task, task_of
@@ -21,7 +23,7 @@ def evaluate(
     data: Any = None,
     text: str | None = None,
     target: str | None = None,
-    split: str = "test",
+    split: str | None = None,
     slice_by: str | None = None,
 ) -> dict[str, Any]:
     """Return the metrics of a model on all examples of a split.
@@ -29,10 +31,12 @@ def evaluate(
     Args:
         name_or_model: A model's name, a run directory, or a model.
         data: Other examples for the same task, in all the ways that `fine_tune` takes them, or for
-            a character model the path of a text; None for the data set of the model's entry.
+            a character model the path of a text; a warning counts those on which a run was trained.
+            None for the examples that validated a run on a user's own data or on the sample, else
+            for the data set of the model's entry.
         text: Of a CSV file of texts the column of the texts.
         target: Of a CSV file of texts the column of their classes.
-        split: Of the entry's data set: `"test"`, `"train"`, or `"sample"` (bundled).
+        split: Of the entry's data set: `"test"` (the default), `"train"`, or `"sample"` (bundled).
         slice_by: `"label"` adds the recall of each class.
 
     Returns:
@@ -48,8 +52,11 @@ def evaluate(
     if slice_by is not None and slice_by not in task.objective.slices:
         hint = suggest(slice_by, task.objective.slices)
         raise UnknownNameError(f"no slices by {slice_by!r}. {hint}")
-    if data is None:
-        examples = task.data.load(split)
+    path = run_files.run_path(name_or_model)
+    if data is None and split is None and path is not None:
+        examples = run_examples.default_examples(path, task)
+    elif data is None:
+        examples = task.data.load(split or "test")
     elif isinstance(data, Examples):
         examples = data
     else:
@@ -57,6 +64,8 @@ def evaluate(
     task.data.check(examples)
     if not len(examples):
         raise DataError(f"{examples.description}: expected examples to evaluate on; received none")
+    if path is not None:
+        run_examples.warn_known_examples(path, task, examples)
     metrics = evaluate_model(model, examples, slice_by)
     return {**metrics, "num_examples": len(examples), "data": examples.description}
 

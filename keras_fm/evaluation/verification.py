@@ -7,14 +7,16 @@ from pathlib import Path
 import keras
 
 from keras_fm import registry, store
-from keras_fm.data import datasets, example_files
+from keras_fm.data import datasets
 from keras_fm.errors import RunError
+from keras_fm.evaluation import run_examples
 from keras_fm.evaluation.evaluation import evaluate
 from keras_fm.evaluation.flops import count_flops
 from keras_fm.files import local_path
 from keras_fm.formatting import format_table
 from keras_fm.models import loading, run_files
 from keras_fm.models.global_state import preserved_global_state
+from keras_fm.models.spec import spec_of
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.entry import Weights
 from keras_fm.registry.metrics import METRICS
@@ -60,13 +62,14 @@ def verify(name: str | os.PathLike[str]) -> ClaimReport:
     The metrics are measured on the full test split where it is on this machine, else on the bundled
     sample; the report says which.
 
-    Of a fine-tuning its metrics are measured, on its validation examples, which its run keeps.
+    Of a run its metrics are measured, on the examples that validated it: its directory keeps those
+    of a user's own data, others are loaded from their data set again.
 
     Args:
-        name: `"model"` (its default weights) or `"model.tag"`; or the directory of a fine-tuning.
+        name: `"model"` (its default weights) or `"model.tag"`; or a run directory.
 
     Raises:
-        DataError: The run keeps no examples.
+        DataError: No example validated the run, or they can't be had.
         RunError: It is no run.
     """
     if run_files.is_model_path(name):
@@ -74,7 +77,7 @@ def verify(name: str | os.PathLike[str]) -> ClaimReport:
         if path.suffix == run_files.SUFFIX:
             raise RunError(f"{name} has no claims: verify the run that it is from, or evaluate it")
         return _verify_run(path)
-    package, tag = registry.find(str(name))
+    package, tag = loading.find_package(str(name))
     record = package.entry.weights_of(tag)
     model = loading.get(name)
     file = store.find_weights(package, tag).path
@@ -98,7 +101,7 @@ def verify(name: str | os.PathLike[str]) -> ClaimReport:
 
 def _verify_run(path: Path) -> ClaimReport:
     model = loading.load_run(path)
-    examples = example_files.load_examples(path / run_files.VALIDATION)
+    examples = run_examples.validation_examples(path, spec_of(model).task)
     metrics = evaluate(model, data=examples)
     checks = [
         _close(metric, claimed, metrics[metric], metrics["num_examples"])

@@ -27,13 +27,14 @@ Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 BelowOne = Annotated[float, Meta(ge=0.0, lt=1.0)]
 # Of classifiers: "balanced" gives all classes the same weight, however many examples they have.
 ClassWeight = Literal["none", "balanced"]
+OWN_DATA = "yours"  # `dataset` of a training on a user's own data, which `run.json` describes
 
 
 class Recipe(Struct, frozen=True, kw_only=True):
     """A training recipe. A field that a recipe leaves out has the value that does nothing.
 
     Attributes:
-        dataset: TFDS name.
+        dataset: TFDS name; `"yours"` where the data are the user's own, in no data set.
         validation_examples: How many are held out of the end of its train split.
         epochs: Each ends with a checkpoint and a validation.
         epochs_per_pass: Epochs in one pass over the data; a checkpoint is written after each.

@@ -9,7 +9,6 @@ from typing import Any
 import keras
 
 from keras_fm import adapters
-from keras_fm.data import example_files
 from keras_fm.data.user.source import UserData
 from keras_fm.errors import InvalidInputError, RunError
 from keras_fm.evaluation.linear_probe import linear_probe
@@ -22,7 +21,7 @@ from keras_fm.models.transfer import transfer_weights
 from keras_fm.models.weights import weights_sha256
 from keras_fm.registry.recipe import load_recipe
 from keras_fm.training import fine_tuning_jobs as stages
-from keras_fm.training import jobs, monitoring, runs
+from keras_fm.training import jobs, monitoring, run_examples, runs
 from keras_fm.training.distillation import check_teacher
 from keras_fm.training.fine_tuning_jobs import (
     HEAD_STAGE,
@@ -224,10 +223,8 @@ def _write_run_infos(
     strategy: str,
     more: dict[str, str],
 ) -> None:
-    """Write what each run is, and the validation examples; that of the main stage last."""
-    main_job = stage_jobs[MAIN_STAGE]
-    if main_job.validation is not None:
-        example_files.save_examples(main_job.validation, path / run_files.VALIDATION)
+    """Write what each run is, and their examples once; that of the main stage last."""
+    run_examples.write_examples(path, stage_jobs[MAIN_STAGE], init_from)
     for stage, job in stage_jobs.items():
         if stage != MAIN_STAGE:
             runs.new_directory(path / stage, job.spec.name, job.seed)

@@ -11,8 +11,14 @@ from keras_fm.data.user.source import UserData
 from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
 from keras_fm.models.spec import ModelSpec
 from keras_fm.options import check_float
-from keras_fm.registry.recipe import Recipe, load_recipe
-from keras_fm.training.jobs import TrainingJob, check_overrides, check_seed, check_task_fields
+from keras_fm.registry.recipe import OWN_DATA, Recipe, load_recipe
+from keras_fm.training.jobs import (
+    TrainingJob,
+    check_no_dataset,
+    check_overrides,
+    check_seed,
+    check_task_fields,
+)
 
 DEFAULT_STRATEGY = "head_then_full"
 STRATEGIES = (DEFAULT_STRATEGY, "head", "full", "lora")
@@ -67,7 +73,9 @@ def resolve_options(
     head_fields = [name for name in overrides if name.startswith(HEAD_PREFIX)]
     if head_fields and strategy != DEFAULT_STRATEGY:
         raise UnknownNameError(f"{', '.join(head_fields)}: strategy {strategy!r} has one stage")
-    check_overrides(spec.task, [name.removeprefix(HEAD_PREFIX) for name in overrides])
+    fields = [name.removeprefix(HEAD_PREFIX) for name in overrides]
+    check_overrides(spec.task, fields)
+    check_no_dataset(fields)
     options = FineTuningOptions(strategy, seed, overrides)
     known = type(spec.task).recipe_class.__struct_fields__
     in_any_task = {
@@ -213,6 +221,7 @@ def from_scratch_job(job: TrainingJob, epochs: int) -> TrainingJob:
     recipe = job.task.default_recipe()
     fields = {
         **job.task.data.adapt_recipe(len(job.examples), recipe),
+        "dataset": OWN_DATA,
         "validation_examples": job.recipe.validation_examples,
         "epochs": epochs,
         "patience": epochs,
@@ -269,5 +278,9 @@ def _adapt(
 ) -> Recipe:
     """Return the recipe for so many examples; what the user gave stays."""
     batch_size = min(recipe.batch_size, max(_MIN_BATCH_SIZE, num_examples // _MIN_STEPS))
-    fields = {"validation_examples": num_validation, "batch_size": batch_size}
+    fields = {
+        "dataset": OWN_DATA,
+        "validation_examples": num_validation,
+        "batch_size": batch_size,
+    }
     return recipe.override(**{n: v for n, v in fields.items() if n not in overridden})

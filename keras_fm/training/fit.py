@@ -113,6 +113,6 @@ def _evaluate_and_log(
         monitoring.write_projector(path, task.summaries.projector_points(model, validation))
         metrics = evaluate_model(model, validation, outputs=outputs)
     run_info = run_files.read_run(path)
-    method = run_info.get("strategy") or f"from {run_info['init_from']}"
+    method = run_info.get("strategy") or f"from {Path(run_info['init_from']).name}"
     monitoring.write_hparams(path, job, metrics, method)
     return metrics, baseline

@@ -14,7 +14,7 @@ from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.models.spec import ModelSpec
 from keras_fm.options import check_int
 from keras_fm.registry import ModelPackage
-from keras_fm.registry.recipe import Recipe, check_fields
+from keras_fm.registry.recipe import OWN_DATA, Recipe, check_fields
 from keras_fm.registry.tasks import TASKS, task_module
 from keras_fm.tasks.base import Task
 
@@ -34,6 +34,7 @@ class TrainingJob:
         seed: Of the weights, the order of examples, and their augmentation.
         notes: Messages on the data.
         adapt_examples: What `adapt` of `model.py` sees instead of the examples, where that is more.
+        split: Of the recipe's data set, which the examples are from; "" for a user's own data.
     """
 
     spec: ModelSpec
@@ -43,6 +44,7 @@ class TrainingJob:
     seed: int
     notes: tuple[str, ...] = ()
     adapt_examples: Examples | None = None
+    split: str = ""
 
     @property
     def task(self) -> Task:
@@ -94,11 +96,16 @@ def training_job(
     check_overrides(default_task, overrides)
     resolved = recipe or _override_known(default_task.default_recipe(), overrides)
     is_user_data = not is_recipe_data(data) and not isinstance(data, Examples)
+    if not is_recipe_data(data):
+        check_no_dataset(overrides)
     spec, examples, notes = _load(default_spec, resolved.dataset, data, target, problem_type, seed)
     if recipe is None:
         check_task_fields(spec.task, overrides)
         resolved = spec.task.default_recipe().override(**overrides)
-    job = TrainingJob(spec, examples, None, resolved, seed, tuple(notes))
+    split = (data or package.entry.split("train")) if is_recipe_data(data) else ""
+    if not split:
+        resolved = resolved.override(dataset=OWN_DATA)
+    job = TrainingJob(spec, examples, None, resolved, seed, tuple(notes), split=split)
     adapted = recipe is None and data is not None and not isinstance(data, Examples)
     job = _split(job, overrides.keys() if adapted else None, shuffled=is_user_data)
     if data is not None or "adapt" not in package.entry.splits:
@@ -124,7 +131,7 @@ def pretraining_job(
     is_sample = data is not None and is_recipe_data(data)
     split = datasets.SAMPLE if is_sample else package.entry.split("pretraining")
     examples = spec.task.data.load_dataset(resolved.dataset, split)
-    job = TrainingJob(spec, examples, None, resolved, seed)
+    job = TrainingJob(spec, examples, None, resolved, seed, split=split)
     return _split(job, overrides.keys() if is_sample and recipe is None else None)
 
 
@@ -152,6 +159,14 @@ def check_overrides(task: Task, names: Collection[str]) -> None:
         group = (name for name in TASKS if name.startswith("tabular-"))
         recipe_classes = [recipe_class_of(name) for name in group]
     check_fields(names, recipe_classes)
+
+
+def check_no_dataset(names: Collection[str]) -> None:
+    """Raise an `InvalidInputError` where a data set is named beside a user's own data."""
+    if "dataset" in names:
+        raise InvalidInputError(
+            "dataset is the recipe's data set, and data names others to train on: leave out dataset"
+        )
 
 
 def check_task_fields(task: Task, names: Collection[str]) -> None:

@@ -1,5 +1,6 @@
 """What a training shows: the progress bar, and TensorBoard's logs."""
 
+import hashlib
 import sys
 import time
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ import tensorflow as tf
 
 from keras_fm.data.batches import Batches
 from keras_fm.models import run_files
-from keras_fm.registry.recipe import Recipe
+from keras_fm.registry.recipe import OWN_DATA, Recipe
 from keras_fm.tasks.base import ProjectorPoints, Task
 from keras_fm.training import runs
 from keras_fm.training.jobs import TrainingJob
@@ -166,12 +167,20 @@ def write_hparams(path: Path, job: TrainingJob, metrics: Mapping[str, float], me
     hparams: dict[str, Any] = {"model": job.spec.name, "method": method, "seed": job.seed}
     for name, value in job.recipe.to_dict().items():
         hparams[name] = str(value) if isinstance(value, list) else value
+    if job.recipe.dataset == OWN_DATA:
+        hparams["dataset"] = job.examples.description
     writer = tf.summary.create_file_writer(str(path / "logs"))
     with writer.as_default(step=0):
-        api.hparams(hparams, trial_id=str(path))
+        api.hparams(hparams, trial_id=_trial_id(path))
         for metric, value in metrics.items():
             tf.summary.scalar(f"result/{metric}", value)
     writer.close()
+
+
+def _trial_id(path: Path) -> str:
+    """Return a name of its own for each run, which shows no folder of this machine."""
+    digest = hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{run_files.run_name(path)} {digest[:6]}"
 
 
 def _summarize_images(images: dict[str, np.ndarray]) -> None:

@@ -138,6 +138,7 @@ def write_run_info(path: Path, job: TrainingJob, init_from: str = RANDOM, **more
         **job.spec.to_dict(),
         "data": job.examples.description,
         "data_sha256": job.examples.sha256(),
+        "split": job.split,
         "notes": list(job.notes),
         "init_from": init_from,
         "teacher": job.recipe.teacher,

@@ -14,8 +14,8 @@ from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
 from keras_fm.models.transfer import transfer_weights
 from keras_fm.registry import ModelPackage
-from keras_fm.registry.recipe import load_recipe
-from keras_fm.training import jobs, runs
+from keras_fm.registry.recipe import OWN_DATA, load_recipe
+from keras_fm.training import jobs, run_examples, runs
 from keras_fm.training.distillation import check_teacher
 from keras_fm.training.fit import fit
 from keras_fm.training.jobs import TrainingJob
@@ -83,6 +83,7 @@ def train(
     if resume:
         path, init_from, seed = _interrupted_run(run_dir, name, init_from, recipe_overrides)
         recipe = _run_recipe(path)
+        _check_names_data(path, recipe, data)
         if init_from == PRETRAINING:
             pretraining_recipe = _run_recipe(path / PRETRAINING)
     else:
@@ -115,7 +116,9 @@ def train(
         path = runs.new_directory(run_dir, name, seed)
         if pretraining is not None:
             pretraining_path = runs.new_directory(path / PRETRAINING, name, seed)
+            run_examples.write_examples(pretraining_path, pretraining, RANDOM)
             runs.write_run_info(pretraining_path, pretraining)
+        run_examples.write_examples(path, job, init_from)
         runs.write_run_info(path, job, init_from=str(init_from))
     try:
         if pretraining is not None:
@@ -190,6 +193,15 @@ def _run_recipe(path: Path) -> Any:
     """Return the recipe of a run."""
     recipe_class = jobs.recipe_class_of(run_files.read_run(path)["task"])
     return load_recipe(path / run_files.RECIPE, recipe_class)
+
+
+def _check_names_data(path: Path, recipe: Any, data: jobs.Data) -> None:
+    """Raise a `RunError` where a training on a user's own data is resumed without them."""
+    if recipe.dataset == OWN_DATA and jobs.is_recipe_data(data):
+        began_on = run_files.read_run(path)["data"]
+        raise RunError(
+            f"the run in {path} began on {began_on}: name the same data again (data=, or --data)"
+        )
 
 
 def _default_init_from(package: ModelPackage, data: jobs.Data) -> str:

@@ -6,7 +6,7 @@ import pytest
 import keras_fm
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
-from keras_fm.errors import DataError, UnknownNameError
+from keras_fm.errors import DataError, DataWarning, UnknownNameError
 from keras_fm.evaluation import evaluation
 
 
@@ -48,7 +48,8 @@ def test_slices_are_the_recall_of_each_label(metrics, sample):
 
 def test_a_label_without_examples_has_no_slice(small_run, sample):
     ships = sample.subset(sample.targets == 8, "ships")
-    metrics = evaluation.evaluate(small_run.path, data=ships, slice_by="label")
+    with pytest.warns(DataWarning, match="19 of 25 examples were in the training data"):
+        metrics = evaluation.evaluate(small_run.path, data=ships, slice_by="label")
     assert metrics["slices"] == {"ship": metrics["accuracy"]}
     assert metrics["data"] == "ships"
 
