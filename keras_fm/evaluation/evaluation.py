@@ -11,9 +11,11 @@ from keras_fm.errors import DataError, UnknownNameError, suggest
 from keras_fm.evaluation.generator_evaluation import GeneratorEvaluator
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
+from keras_fm.options import with_checked_options
 from keras_fm.tasks.base import Task, task_of
 
 
+@with_checked_options
 @preserved_global_state()
 def evaluate(
     name_or_model: str | os.PathLike[str] | keras.Model,

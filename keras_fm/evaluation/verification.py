@@ -15,6 +15,7 @@ from keras_fm.files import local_path
 from keras_fm.formatting import format_table
 from keras_fm.models import loading, run_files
 from keras_fm.models.global_state import preserved_global_state
+from keras_fm.options import with_checked_options
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.entry import Weights
 from keras_fm.registry.metrics import METRICS
@@ -53,6 +54,7 @@ class ClaimReport:
         return f"{self.name}, measured on {self.data}\n{format_table(rows)}"
 
 
+@with_checked_options
 @preserved_global_state()
 def verify(name: str | os.PathLike[str]) -> ClaimReport:
     """Measure parameters, FLOPs, file size, sha256 and metrics of a model's weights again.

@@ -25,6 +25,7 @@ from keras_fm.files import local_path
 from keras_fm.formatting import format_value
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
+from keras_fm.options import with_checked_options
 from keras_fm.tasks import pictures
 from keras_fm.tasks.base import ExplainablePredictor, ExplainedInput, task_of
 
@@ -74,6 +75,7 @@ class Explanation:
         return f"<!doctype html><meta charset=utf-8><style>{STYLE}</style>{sections}\n"
 
 
+@with_checked_options
 @preserved_global_state()
 def explain(
     name_or_model: str | os.PathLike[str] | keras.Model, inputs: Any, *, method: str = "auto"

@@ -23,7 +23,7 @@ from keras_fm.models.loading import resolve_model
 from keras_fm.models.run_files import write_json
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.weights import weights_sha256
-from keras_fm.options import check_int
+from keras_fm.options import check_int, with_checked_options
 from keras_fm.tasks.base import Signature, Task
 
 OptimizeFor = Literal["memory", "latency"]
@@ -31,6 +31,7 @@ INFO = "keras_fm.json"
 MAX_VERSION = 2**63 - 1  # TF Serving counts in int64
 
 
+@with_checked_options
 @preserved_global_state()
 def export(
     name_or_model: str | os.PathLike[str] | keras.Model,

@@ -45,7 +45,8 @@ class EarlyStopping(keras.callbacks.Callback):
         """Save better weights, or stop."""
         if self._update((logs or {})[LOSS]):
             self._save()
-        self.model.stop_training = self.wait >= self.patience
+        if self.wait >= self.patience:  # another callback may have stopped the training before
+            self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Load the best weights."""

@@ -10,9 +10,14 @@ from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.data.user.source import UserData
 from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
 from keras_fm.models.spec import ModelSpec
-from keras_fm.options import check_float
 from keras_fm.registry.recipe import Recipe, load_recipe
-from keras_fm.training.jobs import TrainingJob, check_overrides, check_seed, check_task_fields
+from keras_fm.training.jobs import (
+    TrainingJob,
+    check_overrides,
+    check_seed,
+    check_task_fields,
+    check_validation_split,
+)
 
 DEFAULT_STRATEGY = "head_then_full"
 STRATEGIES = (DEFAULT_STRATEGY, "head", "full", "lora")
@@ -97,16 +102,10 @@ def validation_source(
         InvalidInputError: They don't go together.
     """
     if validation_split is not None:
-        if isinstance(validation_split, str):
+        check_validation_split(validation_split, overrides)
+        if validation_data is not None:
             raise InvalidInputError(
-                "validation_split is a fraction of the data, such as 0.2; that of a TFDS data set "
-                f"is validation_data_split; received {validation_split!r}"
-            )
-        check_float("validation_split", validation_split, 0.0, 1.0)
-        if validation_data is not None or "validation_examples" in overrides:
-            raise InvalidInputError(
-                "validation_split, validation_data and validation_examples each say what "
-                "validates: give one of them"
+                "validation_split and validation_data each say what validates: give one of them"
             )
     if validation_data is None:
         if validation_data_split is not None:

@@ -12,6 +12,7 @@ from keras_fm.evaluation.evaluation import evaluate_model
 from keras_fm.models import run_files
 from keras_fm.models.building import as_float32
 from keras_fm.models.weights import save_weights
+from keras_fm.progress import current_verbose
 from keras_fm.registry.recipe import Recipe
 from keras_fm.training import monitoring, runs
 from keras_fm.training.cached_features import can_cache_features, head_on_cached_features
@@ -60,11 +61,12 @@ def fit(
         callbacks=[
             SetEpoch(train_batches),
             *monitoring.callbacks(path, batches, task, model),
+            *job.callbacks,
             *early_stopping,
             checkpoint,
         ],
         shuffle=False,  # the batches were shuffled, by seed and epoch
-        verbose=monitoring.verbosity(),
+        verbose=current_verbose(),
     )
     trained = _final_model(model, recipe, path)
     save_weights(trained, path / run_files.WEIGHTS)  # evaluation may take minutes, or fail

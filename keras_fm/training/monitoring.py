@@ -1,6 +1,5 @@
 """What a training shows: the progress bar, and TensorBoard's logs."""
 
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ import tensorflow as tf
 
 from keras_fm.data.batches import Batches
 from keras_fm.models import run_files
+from keras_fm.progress import say
 from keras_fm.registry.recipe import Recipe
 from keras_fm.tasks.base import ProjectorPoints, Task
 from keras_fm.training import runs
@@ -33,16 +33,9 @@ def callbacks(
     ]
 
 
-def verbosity() -> int:
-    """Return Keras' `verbose`: a progress bar on a terminal, a line an epoch in a log file."""
-    if sys.stdout is None:  # a service, or pythonw
-        return 0
-    return 1 if sys.stdout.isatty() else 2
-
-
 def print_stage(stage: str, recipe: Recipe) -> None:
     """Print which of several trainings begins."""
-    print(f"{stage}: {recipe.epochs} epochs{' at most' * bool(recipe.patience)}", flush=True)
+    say(f"{stage}: {recipe.epochs} epochs{' at most' * bool(recipe.patience)}")
 
 
 class CSVHistory(keras.callbacks.Callback):
