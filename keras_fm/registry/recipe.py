@@ -39,6 +39,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
         epochs: Each ends with a checkpoint and a validation.
         epochs_per_pass: Epochs in one pass over the data; a checkpoint is written after each.
         batch_size: Examples in a step.
+        drop_remainder: Leaves the examples out of a pass that do not fill its last batch: so the
+            figures of the zoo were measured. A training on a user's own data takes all of them.
         optimizer: `"sgd"`, `"adam"` or `"adamw"`; this and the five below are Keras' arguments.
         learning_rate: The peak of the schedule.
         momentum: Of `"sgd"`.
@@ -65,6 +67,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     epochs: Positive
     epochs_per_pass: Positive = 1
     batch_size: Positive
+    drop_remainder: bool = True
     optimizer: Literal["sgd", "adam", "adamw"]
     learning_rate: Rate
     momentum: BelowOne = 0.0

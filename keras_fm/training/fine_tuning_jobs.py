@@ -213,6 +213,7 @@ def from_scratch_job(job: TrainingJob, epochs: int) -> TrainingJob:
     fields = {
         **job.task.data.adapt_recipe(len(job.examples), recipe),
         "validation_examples": job.recipe.validation_examples,
+        "drop_remainder": job.recipe.drop_remainder,
         "epochs": epochs,
         "patience": epochs,
     }
@@ -268,5 +269,9 @@ def _adapt(
 ) -> Recipe:
     """Return the recipe for so many examples; what the user gave stays."""
     batch_size = min(recipe.batch_size, max(_MIN_BATCH_SIZE, num_examples // _MIN_STEPS))
-    fields = {"validation_examples": num_validation, "batch_size": batch_size}
+    fields = {
+        "validation_examples": num_validation,
+        "batch_size": batch_size,
+        "drop_remainder": False,  # every example in each epoch, as in Keras' fit
+    }
     return recipe.override(**{n: v for n, v in fields.items() if n not in overridden})

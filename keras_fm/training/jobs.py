@@ -251,6 +251,8 @@ def _split(
     data, recipe = job.task.data, job.recipe
     if overridden is not None:
         fields = data.adapt_recipe(len(job.examples), recipe)
+        if shuffled:  # a user's own: every example in each epoch, as in Keras' fit
+            fields["drop_remainder"] = False
         if "epochs_per_pass" in overridden:
             fields.pop("epochs", None)  # they are of the size that the user chose
         recipe = recipe.override(**{n: v for n, v in fields.items() if n not in overridden})

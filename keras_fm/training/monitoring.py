@@ -102,9 +102,8 @@ class TensorBoardSummaries(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Write throughput, images and texts."""
-        num_examples = len(self.batches) * self.batches.batch_size
         with self.writer.as_default(step=epoch):
-            throughput = num_examples / (self.ended - self.started)
+            throughput = self.batches.examples_per_epoch / (self.ended - self.started)
             tf.summary.scalar(f"{self.task.unit}_per_second", throughput)
             _summarize_images(self.task.summaries.epoch_images(self.trained_model))
             for name, text in self.task.summaries.epoch_texts(self.trained_model).items():

@@ -51,8 +51,9 @@ def test_verbose_is_one_of_four(capsys, table, verbose):
 
 def test_without_verbose_the_report_alone_is_printed(capsys, table, tmp_path):
     code, out, _ = run(
-        capsys, "train", "linear_regression", "--data", table, "--target", "price", "--set", "epochs=1",
-        "--verbose", "0", "--validation-split", "0.5", "--run-dir", tmp_path / "run",
+        capsys, "train", "linear_regression", "--data", table, "--target", "price",
+        "--set", "epochs=1", "--verbose", "0", "--validation-split", "0.5",
+        "--run-dir", tmp_path / "run",
     )  # fmt: skip
     assert code == 0
     assert "Epoch 1/1" not in out
