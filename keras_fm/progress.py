@@ -3,7 +3,7 @@
 import functools
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal, ParamSpec, TypeVar
@@ -28,14 +28,16 @@ _verbose: ContextVar[Any] = ContextVar("verbose", default=AUTO)
 def current_verbose() -> int:
     """Return Keras' `verbose` for this block.
 
-    Of `"auto"` it is 1, a bar, on a terminal and in a notebook; 2, a line an epoch, in a log file.
+    Of `"auto"` it is 1, a bar, on a terminal and in a notebook; 2, a line an epoch, in a log file,
+    and where `keras.config.disable_interactive_logging()` was called.
     """
     verbose = _verbose.get()
     if verbose != AUTO:
         return int(verbose)
     if sys.stdout is None:  # a service, or pythonw
         return 0
-    return 1 if sys.stdout.isatty() or _is_notebook(sys.stdout) else 2
+    shows_bars = sys.stdout.isatty() or _is_notebook(sys.stdout)
+    return 1 if shows_bars and keras.config.is_interactive_logging_enabled() else 2
 
 
 @contextmanager
@@ -85,13 +87,14 @@ class DelayedBar(keras.callbacks.Callback):
         super().__init__()
         self.title = title
         self.started = 0.0
+        self.total: int | None = None
         self.is_shown = False
         self.bar: keras.utils.Progbar
         self._begin(total)
 
     def update(self, done: int) -> None:
         """Draw the bar, where it is time, after so many steps."""
-        if current_verbose() != 1 or time.monotonic() - self.started < DELAY:
+        if self.total == 1 or current_verbose() != 1 or time.monotonic() - self.started < DELAY:
             return
         if not self.is_shown:
             say(self.title)
@@ -116,13 +119,22 @@ class DelayedBar(keras.callbacks.Callback):
 
     def _begin(self, total: int | None) -> None:
         self.started = time.monotonic()
+        self.total = total
         self.is_shown = False
         self.bar = keras.utils.Progbar(total)
 
 
-def track(items: Sequence[Item], title: str) -> Iterator[Item]:
-    """Yield items, under a bar where they take longer than a moment."""
-    bar = DelayedBar(title, len(items))
+def track(items: Iterable[Item], title: str, total: int | None = None) -> Iterator[Item]:
+    """Yield items, under a bar where they take longer than a moment.
+
+    Args:
+        items: The items.
+        title: What is done with them.
+        total: How many there are, where they have no length.
+    """
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    bar = DelayedBar(title, total)
     for number, item in enumerate(items, 1):
         yield item
         bar.update(number)

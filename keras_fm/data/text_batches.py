@@ -131,6 +131,7 @@ class MaskedLMBatches(Batches):
         super().__init__(token_ids, token_ids, recipe=recipe, seed=seed)
         self.mask_generator = mask_generator
         self.short_windows = SequenceWindows(token_ids, token_ids, recipe=recipe, seed=seed)
+        self.num_examples = self.short_windows.num_examples
         self.long_windows = self.short_windows
         if recipe.long_sequence_length:
             batch_size = max(
@@ -148,8 +149,7 @@ class MaskedLMBatches(Batches):
     @property
     def num_left_out(self) -> int:
         """The number of short windows that no batch has."""
-        num_used = len(self) * self.short_windows.batch_size
-        return max(0, self.short_windows.num_examples - num_used)
+        return max(0, self.num_examples - len(self) * self.short_windows.batch_size)
 
     def __getitem__(self, step: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Return the batch of a step of the current epoch."""

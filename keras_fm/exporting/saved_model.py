@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -24,6 +24,7 @@ from keras_fm.models.run_files import write_json
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.weights import weights_sha256
 from keras_fm.options import check_int, with_checked_options
+from keras_fm.progress import track
 from keras_fm.tasks.base import Signature, Task
 
 OptimizeFor = Literal["memory", "latency"]
@@ -92,7 +93,7 @@ def export(
     return new.path
 
 
-def export_all(directory: str | os.PathLike[str], **options: Any) -> list[Path]:
+def export_all(directory: str | os.PathLike[str], **options: Any) -> Iterator[Path]:
     """Export each pretrained model of the zoo into a folder of its name, for one server.
 
     `directory/models.config` names them all; it is rewritten.
@@ -101,13 +102,13 @@ def export_all(directory: str | os.PathLike[str], **options: Any) -> list[Path]:
         directory: The folder of the folders.
         **options: Of `export`.
 
-    Returns:
-        The paths of the versions.
+    Yields:
+        The path of each version, when it is written.
     """
     base, names = local_path(directory), registry.list_models(pretrained=True)
-    versions = [export(name, base / name, **options) for name in names]
+    for name in track(names, f"exporting {len(names)} models"):
+        yield export(name, base / name, **options)
     (base / "models.config").write_text(server_files.models_config(names), "utf-8")
-    return versions
 
 
 def _write_saved_model(

@@ -15,6 +15,7 @@ class Metric:
         is_proportion: Whether it is the proportion of correct examples, one of which may be a tie.
         upper_bound: No value is above it.
         in_summary: Whether the table of all models shows it.
+        needs_training: Whether a model is trained to measure it, which takes minutes.
     """
 
     title: str
@@ -23,6 +24,7 @@ class Metric:
     is_proportion: bool = False
     upper_bound: float = math.inf
     in_summary: bool = True
+    needs_training: bool = False
 
     @property
     def heading(self) -> str:
@@ -52,7 +54,7 @@ METRICS = {
     # Of a classifier trained on generated images alone (Ravuri and Vinyals 2019, arXiv:1905.10887);
     # on other hardware or in other precision that is another one.
     "classification_accuracy_score": replace(
-        _proportion("classification accuracy score"), tolerance=0.01
+        _proportion("classification accuracy score"), tolerance=0.01, needs_training=True
     ),
     "evaluator_accuracy": replace(_proportion("evaluator accuracy"), in_summary=False),
     "frechet_distance": Metric("Fréchet distance", ".4f", tolerance=0.0005),

@@ -20,10 +20,11 @@ from keras_fm.models.loading import resolve_model
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.transfer import transfer_weights
 from keras_fm.models.weights import weights_sha256
-from keras_fm.progress import Verbose, with_verbose
+from keras_fm.progress import Verbose, say, with_verbose
 from keras_fm.registry.recipe import load_recipe
 from keras_fm.training import fine_tuning_jobs as stages
 from keras_fm.training import jobs, monitoring, runs
+from keras_fm.training.announcements import announce_run
 from keras_fm.training.fine_tuning_jobs import (
     HEAD_STAGE,
     MAIN_STAGE,
@@ -172,6 +173,7 @@ def fine_tune(
             "augment_with": augment_with or "",
         }
         _write_run_infos(path, stage_jobs, init_from, strategy, more)
+    announce_run(path, main_job)
     try:
         return _run_stages(pretrained, initial_model, stage_jobs, path)
     except KeyboardInterrupt:
@@ -338,6 +340,7 @@ def _linear_probe(
     if _has_other_inputs(pretrained, job):
         return {}
     model = _initial_model(pretrained, job) if model is None else model
+    say(f"{PROBE}, for comparison")
     metrics = linear_probe(model, job.examples, job.validation)
     monitoring.write_hparams(path / "comparisons" / "linear_probe", job, metrics, PROBE)
     return {PROBE: metrics}

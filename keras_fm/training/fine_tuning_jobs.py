@@ -17,6 +17,7 @@ from keras_fm.training.jobs import (
     check_seed,
     check_task_fields,
     check_validation_split,
+    fitted_fields,
 )
 
 DEFAULT_STRATEGY = "head_then_full"
@@ -160,7 +161,7 @@ def fine_tuning_jobs(
     task, notes = spec.task, DataNotes(notes)
     task.data.check(all_examples)
     if options.recipes is not None:
-        recipes = dict(options.recipes)
+        unfitted = recipes = dict(options.recipes)
     else:
         if spec.inputs != pretrained.inputs:
             _check_from_scratch(options.strategy, all_examples.description)
@@ -178,6 +179,7 @@ def fine_tuning_jobs(
             count = round(len(all_examples) * validation_split)
         elif validation is None:
             count = len(all_examples) // _VALIDATION_PART
+        unfitted = recipes
         recipes = {
             stage: _adapt(recipe, len(all_examples), count, _overridden(stage, options.overrides))
             for stage, recipe in recipes.items()
@@ -199,7 +201,15 @@ def fine_tuning_jobs(
             f"no example of {all_examples.description} validates: nothing tells when to stop"
         )
     return {
-        stage: TrainingJob(spec, examples, validation_examples, recipe, options.seed, tuple(notes))
+        stage: TrainingJob(
+            spec,
+            examples,
+            validation_examples,
+            recipe,
+            options.seed,
+            tuple(notes),
+            fitted=fitted_fields(unfitted[stage], recipe),
+        )
         for stage, recipe in recipes.items()
     }
 
@@ -219,7 +229,8 @@ def from_scratch_job(job: TrainingJob, epochs: int) -> TrainingJob:
     }
     if hasattr(job.recipe, "class_weight"):
         fields["class_weight"] = job.recipe.class_weight
-    return replace(job, recipe=recipe.override(**fields))
+    unfitted, recipe = recipe.override(epochs=epochs), recipe.override(**fields)
+    return replace(job, recipe=recipe, fitted=fitted_fields(unfitted, recipe))
 
 
 def _stage_recipes(spec: ModelSpec, options: FineTuningOptions) -> dict[str, Recipe]:

@@ -3,7 +3,7 @@
 import inspect
 import os
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -38,6 +38,7 @@ class TrainingJob:
         notes: Messages on the data.
         adapt_examples: What `adapt` of `model.py` sees instead of the examples, where that is more.
         callbacks: The user's own.
+        fitted: Recipe fields that were fitted to the size of the data, with both values.
     """
 
     spec: ModelSpec
@@ -48,6 +49,7 @@ class TrainingJob:
     notes: tuple[str, ...] = ()
     adapt_examples: Examples | None = None
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
+    fitted: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
 
     @property
     def task(self) -> Task:
@@ -232,6 +234,13 @@ def check_task_fields(task: Task, names: Collection[str]) -> None:
     check_fields(names, [type(task).recipe_class], f"the recipe for {task.spec.task_name}")
 
 
+def fitted_fields(before: Recipe, after: Recipe) -> dict[str, tuple[Any, Any]]:
+    """Return the fields that were fitted to the size of the data, with both values."""
+    fields = ("batch_size", "learning_rate", "epochs", "epochs_per_pass")
+    values = {name: (getattr(before, name), getattr(after, name)) for name in fields}
+    return {name: pair for name, pair in values.items() if pair[0] != pair[1]}
+
+
 def _override_known(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
     known = type(recipe).__struct_fields__
     return recipe.override(**{name: value for name, value in overrides.items() if name in known})
@@ -249,6 +258,7 @@ def _split(
             ones validate.
     """
     data, recipe = job.task.data, job.recipe
+    fitted: Mapping[str, tuple[Any, Any]] = {}
     if overridden is not None:
         fields = data.adapt_recipe(len(job.examples), recipe)
         if shuffled:  # a user's own: every example in each epoch, as in Keras' fit
@@ -256,6 +266,7 @@ def _split(
         if "epochs_per_pass" in overridden:
             fields.pop("epochs", None)  # they are of the size that the user chose
         recipe = recipe.override(**{n: v for n, v in fields.items() if n not in overridden})
+        fitted = fitted_fields(job.recipe, recipe)
     data.check(job.examples)
     count, notes = recipe.validation_examples, DataNotes(job.notes)
     if shuffled and not data.is_sequence:
@@ -264,7 +275,14 @@ def _split(
         )
     else:
         examples, validation = split_validation(job.examples, count)
-    return replace(job, examples=examples, validation=validation, recipe=recipe, notes=tuple(notes))
+    return replace(
+        job,
+        examples=examples,
+        validation=validation,
+        recipe=recipe,
+        notes=tuple(notes),
+        fitted=fitted,
+    )
 
 
 def _load(

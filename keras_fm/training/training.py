@@ -20,7 +20,8 @@ from keras_fm.models.transfer import transfer_weights
 from keras_fm.progress import Verbose, with_verbose
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.recipe import load_recipe
-from keras_fm.training import jobs, runs
+from keras_fm.training import jobs, monitoring, runs
+from keras_fm.training.announcements import announce_run
 from keras_fm.training.fit import fit
 from keras_fm.training.jobs import TrainingJob
 from keras_fm.training.runs import RANDOM
@@ -151,6 +152,7 @@ def train(
             pretraining_path = runs.new_directory(path / PRETRAINING, name, seed)
             runs.write_run_info(pretraining_path, pretraining)
         runs.write_run_info(path, job, init_from=str(init_from))
+    announce_run(path, job)
     try:
         if pretraining is not None:
             _initialize(model, _pretrain(pretraining, path / PRETRAINING), job)
@@ -258,4 +260,5 @@ def _pretrain(job: TrainingJob, path: Path) -> Any:
     """Return the pretrained model of the run in `path`, trained now or before an interruption."""
     if run_files.is_complete(path):
         return runs.load_run(path).model
+    monitoring.print_stage(PRETRAINING, job.recipe)
     return fit(jobs.initial_model(job), job, path).model
