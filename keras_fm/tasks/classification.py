@@ -109,7 +109,7 @@ class ClassificationObjective(ScoredObjective):
         """Return how `val_loss` differs from `cross_entropy`."""
         if not recipe.label_smoothing:
             return ""
-        return f"val_loss has label smoothing {recipe.label_smoothing:g}, cross_entropy has none"
+        return f"val_loss includes label smoothing {recipe.label_smoothing:g}, no metric does"
 
     def class_weight(self, examples: Examples, recipe: Any) -> dict[int, float] | None:
         """Return the weights with which all classes count the same, where the recipe asks."""

@@ -38,7 +38,7 @@ def announce_stage(
     recipe = job.recipe
     num_trained = sum(int(keras.ops.size(weight)) for weight in model.trainable_weights)
     epochs = f"{recipe.epochs} epochs"
-    if recipe.patience and job.validation is not None:
+    if 0 < recipe.patience < recipe.epochs and job.validation is not None:
         epochs += f" at most, until {recipe.patience} in a row have no lower val_loss"
     lines = [
         f"model: {job.spec.name}, {model.count_params():,} parameters, {num_trained:,} of them "
