@@ -12,7 +12,7 @@ from keras_fm.models import export_files
 from keras_fm.models.global_state import keras_settings
 from keras_fm.models.loading import resolve_model
 from keras_fm.models.spec import spec_of
-from keras_fm.options import check_option_names
+from keras_fm.options import check_option_names, with_checked_options
 from keras_fm.registry.tasks import task_module
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Pipeline:
             UnknownNameError: The task has no such option.
         """
         predict = self.spec.task.predictor.predict_raw
-        check_option_names(self.model.name, predict, options, skip=2)
+        check_option_names(self.model.name, predict, options, skip=2, verb="pipeline")
         with keras_settings():
             return predict(self.model, inputs, **options)
 
@@ -53,6 +53,7 @@ class Pipeline:
         return task_module(self.spec.task_name, "codec").CODEC
 
 
+@with_checked_options
 def pipeline(name_or_model: str | os.PathLike[str] | keras.Model) -> "Pipeline | ExportPipeline":
     """Return a callable from raw inputs to predictions, one dict an input.
 

@@ -12,7 +12,9 @@ PACKAGE = helpers.ROOT / "keras_fm"
 # adapters. What stands in one line does not import each other, but where the next table says so.
 LEVELS = (
     ("errors",),
+    ("familiar_names",),
     ("backend", "files", "formatting", "http_session", "options"),
+    ("progress",),
     ("registry",),
     ("store", "serving", "optimizers", "trainers", "preprocessing"),
     ("layers", "data"),

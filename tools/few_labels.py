@@ -208,7 +208,7 @@ def measure(
                 augment_with=generator,
                 seed=seed,
                 run_dir=path,
-                **settings,
+                **{"drop_remainder": True, **settings},  # as all rows of the tables were measured
             )
             accuracies[strategy] = accuracy(run, test)
             if compare:

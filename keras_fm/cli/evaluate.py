@@ -6,7 +6,9 @@ from typing import Any
 from keras_fm import registry
 from keras_fm.cli.common import add_command
 from keras_fm.cli.printing import print_table
+from keras_fm.errors import InvalidInputError
 from keras_fm.formatting import format_value
+from keras_fm.registry.metrics import METRICS
 
 
 def add(commands: Any) -> None:
@@ -26,6 +28,9 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--slice-by", help="'label' for the recall of each class; of a table, a column"
     )
+    command.add_argument(
+        "--quick", action="store_true", help="leave out metrics that a model is trained for"
+    )
 
     command = add_command(
         commands, _verify, "measure every reported metric again", "keras-fm verify cifar_cnn"
@@ -33,7 +38,11 @@ def add(commands: Any) -> None:
     command.add_argument(
         "model",
         nargs="*",
-        help="MODEL, MODEL.TAG or a run directory (default: all pretrained models)",
+        help="MODEL, MODEL.TAG or a run directory",
+    )
+    command.add_argument("--all", action="store_true", help="verify all pretrained models")
+    command.add_argument(
+        "--quick", action="store_true", help="leave out what takes minutes; alone, for all models"
     )
 
 
@@ -47,6 +56,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         target=options.target,
         split=options.split,
         slice_by=options.slice_by,
+        quick=options.quick,
     )
     slices = metrics.pop("slices", {})
     sliced_metric = "recall" if options.slice_by == "label" else next(iter(metrics))
@@ -66,6 +76,38 @@ def _format(value: float) -> str:
 def _verify(options: argparse.Namespace) -> int:
     from keras_fm.evaluation.verification import verify
 
-    reports = [verify(name) for name in options.model or registry.list_models(pretrained=True)]
-    print("\n\n".join(map(str, reports)))
-    return 0 if all(report.passed for report in reports) else 1
+    names = _models_to_verify(options)
+    passed = []
+    for number, name in enumerate(names):
+        print(f"{chr(10) * bool(number)}{name}", flush=True)
+        print(_format_row(("claim", "claimed", "measured", "")), flush=True)
+        report = verify(name, quick=options.quick, on_check=_print_check)
+        print(f"measured on {report.data}")
+        if report.left_out:
+            print(f"left out, for they take minutes: {', '.join(report.left_out)}")
+        passed.append(report.passed)
+    return 0 if all(passed) else 1
+
+
+def _models_to_verify(options: argparse.Namespace) -> list[str]:
+    pretrained = registry.list_models(pretrained=True)
+    if options.all and options.model:
+        raise InvalidInputError("--all verifies every pretrained model: name none")
+    if not (options.model or options.all or options.quick):
+        raise InvalidInputError(
+            f"expected a model or a run directory; --all verifies all {len(pretrained)} pretrained "
+            "models, some of which take minutes, and --quick leaves that out"
+        )
+    return options.model or pretrained
+
+
+def _print_check(check: Any) -> None:
+    print(_format_row(check.row), flush=True)
+
+
+def _format_row(cells: tuple[str, ...]) -> str:
+    """Return a row of a table whose other rows are not known yet."""
+    width = max(len(metric.title) for metric in METRICS.values())
+    return "  ".join(
+        f"{cell:{width if index == 0 else 16}}" for index, cell in enumerate(cells)
+    ).rstrip()

@@ -60,7 +60,7 @@ def _export(options: argparse.Namespace) -> int:
         if options.model is not None or options.number is not None:
             raise InvalidInputError("--all exports every model: name the directory alone")
         for version in export_all(options.directory, **export_options):
-            print(version)
+            print(version, flush=True)
         return 0
     if options.model is None:
         raise InvalidInputError(

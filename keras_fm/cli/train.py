@@ -5,6 +5,7 @@ from typing import Any
 
 from keras_fm.cli import next_commands
 from keras_fm.cli.common import add_command
+from keras_fm.errors import InvalidInputError
 
 
 def add(commands: Any) -> None:
@@ -46,7 +47,6 @@ def add(commands: Any) -> None:
         "--split", default="train", help="split of a TFDS data set (default: train)"
     )
     command.add_argument("--validation-data-split", help="split of a TFDS data set to validate on")
-    command.add_argument("--validation-split", type=float, help="fraction of DATA to validate on")
     command.add_argument(
         "--strategy",
         default="head_then_full",
@@ -79,23 +79,50 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--run-dir", help="a new directory (default: under runs/)")
     command.add_argument("--resume", action="store_true", help="resume the run in --run-dir")
     command.add_argument("--seed", type=int, default=0)
+    command.add_argument(
+        "--validation-split", type=float, help="fraction of the data to validate on, such as 0.2"
+    )
+    command.add_argument(
+        "--verbose",
+        default="auto",
+        help="0 prints nothing but the report, 1 draws a bar, 2 prints a line an epoch (default: "
+        "auto: 1 on a terminal, else 2)",
+    )
+
+
+def _recipe_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the recipe fields of `--set`, and the options that both commands have."""
+    from keras_fm.registry.recipe import parse_setting
+
+    settings = dict(parse_setting(text) for text in options.set)
+    for name in settings:
+        if name in vars(options) and name != "set":
+            flag = f"--{name.replace('_', '-')}"
+            raise InvalidInputError(
+                f"--set is for fields of the recipe; {name!r} is an option of the command: {flag}"
+            )
+    is_number = options.verbose.isdecimal()
+    return {
+        "target": options.target,
+        "problem_type": options.problem_type,
+        "run_dir": options.run_dir,
+        "resume": options.resume,
+        "seed": options.seed,
+        "validation_split": options.validation_split,
+        "verbose": int(options.verbose) if is_number else options.verbose,
+        **settings,
+    }
 
 
 def _train(options: argparse.Namespace) -> int:
-    from keras_fm.registry.recipe import parse_setting
     from keras_fm.training.training import train
 
     run = train(
         options.model,
         data=options.data,
-        target=options.target,
-        problem_type=options.problem_type,
         init_from=options.init_from,
-        run_dir=options.run_dir,
-        resume=options.resume,
-        seed=options.seed,
         **({} if options.teacher is None else {"teacher": options.teacher}),
-        **dict(parse_setting(text) for text in options.set),
+        **_recipe_options(options),
     )
     print(f"\n{run.report()}\n")
     print(*next_commands.after_training(run.path), sep="\n")
@@ -103,27 +130,20 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _fine_tune(options: argparse.Namespace) -> int:
-    from keras_fm.registry.recipe import parse_setting
     from keras_fm.training.fine_tuning import fine_tune
 
     run = fine_tune(
         options.model,
         options.data,
         text=options.text,
-        target=options.target,
-        problem_type=options.problem_type,
         class_names=options.class_names,
         split=options.split,
         validation_data=options.validation_data,
         validation_data_split=options.validation_data_split,
-        validation_split=options.validation_split,
         strategy=options.strategy,
         compare=options.compare,
         augment_with=options.augment_with,
-        run_dir=options.run_dir,
-        resume=options.resume,
-        seed=options.seed,
-        **dict(parse_setting(text) for text in options.set),
+        **_recipe_options(options),
     )
     print(f"\n{run.report()}\n")
     print(*next_commands.after_fine_tuning(run.path), sep="\n")

@@ -13,9 +13,13 @@ from keras_fm.evaluation.generator_evaluation import GeneratorEvaluator
 from keras_fm.models import run_files
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
+from keras_fm.options import with_checked_options
+from keras_fm.progress import Verbose, with_verbose
 from keras_fm.tasks.base import Task, task_of
 
 
+@with_checked_options
+@with_verbose
 @preserved_global_state()
 def evaluate(
     name_or_model: str | os.PathLike[str] | keras.Model,
@@ -25,6 +29,8 @@ def evaluate(
     target: str | None = None,
     split: str | None = None,
     slice_by: str | None = None,
+    quick: bool = False,
+    verbose: Verbose = "auto",
 ) -> dict[str, Any]:
     """Return the metrics of a model on all examples of a split.
 
@@ -38,6 +44,10 @@ def evaluate(
         target: Of a CSV file of texts the column of their classes.
         split: Of the entry's data set: `"test"` (the default), `"train"`, or `"sample"` (bundled).
         slice_by: `"label"` adds the recall of each class.
+        quick: Leaves out metrics that a model is trained for, such as the classification accuracy
+            score of generated images.
+        verbose: 1 draws bars where it takes longer than a moment, 2 prints a line for what takes
+            minutes, 0 nothing; `"auto"` is 1 on a terminal and in a notebook, else 2.
 
     Returns:
         The metrics of the model's task (`keras_fm/tasks/` says which and in what unit),
@@ -66,12 +76,17 @@ def evaluate(
         raise DataError(f"{examples.description}: expected examples to evaluate on; received none")
     if path is not None:
         run_examples.warn_known_examples(path, task, examples)
-    metrics = evaluate_model(model, examples, slice_by)
+    metrics = evaluate_model(model, examples, slice_by, quick=quick)
     return {**metrics, "num_examples": len(examples), "data": examples.description}
 
 
 def evaluate_model(
-    model: keras.Model, examples: Examples, slice_by: str | None = None, *, outputs: Any = None
+    model: keras.Model,
+    examples: Examples,
+    slice_by: str | None = None,
+    *,
+    outputs: Any = None,
+    quick: bool = False,
 ) -> dict[str, Any]:
     """Return the metrics of a model on examples that were checked.
 
@@ -80,9 +95,10 @@ def evaluate_model(
         examples: Of its task.
         slice_by: See `evaluate`.
         outputs: What the objective's `outputs` returned for them, if it was called before.
+        quick: See `evaluate`.
     """
     objective = task_of(model).objective
     if objective.evaluator_name is not None:
         evaluator = GeneratorEvaluator(objective.evaluator_name)
-        outputs = objective.evaluator_outputs(model, examples, evaluator)
+        outputs = objective.evaluator_outputs(model, examples, evaluator, quick=quick)
     return objective.evaluate(model, examples, slice_by, outputs=outputs)

@@ -25,6 +25,8 @@ from keras_fm.files import local_path
 from keras_fm.formatting import format_value
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
+from keras_fm.options import with_checked_options
+from keras_fm.progress import Verbose, track, with_verbose
 from keras_fm.tasks import pictures
 from keras_fm.tasks.base import ExplainablePredictor, ExplainedInput, task_of
 
@@ -74,9 +76,15 @@ class Explanation:
         return f"<!doctype html><meta charset=utf-8><style>{STYLE}</style>{sections}\n"
 
 
+@with_checked_options
+@with_verbose
 @preserved_global_state()
 def explain(
-    name_or_model: str | os.PathLike[str] | keras.Model, inputs: Any, *, method: str = "auto"
+    name_or_model: str | os.PathLike[str] | keras.Model,
+    inputs: Any,
+    *,
+    method: str = "auto",
+    verbose: Verbose = "auto",
 ) -> Explanation:
     """Explain predictions: which tokens, columns or regions speak for them, and which against.
 
@@ -94,6 +102,8 @@ def explain(
         name_or_model: A model's name, a run directory, or a model from `get`, `train`, `fine_tune`.
         inputs: What `pipeline` takes.
         method: `"auto"` is the first that the model has.
+        verbose: 1 draws a bar where it takes longer than a moment, 0 and 2 do not; `"auto"` is 1 on
+            a terminal and in a notebook.
 
     Raises:
         InvalidInputError: An input is none that the model takes, or the model has no such method.
@@ -114,7 +124,8 @@ def explain(
     if method == "auto":
         method = predictor.explain_methods[0]
     explained_inputs = predictor.explained_inputs(inputs)
-    return Explanation(method, [_attribute(model, predictor, x, method) for x in explained_inputs])
+    tracked = track(explained_inputs, f"explanations by {method}")
+    return Explanation(method, [_attribute(model, predictor, x, method) for x in tracked])
 
 
 def _attribute(

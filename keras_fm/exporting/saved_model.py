@@ -3,7 +3,7 @@
 import datetime
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -27,13 +27,15 @@ from keras_fm.models.loading import resolve_model
 from keras_fm.models.run_files import write_json
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.weights import weights_sha256
-from keras_fm.options import check_int
+from keras_fm.options import check_int, with_checked_options
+from keras_fm.progress import track
 from keras_fm.tasks.base import Signature, Task
 
 OptimizeFor = Literal["memory", "latency"]
 MAX_VERSION = 2**63 - 1  # TF Serving counts in int64
 
 
+@with_checked_options
 @preserved_global_state()
 def export(
     name_or_model: str | os.PathLike[str] | keras.Model,
@@ -101,7 +103,7 @@ def export(
     return new.path
 
 
-def export_all(directory: str | os.PathLike[str], **options: Any) -> list[Path]:
+def export_all(directory: str | os.PathLike[str], **options: Any) -> Iterator[Path]:
     """Export each pretrained model of the zoo into a folder of its name, for one server.
 
     `directory/models.config` names them all; it is rewritten.
@@ -110,13 +112,13 @@ def export_all(directory: str | os.PathLike[str], **options: Any) -> list[Path]:
         directory: The folder of the folders.
         **options: Of `export`.
 
-    Returns:
-        The paths of the versions.
+    Yields:
+        The path of each version, when it is written.
     """
     base, names = local_path(directory), registry.list_models(pretrained=True)
-    versions = [export(name, base / name, **options) for name in names]
+    for name in track(names, f"exporting {len(names)} models"):
+        yield export(name, base / name, **options)
     (base / "models.config").write_text(server_files.models_config(names), "utf-8")
-    return versions
 
 
 def _write_saved_model(

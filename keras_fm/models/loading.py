@@ -8,13 +8,14 @@ import keras
 
 from keras_fm import registry, store
 from keras_fm.errors import InvalidInputError, UnknownNameError, WeightsError
+from keras_fm.familiar_names import FEATURES
 from keras_fm.files import local_path
 from keras_fm.models import export_files, keras_file, run_files
 from keras_fm.models import weights as weights_files
 from keras_fm.models.building import build, replace_head
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.transfer import transfer_weights
-from keras_fm.options import check_int
+from keras_fm.options import check_int, to_python
 from keras_fm.registry import ModelPackage
 
 
@@ -57,7 +58,7 @@ def get(
         >>> model.predict(images)  # uint8 or float, [batch, 32, 32, 3], 0..255
     """
     if num_classes is not None:
-        num_classes = check_int("num_classes", num_classes, 2)
+        num_classes = _check_num_classes(num_classes)
     if run_files.is_model_path(name):
         if weights != "default" or overrides:
             raise InvalidInputError(f"{name} has weights and arguments of its own; give none")
@@ -79,6 +80,17 @@ def get(
     classifier = build(spec, **overrides)
     transfer_weights(model, classifier)
     return classifier
+
+
+def _check_num_classes(num_classes: Any) -> int:
+    """Return the number of classes; the error says what timm's 0 is here."""
+    try:
+        return check_int("num_classes", num_classes, 2)
+    except InvalidInputError as error:
+        value = to_python(num_classes)
+        if type(value) is not int or value != 0:
+            raise
+        raise InvalidInputError(f"{error}. For a model without its head: {FEATURES}") from None
 
 
 def resolve_model(name_or_model: str | os.PathLike[str] | keras.Model) -> keras.Model:

@@ -7,13 +7,15 @@ its own, so a field that would do nothing is an unknown one.
 import hashlib
 import json
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
-from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
+from keras_fm.errors import InvalidInputError, UnknownNameError
+from keras_fm.familiar_names import suggest_option
 from keras_fm.options import to_python
 from keras_fm.registry import schema
 from keras_fm.registry.schema import Struct
@@ -39,6 +41,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
         epochs: Each ends with a checkpoint and a validation.
         epochs_per_pass: Epochs in one pass over the data; a checkpoint is written after each.
         batch_size: Examples in a step.
+        drop_remainder: Leaves the examples out of a pass that do not fill its last batch: so the
+            figures of the zoo were measured. A training on a user's own data takes all of them.
         optimizer: `"sgd"`, `"adam"` or `"adamw"`; this and the five below are Keras' arguments.
         learning_rate: The peak of the schedule.
         momentum: Of `"sgd"`.
@@ -70,6 +74,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     epochs: Positive
     epochs_per_pass: Positive = 1
     batch_size: Positive
+    drop_remainder: bool = True
     optimizer: Literal["sgd", "adam", "adamw"]
     learning_rate: Rate
     momentum: BelowOne = 0.0
@@ -156,7 +161,12 @@ AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 
 
 def check_fields(
-    names: Any, recipe_classes: list[type[Recipe]], description: str = "the recipe"
+    names: Any,
+    recipe_classes: list[type[Recipe]],
+    description: str = "the recipe",
+    *,
+    verb: str = "train",
+    options: Iterable[str] = (),
 ) -> None:
     """Check that each name is a field of one of the recipes.
 
@@ -164,6 +174,8 @@ def check_fields(
         names: The names.
         recipe_classes: Of the recipes.
         description: Of the recipe, for the message.
+        verb: The public function that the user called.
+        options: Its options, which may be meant as well.
 
     Raises:
         UnknownNameError: None of the recipes has a field of this name.
@@ -171,7 +183,8 @@ def check_fields(
     fields = {field for recipe_class in recipe_classes for field in recipe_class.__struct_fields__}
     for name in names:
         if name not in fields:
-            raise UnknownNameError(f"{description} has no field {name!r}. {suggest(name, fields)}")
+            hint = suggest_option(name, fields.union(options), verb)
+            raise UnknownNameError(f"{description} has no field {name!r}. {hint}")
 
 
 def load_recipe(path: Path, recipe_class: type[AnyRecipe]) -> AnyRecipe:

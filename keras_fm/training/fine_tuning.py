@@ -19,9 +19,11 @@ from keras_fm.models.loading import resolve_model
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.transfer import transfer_weights
 from keras_fm.models.weights import weights_sha256
+from keras_fm.progress import Verbose, say, with_verbose
 from keras_fm.registry.recipe import load_recipe
 from keras_fm.training import fine_tuning_jobs as stages
 from keras_fm.training import jobs, monitoring, run_examples, runs
+from keras_fm.training.announcements import announce_run
 from keras_fm.training.distillation import check_teacher
 from keras_fm.training.fine_tuning_jobs import (
     HEAD_STAGE,
@@ -41,6 +43,7 @@ HEAD_ALONE = "head alone (first stage)"
 TRAINED_FROM_SCRATCH = "trained from scratch, as many epochs"
 
 
+@with_verbose
 @preserved_global_state()
 def fine_tune(
     name_or_model: str | os.PathLike[str] | keras.Model,
@@ -60,6 +63,8 @@ def fine_tune(
     run_dir: str | os.PathLike[str] | None = None,
     resume: bool = False,
     seed: int = 0,
+    callbacks: Sequence[keras.callbacks.Callback] | None = None,
+    verbose: Verbose = "auto",
     **recipe_overrides: Any,
 ) -> runs.Run:
     """Fine-tune a pretrained model for the classes or the target in a user's data.
@@ -85,7 +90,7 @@ def fine_tune(
         validation_data: Other data of the same kind; None for a part of `data`, drawn by `seed`: a
             fifth of each class, or `validation_examples` in all.
         validation_data_split: Of a TFDS data set in `validation_data`.
-        validation_split: The fraction of `data` that validates.
+        validation_split: The fraction of `data` that validates, such as 0.2.
         strategy: `"head_then_full"` trains the head alone, then all layers at a low rate; `"head"`
             the head alone on the frozen backbone; `"full"` all layers; `"lora"` the head and
             low-rank adapters, which the run keeps in a file of their own too. A table of other
@@ -98,9 +103,17 @@ def fine_tune(
         resume: Resumes the fine-tuning in `run_dir` that was stopped, by its own recipes and seed;
             model and data are to be given again.
         seed: Of the split, the head's weights, the order of examples and their augmentation.
-        **recipe_overrides: Fields of the recipe, such as `epochs=5`; of the first stage of
-            `"head_then_full"` alone with `head.` in front. A `learning_rate` without it is the main
-            stage's.
+        callbacks: Callbacks of Keras, in every stage, beside those that write the run. The
+            training ends with the weights of the lowest validation loss, unless `patience=0`.
+        verbose: As in Keras' `fit`: 0 prints nothing, 1 draws a bar, 2 prints a line an epoch;
+            `"auto"` is 1 on a terminal and in a notebook, 2 in a log file.
+        **recipe_overrides: Fields of the recipe, such as `epochs=5`, of all stages; of the first
+            one of `"head_then_full"` alone with `head.` in front (`**{"head.epochs": 3}`). A
+            `learning_rate` without it is the main stage's. The others are `batch_size`,
+            `optimizer`, `weight_decay`, `schedule`, `warmup_fraction`, `global_clipnorm`,
+            `patience`, `validation_examples`, `precision`, `lora_rank` and `lora_alpha`, as `train`
+            and `keras_fm.registry.recipe.Recipe` describe them, and those of the task, such as
+            `label_smoothing` and `class_weight`.
 
     Returns:
         The run: `model` (float32), `history`, `metrics` of the validation examples, `path`,
@@ -117,8 +130,11 @@ def fine_tune(
         >>> print(run.report())
         >>> keras_fm.pipeline(run.model)("photo.jpg")
     """
+    callbacks = jobs.check_callbacks(callbacks)
     pretrained = resolve_model(name_or_model)
     spec = _spec_to_fine_tune(pretrained)
+    names = [name.removeprefix(stages.HEAD_PREFIX) for name in recipe_overrides]
+    jobs.check_overrides(spec.task, names, fine_tune)
     if resume:
         path, options, augment_with, compare = _interrupted_run(
             run_dir, recipe_overrides, pretrained
@@ -139,6 +155,7 @@ def fine_tune(
         epochs = sum(job.recipe.epochs for job in stage_jobs.values())
         scratch_job = stages.from_scratch_job(stage_jobs[MAIN_STAGE], epochs)
         stage_jobs = {SCRATCH_STAGE: scratch_job, **stage_jobs}
+    stage_jobs = {stage: replace(job, callbacks=callbacks) for stage, job in stage_jobs.items()}
     main_job = stage_jobs[MAIN_STAGE]
     check_teacher(main_job)
     initial_model = None
@@ -157,6 +174,7 @@ def fine_tune(
             "augment_with": augment_with or "",
         }
         _write_run_infos(path, stage_jobs, init_from, strategy, more)
+    announce_run(path, main_job)
     try:
         return _run_stages(pretrained, initial_model, stage_jobs, path)
     except KeyboardInterrupt:
@@ -321,6 +339,7 @@ def _linear_probe(
     if _has_other_inputs(pretrained, job):
         return {}
     model = _initial_model(pretrained, job) if model is None else model
+    say(f"{PROBE}, for comparison")
     metrics = linear_probe(model, job.examples, job.validation)
     monitoring.write_hparams(path / "comparisons" / "linear_probe", job, metrics, PROBE)
     return {PROBE: metrics}

@@ -10,7 +10,6 @@ from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.data.user.source import UserData
 from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
 from keras_fm.models.spec import ModelSpec
-from keras_fm.options import check_float
 from keras_fm.registry.recipe import OWN_DATA, Recipe, load_recipe
 from keras_fm.training.jobs import (
     TrainingJob,
@@ -18,6 +17,8 @@ from keras_fm.training.jobs import (
     check_overrides,
     check_seed,
     check_task_fields,
+    check_validation_split,
+    fitted_fields,
 )
 
 DEFAULT_STRATEGY = "head_then_full"
@@ -105,16 +106,10 @@ def validation_source(
         InvalidInputError: They don't go together.
     """
     if validation_split is not None:
-        if isinstance(validation_split, str):
+        check_validation_split(validation_split, overrides)
+        if validation_data is not None:
             raise InvalidInputError(
-                "validation_split is a fraction of the data, such as 0.2; that of a TFDS data set "
-                f"is validation_data_split; received {validation_split!r}"
-            )
-        check_float("validation_split", validation_split, 0.0, 1.0)
-        if validation_data is not None or "validation_examples" in overrides:
-            raise InvalidInputError(
-                "validation_split, validation_data and validation_examples each say what "
-                "validates: give one of them"
+                "validation_split and validation_data each say what validates: give one of them"
             )
     if validation_data is None:
         if validation_data_split is not None:
@@ -169,7 +164,7 @@ def fine_tuning_jobs(
     task, notes = spec.task, DataNotes(notes)
     task.data.check(all_examples)
     if options.recipes is not None:
-        recipes = dict(options.recipes)
+        unfitted = recipes = dict(options.recipes)
     else:
         if spec.inputs != pretrained.inputs:
             _check_from_scratch(options.strategy, all_examples.description)
@@ -187,6 +182,7 @@ def fine_tuning_jobs(
             count = round(len(all_examples) * validation_split)
         elif validation is None:
             count = len(all_examples) // _VALIDATION_PART
+        unfitted = recipes
         recipes = {
             stage: _adapt(recipe, len(all_examples), count, _overridden(stage, options.overrides))
             for stage, recipe in recipes.items()
@@ -208,7 +204,15 @@ def fine_tuning_jobs(
             f"no example of {all_examples.description} validates: nothing tells when to stop"
         )
     return {
-        stage: TrainingJob(spec, examples, validation_examples, recipe, options.seed, tuple(notes))
+        stage: TrainingJob(
+            spec,
+            examples,
+            validation_examples,
+            recipe,
+            options.seed,
+            tuple(notes),
+            fitted=fitted_fields(unfitted[stage], recipe),
+        )
         for stage, recipe in recipes.items()
     }
 
@@ -223,12 +227,14 @@ def from_scratch_job(job: TrainingJob, epochs: int) -> TrainingJob:
         **job.task.data.adapt_recipe(len(job.examples), recipe),
         "dataset": OWN_DATA,
         "validation_examples": job.recipe.validation_examples,
+        "drop_remainder": job.recipe.drop_remainder,
         "epochs": epochs,
         "patience": epochs,
     }
     if hasattr(job.recipe, "class_weight"):
         fields["class_weight"] = job.recipe.class_weight
-    return replace(job, recipe=recipe.override(**fields))
+    unfitted, recipe = recipe.override(epochs=epochs), recipe.override(**fields)
+    return replace(job, recipe=recipe, fitted=fitted_fields(unfitted, recipe))
 
 
 def _stage_recipes(spec: ModelSpec, options: FineTuningOptions) -> dict[str, Recipe]:
@@ -282,5 +288,6 @@ def _adapt(
         "dataset": OWN_DATA,
         "validation_examples": num_validation,
         "batch_size": batch_size,
+        "drop_remainder": False,  # every example in each epoch, as in Keras' fit
     }
     return recipe.override(**{n: v for n, v in fields.items() if n not in overridden})

@@ -12,12 +12,15 @@ from keras_fm.evaluation.evaluation import evaluate_model
 from keras_fm.models import run_files
 from keras_fm.models.building import as_float32
 from keras_fm.models.weights import save_weights
+from keras_fm.progress import DelayedBar, current_verbose
 from keras_fm.registry.recipe import Recipe
 from keras_fm.training import monitoring, runs
+from keras_fm.training.announcements import announce_stage
 from keras_fm.training.cached_features import can_cache_features, head_on_cached_features
 from keras_fm.training.checkpoints import EpochCheckpoint
 from keras_fm.training.distillation import distill
 from keras_fm.training.early_stopping import EarlyStopping
+from keras_fm.training.endings import classes_of, describe_ending, describe_loss
 from keras_fm.training.jobs import TrainingJob
 
 
@@ -51,6 +54,7 @@ def fit(
             validation = task.data.validation_dataset(job.validation)
     steps = len(train_batches) * recipe.epochs
     trainer = task.objective.compiled_model(trained_part, recipe, steps)
+    announce_stage(model, job, train_batches, checkpoint.last_epoch)
     early_stopping = _early_stopping(trainer, recipe, validation, checkpoint.folder)
     initial_epoch = checkpoint.restore(trainer)
     history = runs.read_history(path / run_files.HISTORY)[:initial_epoch]
@@ -64,17 +68,28 @@ def fit(
         callbacks=[
             SetEpoch(train_batches),
             *monitoring.callbacks(path, batches, task, model),
+            *job.callbacks,
             *early_stopping,
             checkpoint,
         ],
         shuffle=False,  # the batches were shuffled, by seed and epoch
-        verbose=monitoring.verbosity(),
+        verbose=current_verbose(),
     )
     trained = _final_model(model, recipe, path)
     save_weights(trained, path / run_files.WEIGHTS)  # evaluation may take minutes, or fail
-    metrics, baseline = _evaluate_and_log(trained, job, path)
+    outputs = None if job.validation is None else task.objective.outputs(trained, job.validation)
+    metrics, baseline = _evaluate_and_log(trained, job, path, outputs)
+    num_epochs = len(runs.read_history(path / run_files.HISTORY))
     run = runs.write_result(
-        path, trained, metrics=metrics, baseline=baseline, comparisons=dict(comparisons or {})
+        path,
+        trained,
+        metrics=metrics,
+        baseline=baseline,
+        comparisons=dict(comparisons or {}),
+        ending=describe_ending(job, num_epochs, early_stopping),
+        loss_note=describe_loss(job),
+        num_validation=0 if job.validation is None else len(job.validation),
+        per_class=classes_of(job, outputs),
     )
     checkpoint.clear()
     return run
@@ -86,7 +101,8 @@ def _early_stopping(
     """Early stopping, where the recipe asks for it and there is validation data."""
     if not recipe.patience or validation is None:
         return []
-    initial = trainer.evaluate(validation, verbose=0, return_dict=True)
+    bar = DelayedBar("the validation loss before the training")
+    initial = trainer.evaluate(validation, verbose=0, return_dict=True, callbacks=[bar])
     return [EarlyStopping(folder, recipe.patience, initial["loss"])]
 
 
@@ -99,14 +115,13 @@ def _final_model(model: keras.Model, recipe: Recipe, path: Path) -> keras.Model:
 
 
 def _evaluate_and_log(
-    model: keras.Model, job: TrainingJob, path: Path
+    model: keras.Model, job: TrainingJob, path: Path, outputs: Any
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Metrics and baseline on the validation examples; TensorBoard shows them, and images."""
     metrics: dict[str, float] = {}
     baseline: dict[str, float] = {}
     task, validation = job.task, job.validation
     if validation is not None:
-        outputs = task.objective.outputs(model, validation)
         baseline = task.objective.baseline(job.examples, validation)
         if outputs is not None:
             monitoring.write_images(path, task.summaries.result_images(outputs, validation))

@@ -1,9 +1,12 @@
 """Training jobs: which model is trained on what, by which recipe. All of it is checked."""
 
+import inspect
 import os
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import keras
 
 from keras_fm.data import datasets, splitting
 from keras_fm.data.examples import Examples
@@ -12,7 +15,7 @@ from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.models.spec import ModelSpec
-from keras_fm.options import check_int
+from keras_fm.options import check_float, check_int
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.recipe import OWN_DATA, Recipe, check_fields
 from keras_fm.registry.tasks import TASKS, task_module
@@ -35,6 +38,8 @@ class TrainingJob:
         notes: Messages on the data.
         adapt_examples: What `adapt` of `model.py` sees instead of the examples, where that is more.
         split: Of the recipe's data set, which the examples are from; "" for a user's own data.
+        callbacks: The user's own.
+        fitted: Recipe fields that were fitted to the size of the data, with both values.
     """
 
     spec: ModelSpec
@@ -45,6 +50,8 @@ class TrainingJob:
     notes: tuple[str, ...] = ()
     adapt_examples: Examples | None = None
     split: str = ""
+    callbacks: tuple[keras.callbacks.Callback, ...] = ()
+    fitted: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
 
     @property
     def task(self) -> Task:
@@ -55,6 +62,55 @@ class TrainingJob:
 def check_seed(seed: int) -> int:
     """Return a seed that Keras takes, or raise an `InvalidInputError`."""
     return check_int("seed", seed, 0, MAX_SEED)
+
+
+def check_callbacks(callbacks: Any) -> tuple[keras.callbacks.Callback, ...]:
+    """Return a user's callbacks: one, several, or none.
+
+    Raises:
+        InvalidInputError: One is no callback of Keras.
+    """
+    if isinstance(callbacks, keras.callbacks.Callback):
+        return (callbacks,)
+    if callbacks is None:
+        return ()
+    if not isinstance(callbacks, (list, tuple)):
+        raise InvalidInputError(
+            f"callbacks is a list of keras.callbacks.Callback; received {callbacks!r}"
+        )
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            is_class = isinstance(callback, type)
+            received = f"the class {callback.__name__}: call it" if is_class else repr(callback)
+            raise InvalidInputError(
+                f"callbacks is a list of keras.callbacks.Callback; received {received}"
+            )
+    return tuple(callbacks)
+
+
+def check_validation_split(validation_split: Any, overrides: Collection[str]) -> float | None:
+    """Return the fraction of the data that validates.
+
+    Args:
+        validation_split: The option.
+        overrides: The names of the recipe fields that the user gave.
+
+    Raises:
+        InvalidInputError: It is no fraction, or `validation_examples` says the same otherwise.
+    """
+    if validation_split is None:
+        return None
+    if isinstance(validation_split, str):
+        raise InvalidInputError(
+            "validation_split is a fraction of the data, such as 0.2; that of a TFDS data set "
+            f"is validation_data_split of fine_tune; received {validation_split!r}"
+        )
+    fraction = check_float("validation_split", validation_split, 0.0, 1.0)
+    if "validation_examples" in overrides:
+        raise InvalidInputError(
+            "validation_split and validation_examples each say what validates: give one of them"
+        )
+    return fraction
 
 
 def initial_model(job: TrainingJob) -> Any:
@@ -73,6 +129,7 @@ def training_job(
     seed: int,
     overrides: Mapping[str, Any],
     recipe: Recipe | None = None,
+    validation_split: float | None = None,
 ) -> TrainingJob:
     """Load and check what a model of the zoo is trained on; arguments are those of `train`.
 
@@ -85,6 +142,7 @@ def training_job(
         overrides: The recipe fields that the user gave; others are adapted to other data than the
             recipe was made for.
         recipe: That of an interrupted training, which stays as it is; None for the package's.
+        validation_split: See `train`.
 
     Raises:
         UnknownNameError: The recipe has no such field.
@@ -99,6 +157,9 @@ def training_job(
     if not is_recipe_data(data):
         check_no_dataset(overrides)
     spec, examples, notes = _load(default_spec, resolved.dataset, data, target, problem_type, seed)
+    if validation_split is not None:
+        count = round(len(examples) * validation_split)
+        overrides = {**overrides, "validation_examples": count}
     if recipe is None:
         check_task_fields(spec.task, overrides)
         resolved = spec.task.default_recipe().override(**overrides)
@@ -145,11 +206,18 @@ def recipe_class_of(task_name: str) -> type[Recipe]:
     return task_module(task_name, "task").TASK.recipe_class
 
 
-def check_overrides(task: Task, names: Collection[str]) -> None:
+def check_overrides(
+    task: Task, names: Collection[str], function: Callable[..., Any] | None = None
+) -> None:
     """Check the names of recipe fields before any data is loaded.
 
     A user's table may turn a regression into a classification, so the fields of all tasks of the
     group are known until then.
+
+    Args:
+        task: The task.
+        names: What the user gave.
+        function: `train` or `fine_tune`, whose own options may be meant.
 
     Raises:
         UnknownNameError: No such recipe has this field.
@@ -158,7 +226,10 @@ def check_overrides(task: Task, names: Collection[str]) -> None:
     if task.recipe_group == "tables":
         group = (name for name in TASKS if name.startswith("tabular-"))
         recipe_classes = [recipe_class_of(name) for name in group]
-    check_fields(names, recipe_classes)
+    verb, options = "train", []
+    if function is not None:
+        verb, options = function.__name__, [*inspect.signature(function).parameters]
+    check_fields(names, recipe_classes, verb=verb, options=options)
 
 
 def check_no_dataset(names: Collection[str]) -> None:
@@ -178,6 +249,13 @@ def check_task_fields(task: Task, names: Collection[str]) -> None:
     check_fields(names, [type(task).recipe_class], f"the recipe for {task.spec.task_name}")
 
 
+def fitted_fields(before: Recipe, after: Recipe) -> dict[str, tuple[Any, Any]]:
+    """Return the fields that were fitted to the size of the data, with both values."""
+    fields = ("batch_size", "learning_rate", "epochs", "epochs_per_pass")
+    values = {name: (getattr(before, name), getattr(after, name)) for name in fields}
+    return {name: pair for name, pair in values.items() if pair[0] != pair[1]}
+
+
 def _override_known(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
     known = type(recipe).__struct_fields__
     return recipe.override(**{name: value for name, value in overrides.items() if name in known})
@@ -195,11 +273,15 @@ def _split(
             ones validate.
     """
     data, recipe = job.task.data, job.recipe
+    fitted: Mapping[str, tuple[Any, Any]] = {}
     if overridden is not None:
         fields = data.adapt_recipe(len(job.examples), recipe)
+        if shuffled:  # a user's own: every example in each epoch, as in Keras' fit
+            fields["drop_remainder"] = False
         if "epochs_per_pass" in overridden:
             fields.pop("epochs", None)  # they are of the size that the user chose
         recipe = recipe.override(**{n: v for n, v in fields.items() if n not in overridden})
+        fitted = fitted_fields(job.recipe, recipe)
     data.check(job.examples)
     count, notes = recipe.validation_examples, DataNotes(job.notes)
     if shuffled and not data.is_sequence:
@@ -208,7 +290,14 @@ def _split(
         )
     else:
         examples, validation = split_validation(job.examples, count)
-    return replace(job, examples=examples, validation=validation, recipe=recipe, notes=tuple(notes))
+    return replace(
+        job,
+        examples=examples,
+        validation=validation,
+        recipe=recipe,
+        notes=tuple(notes),
+        fitted=fitted,
+    )
 
 
 def _load(

@@ -1,7 +1,6 @@
 """What a training shows: the progress bar, and TensorBoard's logs."""
 
 import hashlib
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import tensorflow as tf
 
 from keras_fm.data.batches import Batches
 from keras_fm.models import run_files
+from keras_fm.progress import say
 from keras_fm.registry.recipe import OWN_DATA, Recipe
 from keras_fm.tasks.base import ProjectorPoints, Task
 from keras_fm.training import runs
@@ -34,16 +34,9 @@ def callbacks(
     ]
 
 
-def verbosity() -> int:
-    """Return Keras' `verbose`: a progress bar on a terminal, a line an epoch in a log file."""
-    if sys.stdout is None:  # a service, or pythonw
-        return 0
-    return 1 if sys.stdout.isatty() else 2
-
-
 def print_stage(stage: str, recipe: Recipe) -> None:
     """Print which of several trainings begins."""
-    print(f"{stage}: {recipe.epochs} epochs{' at most' * bool(recipe.patience)}", flush=True)
+    say(f"{stage}: {recipe.epochs} epochs{' at most' * bool(recipe.patience)}")
 
 
 class CSVHistory(keras.callbacks.Callback):
@@ -110,9 +103,8 @@ class TensorBoardSummaries(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Write throughput, images and texts."""
-        num_examples = len(self.batches) * self.batches.batch_size
         with self.writer.as_default(step=epoch):
-            throughput = num_examples / (self.ended - self.started)
+            throughput = self.batches.examples_per_epoch / (self.ended - self.started)
             tf.summary.scalar(f"{self.task.unit}_per_second", throughput)
             _summarize_images(self.task.summaries.epoch_images(self.trained_model))
             for name, text in self.task.summaries.epoch_texts(self.trained_model).items():

@@ -14,6 +14,7 @@ import keras
 
 from keras_fm.backend import gpus
 from keras_fm.errors import RunError
+from keras_fm.evaluation.class_report import format_class_report
 from keras_fm.files import atomic_write, local_path
 from keras_fm.formatting import format_table, format_value
 from keras_fm.models import loading
@@ -46,6 +47,10 @@ class Run:
         baseline: The metrics of the best constant prediction on them.
         minutes: Of all sessions.
         comparisons: The metrics of other methods on them, by name.
+        ending: Why the training ended, and of which epoch the weights are.
+        loss_note: What is different between `val_loss` of the epochs and the metrics.
+        num_validation: The number of validation examples.
+        per_class: Of a classifier `precision`, `recall`, `f1` and `support` of each class on them.
     """
 
     path: Path
@@ -54,6 +59,10 @@ class Run:
     baseline: dict[str, float]
     minutes: float
     comparisons: dict[str, dict[str, float]] = field(default_factory=dict)
+    ending: str = ""
+    loss_note: str = ""
+    num_validation: int = 0
+    per_class: dict[str, dict[str, float]] = field(default_factory=dict)
 
     @property
     def history(self) -> dict[str, list[float]]:
@@ -74,7 +83,11 @@ class Run:
             *run_info["notes"],
             "" if init_from == RANDOM else f"initialized from {init_from}",
             f"distilled from {run_info['teacher']}" if run_info.get("teacher") else "",
+            f"on {self.num_validation:,} validation examples:" if self.num_validation else "",
             *self._metric_lines(method),
+            format_class_report(self.per_class) if self.per_class else "",
+            self.ending,
+            self.loss_note,
             f"{self.minutes:.1f} minutes, {run_info['environment']['precision']}, "
             f"{run_info['environment']['hardware']}",
             str(self.path),
@@ -156,11 +169,22 @@ def write_result(
     metrics: dict[str, float],
     baseline: dict[str, float],
     comparisons: dict[str, dict[str, float]],
+    **details: Any,
 ) -> Run:
-    """Write the result, last of all; its minutes are those of all sessions and runs inside it."""
+    """Write the result, last of all; its minutes are those of all sessions and runs inside it.
+
+    Args:
+        path: The run directory.
+        model: The trained model.
+        metrics: See `Run`.
+        baseline: See `Run`.
+        comparisons: See `Run`.
+        **details: Other attributes of `Run`.
+    """
     rows = [row for file in path.glob(f"**/{HISTORY}") for row in read_history(file)]
     minutes = sum(row["seconds"] for row in rows) / 60
     result: dict[str, Any] = {"metrics": metrics, "baseline": baseline, "minutes": minutes}
+    result |= {name: value for name, value in details.items() if value}
     if comparisons:
         result["comparisons"] = comparisons
     write_json(path / RESULT, result)

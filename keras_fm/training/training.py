@@ -3,8 +3,11 @@
 import os
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import keras
 
 from keras_fm import registry
 from keras_fm.errors import RunError, UnknownNameError
@@ -12,10 +15,13 @@ from keras_fm.files import local_path
 from keras_fm.models import run_files
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
+from keras_fm.models.spec import ModelSpec
 from keras_fm.models.transfer import transfer_weights
+from keras_fm.progress import Verbose, with_verbose
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.recipe import OWN_DATA, load_recipe
-from keras_fm.training import jobs, run_examples, runs
+from keras_fm.training import jobs, monitoring, run_examples, runs
+from keras_fm.training.announcements import announce_run
 from keras_fm.training.distillation import check_teacher
 from keras_fm.training.fit import fit
 from keras_fm.training.jobs import TrainingJob
@@ -24,6 +30,7 @@ from keras_fm.training.runs import RANDOM
 PRETRAINING = "pretraining"
 
 
+@with_verbose
 @preserved_global_state()
 def train(
     name: str,
@@ -35,6 +42,9 @@ def train(
     run_dir: str | os.PathLike[str] | None = None,
     resume: bool = False,
     seed: int = 0,
+    validation_split: float | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] | None = None,
+    verbose: Verbose = "auto",
     **recipe_overrides: Any,
 ) -> runs.Run:
     """Train a model of the zoo by its recipe, from random or pretrained weights.
@@ -43,7 +53,8 @@ def train(
         name: The model's name.
         data: None for the recipe's data set; `"sample"` for its bundled sample; `Examples`, whose
             last ones validate; or a user's own, as `fine_tune` takes it: images, texts or a table,
-            of which a fifth validates, drawn by `seed`, stratified and with duplicates on one side;
+            of which a fifth (or `validation_split`) validates, drawn by `seed`, stratified and with
+            duplicates on one side;
             for a character model the path of a text, whose last tenth validates. An epoch then has
             at least 32 steps.
         target: The column of the CSV file or data frame to predict.
@@ -57,9 +68,21 @@ def train(
             `runs/<name>-<time>-seed<seed>`.
         resume: Resumes the training in `run_dir` that was stopped, by its own recipe and seed.
         seed: Of the weights, the order of examples and their augmentation.
+        validation_split: The fraction of the data that validates, between 0 and 1; None for what
+            `data` says, or the recipe's `validation_examples`.
+        callbacks: Callbacks of Keras, beside those that write the run; also of a pretraining. The
+            `model` that they see is what is trained: of a generator it contains the discriminator.
+        verbose: As in Keras' `fit`: 0 prints nothing, 1 draws a bar, 2 prints a line an epoch;
+            `"auto"` is 1 on a terminal and in a notebook, 2 in a log file.
         **recipe_overrides: Fields of the recipe, such as `epochs=2`; those of the pretraining's
-            have `pretraining.` in front. `teacher="mini_bert"` is knowledge distillation: the model
-            learns the outputs of another one of its task and classes, too.
+            have `pretraining.` in front. Every recipe has `epochs`, `batch_size`, `optimizer`
+            (`"sgd"`, `"adam"` or `"adamw"`), `learning_rate`, `weight_decay`, `schedule`
+            (`"constant"` or `"linear"`), `warmup_fraction`, `global_clipnorm`, `patience` (epochs
+            without a lower validation loss; 0 runs all), `validation_examples` and `precision`
+            (`"auto"`, `"float32"` or `"bfloat16"`); `keras_fm.registry.recipe.Recipe` has all,
+            `recipe.py` of the task's package those of the task, such as `label_smoothing`.
+            `teacher="mini_bert"` is knowledge distillation: the model learns the outputs of another
+            one of its task and classes, too.
 
     Returns:
         The run: `model` (float32), `history`, `metrics` of the validation examples, `path`,
@@ -70,7 +93,12 @@ def train(
         SchemaError: A field's value does not fit.
         RunError: The directory exists, or there is nothing to resume.
         DataError: The data can't be had, or nothing can be learned from it.
-        InvalidInputError: `init_from` is a model of other layers.
+        InvalidInputError: `init_from` is a model of other layers, or an option does not fit.
+
+    Example:
+        >>> stop = keras.callbacks.TerminateOnNaN()
+        >>> run = keras_fm.train("mlp", data="houses.csv", epochs=20, callbacks=[stop])
+        >>> print(run.report())
     """
     package, tag = registry.find(name)
     seed = jobs.check_seed(seed)
@@ -79,9 +107,14 @@ def train(
             f"{name!r} names weights, and a training makes new ones: train {package.name!r}"
         )
     recipe = pretraining_recipe = None
+    callbacks = jobs.check_callbacks(callbacks)
     overrides, pretraining_overrides = _split_overrides(recipe_overrides)
+    jobs.check_overrides(ModelSpec.of(package).task, overrides, train)
+    validation_split = jobs.check_validation_split(validation_split, overrides)
     if resume:
-        path, init_from, seed = _interrupted_run(run_dir, name, init_from, recipe_overrides)
+        others = {"init_from": init_from, "validation_split": validation_split}
+        changed = [*recipe_overrides, *(n for n, value in others.items() if value is not None)]
+        path, init_from, seed = _interrupted_run(run_dir, name, changed)
         recipe = _run_recipe(path)
         _check_names_data(path, recipe, data)
         if init_from == PRETRAINING:
@@ -89,6 +122,9 @@ def train(
     else:
         init_from = init_from or _default_init_from(package, data)
         _check_init_from(package, str(init_from), pretraining_overrides)
+        if pretraining_overrides:
+            task = ModelSpec.of_pretraining(package).task
+            jobs.check_overrides(task, pretraining_overrides, train)
     job = jobs.training_job(
         package,
         data=data,
@@ -97,7 +133,9 @@ def train(
         seed=seed,
         overrides=overrides,
         recipe=recipe,
+        validation_split=validation_split,
     )
+    job = replace(job, callbacks=callbacks)
     check_teacher(job)
     model, pretraining = jobs.initial_model(job), None
     if init_from == PRETRAINING:
@@ -108,6 +146,7 @@ def train(
             overrides=pretraining_overrides,
             recipe=pretraining_recipe,
         )
+        pretraining = replace(pretraining, callbacks=callbacks)
     elif init_from != RANDOM:
         _initialize(model, resolve_model(str(init_from)), job)
     if resume:
@@ -120,6 +159,7 @@ def train(
             runs.write_run_info(pretraining_path, pretraining)
         run_examples.write_examples(path, job, init_from)
         runs.write_run_info(path, job, init_from=str(init_from))
+    announce_run(path, job)
     try:
         if pretraining is not None:
             _initialize(model, _pretrain(pretraining, path / PRETRAINING), job)
@@ -176,13 +216,9 @@ def load_interrupted_run(
 
 
 def _interrupted_run(
-    run_dir: str | os.PathLike[str] | None,
-    name: str,
-    init_from: str | os.PathLike[str] | None,
-    overrides: Mapping[str, Any],
+    run_dir: str | os.PathLike[str] | None, name: str, options: Sequence[str]
 ) -> tuple[Path, str, int]:
     """Return the directory, initial weights and seed of the training to resume."""
-    options = [*overrides, *([] if init_from is None else ["init_from"])]
     path, run_info = load_interrupted_run(run_dir, name, options)
     if "strategy" in run_info:
         raise RunError(f"the run in {path} is a fine-tuning; resume it by fine-tune")
@@ -240,4 +276,5 @@ def _pretrain(job: TrainingJob, path: Path) -> Any:
     """Return the pretrained model of the run in `path`, trained now or before an interruption."""
     if run_files.is_complete(path):
         return runs.load_run(path).model
+    monitoring.print_stage(PRETRAINING, job.recipe)
     return fit(jobs.initial_model(job), job, path).model

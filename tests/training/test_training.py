@@ -102,6 +102,9 @@ def test_the_metrics_are_of_the_validation_examples(small_run):
         "metrics": small_run.metrics,
         "baseline": small_run.baseline,
         "minutes": small_run.minutes,
+        "ending": "the one epoch was run; the weights are those of the last epoch",
+        "num_validation": 56,
+        "per_class": small_run.per_class,
     }
 
 

@@ -16,6 +16,7 @@ from keras_fm.preprocessing.images import pillow
 from keras_fm.preprocessing.images.inputs import check_collection
 from keras_fm.preprocessing.images.loading import load_image
 from keras_fm.preprocessing.images.pixels import convert_channels, crop_and_resize
+from keras_fm.progress import track
 
 # AVIF and HEIC are among them where Pillow can't read them, too: then a message says so.
 SUFFIXES = {
@@ -66,7 +67,8 @@ def fit_images(raw: RawExamples, shape: Sequence[int]) -> tuple[np.ndarray, np.n
             return str(error)
 
     with ThreadPoolExecutor() as pool:  # decoding releases the GIL
-        results = list(pool.map(load, range(len(inputs)), inputs))
+        loads = pool.map(load, range(len(inputs)), inputs)
+        results = list(track(loads, f"reading {len(inputs):,} images", len(inputs)))
     errors = [result for result in results if isinstance(result, str)]
     loaded = [result for result in results if not isinstance(result, str)]
     if not loaded:

@@ -33,6 +33,10 @@ class Objective(ABC):
         """The model of the zoo that `evaluator_outputs` needs."""
         return None
 
+    def describe_loss(self, recipe: Any) -> str:
+        """Return what `val_loss` is, where it is not one of the metrics; "" where it is."""
+        return ""
+
     @abstractmethod
     def compile_options(self, recipe: Any) -> dict[str, Any]:
         """Return the arguments of `compile` beside the optimizer: loss and metrics."""
@@ -96,13 +100,16 @@ class Objective(ABC):
         """Return the outputs that `metrics` takes; None where it computes them itself."""
         return None
 
-    def evaluator_outputs(self, model: keras.Model, examples: Examples, evaluator: Any) -> Any:
+    def evaluator_outputs(
+        self, model: keras.Model, examples: Examples, evaluator: Any, *, quick: bool = False
+    ) -> Any:
         """Return what `metrics` takes as outputs, where another model computes it.
 
         Args:
             model: The model.
             examples: Of the task's data.
             evaluator: See `keras_fm.evaluation.generator_evaluation`.
+            quick: Leaves out what a model is trained for.
         """
         return None
 

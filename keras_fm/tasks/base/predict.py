@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_fm.data.examples import Examples
 from keras_fm.models.spec import ModelSpec
+from keras_fm.progress import DelayedBar
 
 PREDICT_BATCH_SIZE = 500
 
@@ -38,7 +39,8 @@ class Predictor(ABC):
 
     def predict(self, model: keras.Model, inputs: Any) -> np.ndarray:
         """Return a model's outputs for inputs as it takes them, float32 `[examples, ...]`."""
-        outputs = model.predict(inputs, batch_size=PREDICT_BATCH_SIZE, verbose=0)
+        bar = DelayedBar(f"predictions of {model.name}")
+        outputs = model.predict(inputs, batch_size=PREDICT_BATCH_SIZE, verbose=0, callbacks=[bar])
         return np.asarray(outputs, np.float32)
 
     def predict_examples(self, model: keras.Model, examples: Examples) -> np.ndarray:
