@@ -12,7 +12,7 @@ from keras_fm.files import atomic_write
 from keras_fm.models.loading import resolve_model
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.transfer import copy_weights
-from keras_fm.progress import say, track
+from keras_fm.progress import current_verbose, say, track
 from keras_fm.training.jobs import TrainingJob
 
 OUTPUTS_FILE = "teacher.npy"
@@ -93,7 +93,8 @@ def _teacher_outputs(teacher: keras.Model, inputs: object, file: Path) -> np.nda
     examples = Examples(inputs, np.zeros(0), "the training")
     starts = range(0, len(examples), _CHUNK)
     title = f"{teacher.name} predicts {len(examples):,} examples as the teacher"
-    say(title)
+    if current_verbose() == 2:  # a log file, which has no bar
+        say(title)
     parts = []
     for start in track(starts, title):
         chunk = Examples(take_rows(inputs, slice(start, start + _CHUNK)), np.zeros(0), "")
