@@ -12,12 +12,11 @@ from keras_fm.files import local_path
 from keras_fm.models import keras_file, run_files
 from keras_fm.models import weights as weights_files
 from keras_fm.models.building import build, replace_head
+from keras_fm.models.lookup import find_model
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.transfer import transfer_weights
 from keras_fm.options import check_int
 from keras_fm.registry import ModelPackage
-
-_SAVED_MODEL = "saved_model.pb"
 
 
 def get(
@@ -64,7 +63,7 @@ def get(
         if weights != "default" or overrides:
             raise InvalidInputError(f"{name} has weights and arguments of its own; give none")
         return _with_num_classes(load_file(local_path(name)), num_classes)
-    package, tag = _find(str(name))
+    package, tag = find_model(str(name))
     tag = weights if isinstance(weights, str) and weights in package.entry.weights else tag
     if num_classes is not None and tag is None and weights == "default":
         tag = _pretraining_tag(package)
@@ -129,37 +128,6 @@ def load_file(path: Path) -> keras.Model:
         raise WeightsError(f"{path} can't be opened as a Keras model: {reason}") from None
     spec_of(model)
     return model
-
-
-def _find(name: str) -> tuple[ModelPackage, str | None]:
-    """Return a model's package and its tag; the error says what a file of the name is."""
-    try:
-        return registry.find(name)
-    except UnknownNameError:
-        _check_no_file(name, local_path(name))
-        raise
-
-
-def _check_no_file(name: str, path: Path) -> None:
-    if path.suffix in (".h5", ".hdf5"):
-        raise UnknownNameError(
-            f"{name} is an HDF5 file, which holds weights without their model: expected a model's "
-            f"name, a run directory or a {run_files.SUFFIX} file; weights={name!r} loads weights"
-        )
-    if path.suffix in (".pb", ".tflite", ".onnx") or _is_export(path):
-        raise UnknownNameError(
-            f"{name} is an export, which TF Serving serves: expected a model's name, a run "
-            f"directory or a {run_files.SUFFIX} file"
-        )
-    if path.exists():
-        raise UnknownNameError(
-            f"{name} is no run directory (it has no {run_files.RUN_INFO}) and no "
-            f"{run_files.SUFFIX} file"
-        )
-
-
-def _is_export(path: Path) -> bool:
-    return (path / _SAVED_MODEL).exists() or any(path.glob(f"*/{_SAVED_MODEL}"))
 
 
 def _with_num_classes(model: keras.Model, num_classes: int | None) -> keras.Model:

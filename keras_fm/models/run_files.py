@@ -25,6 +25,7 @@ from keras_fm.files import atomic_write, local_path
 
 SUFFIX = ".keras"
 RECIPE, RUN_INFO, RESULT = "recipe.toml", "run.json", "result.json"
+RANDOM = "random"  # the initial weights of a training from scratch
 WEIGHTS, VALIDATION, HISTORY = "model.weights.h5", "validation.npz", "history.csv"
 
 

@@ -10,16 +10,19 @@ from keras_fm.data.examples import Examples
 from keras_fm.data.splitting import split_validation
 from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.data.user.source import UserData
-from keras_fm.errors import DataError, InvalidInputError
+from keras_fm.errors import DataError
 from keras_fm.models.spec import ModelSpec
-from keras_fm.options import check_int
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.recipe import Recipe, check_fields
-from keras_fm.registry.tasks import TASKS, task_module
 from keras_fm.tasks.base import Task
+from keras_fm.training.train_arguments import (
+    check_data_options,
+    check_overrides,
+    is_recipe_data,
+    override_known,
+)
 
 Data = Any  # what `train` takes; `_load` says what that is
-MAX_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,6 @@ class TrainingJob:
     def task(self) -> Task:
         """The task of the model."""
         return self.spec.task
-
-
-def check_seed(seed: int) -> int:
-    """Return a seed that Keras takes, or raise an `InvalidInputError`."""
-    return check_int("seed", seed, 0, MAX_SEED)
 
 
 def initial_model(job: TrainingJob) -> Any:
@@ -91,8 +89,8 @@ def training_job(
     """
     default_spec = ModelSpec.of(package)
     default_task: Task = default_spec.task
-    check_overrides(default_task, overrides)
-    resolved = recipe or _override_known(default_task.default_recipe(), overrides)
+    check_overrides(default_spec.task_name, overrides)
+    resolved = recipe or override_known(default_task.default_recipe(), overrides)
     is_user_data = not is_recipe_data(data) and not isinstance(data, Examples)
     spec, examples, notes = _load(default_spec, resolved.dataset, data, target, problem_type, seed)
     if recipe is None:
@@ -128,32 +126,6 @@ def pretraining_job(
     return _split(job, overrides.keys() if is_sample and recipe is None else None)
 
 
-def is_recipe_data(data: Data) -> bool:
-    """Return whether it means the recipe's data set, or the sample of it."""
-    return data is None or (isinstance(data, str) and data == datasets.SAMPLE)
-
-
-def recipe_class_of(task_name: str) -> type[Recipe]:
-    """Return the class of a task's recipes."""
-    return task_module(task_name, "task").TASK.recipe_class
-
-
-def check_overrides(task: Task, names: Collection[str]) -> None:
-    """Check the names of recipe fields before any data is loaded.
-
-    A user's table may turn a regression into a classification, so the fields of all tasks of the
-    group are known until then.
-
-    Raises:
-        UnknownNameError: No such recipe has this field.
-    """
-    recipe_classes = [type(task).recipe_class]
-    if task.recipe_group == "tables":
-        group = (name for name in TASKS if name.startswith("tabular-"))
-        recipe_classes = [recipe_class_of(name) for name in group]
-    check_fields(names, recipe_classes)
-
-
 def check_task_fields(task: Task, names: Collection[str]) -> None:
     """Check the names of recipe fields when the data have said which task it is.
 
@@ -161,11 +133,6 @@ def check_task_fields(task: Task, names: Collection[str]) -> None:
         UnknownNameError: The recipe of this task has no such field.
     """
     check_fields(names, [type(task).recipe_class], f"the recipe for {task.spec.task_name}")
-
-
-def _override_known(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
-    known = type(recipe).__struct_fields__
-    return recipe.override(**{name: value for name, value in overrides.items() if name in known})
 
 
 def _split(
@@ -205,14 +172,10 @@ def _load(
     seed: int,
 ) -> tuple[ModelSpec, Examples, list[str]]:
     task: Task = spec.task
-    is_made_for_it = is_recipe_data(data) or isinstance(data, Examples)
-    if is_made_for_it and (target is not None or problem_type is not None):
-        raise InvalidInputError(
-            "target and problem_type are for a CSV file or a table: name it as data"
-        )
+    check_data_options(data, target, problem_type)
     if isinstance(data, Examples):
         return spec, data, []
-    if is_made_for_it:
+    if is_recipe_data(data):
         examples = task.data.load_dataset(dataset, data or spec.entry.split("train"))
         return spec, examples, []
     # A tf.data.Dataset has a length too, though it may not know its own.

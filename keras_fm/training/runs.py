@@ -20,6 +20,7 @@ from keras_fm.models import loading
 from keras_fm.models.precision import resolve_precision
 from keras_fm.models.run_files import (
     HISTORY,
+    RANDOM,
     RECIPE,
     RESULT,
     RUN_INFO,
@@ -30,8 +31,8 @@ from keras_fm.models.run_files import (
 from keras_fm.models.spec import ModelSpec
 from keras_fm.tasks.base import task_of
 from keras_fm.training.jobs import TrainingJob
+from keras_fm.training.train_arguments import check_new_directory
 
-RANDOM = "random"  # weights
 FROM_SCRATCH = "from_scratch"  # the strategy where a table has other columns than the model knows
 
 
@@ -112,12 +113,7 @@ def new_directory(run_dir: str | os.PathLike[str] | None, name: str, seed: int) 
     try:
         path.mkdir(parents=True)
     except FileExistsError:
-        if path.is_dir() and not any(path.iterdir()):  # such as a volume of a container
-            return path
-        raise RunError(
-            f"{path} exists; name another run directory, or resume the run in it: resume=True "
-            "(--resume on the command line)"
-        ) from None
+        check_new_directory(path)  # an empty one will do, such as a volume of a container
     except OSError as error:
         raise RunError(f"the run directory {path} can't be made: {error.strerror}") from None
     return path

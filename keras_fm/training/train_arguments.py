@@ -1,0 +1,215 @@
+"""What `train` is asked for, checked before anything slow is imported."""
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from keras_fm import registry
+from keras_fm.data.datasets import SAMPLE
+from keras_fm.data.examples import Examples
+from keras_fm.data.user.source import UserData, check_source
+from keras_fm.errors import InvalidInputError, RunError, UnknownNameError
+from keras_fm.files import check_folder_path, local_path
+from keras_fm.models import run_files
+from keras_fm.models.lookup import look_up
+from keras_fm.models.run_files import RANDOM
+from keras_fm.options import check_int
+from keras_fm.registry import ModelPackage
+from keras_fm.registry.recipe import Recipe, check_fields, load_recipe, recipe_class_of
+from keras_fm.registry.tasks import TASKS
+
+PRETRAINING = "pretraining"
+MAX_SEED = 2**32 - 1
+
+
+def check_train(
+    name: str,
+    *,
+    data: Any = None,
+    target: str | None = None,
+    problem_type: str | None = None,
+    init_from: str | os.PathLike[str] | None = None,
+    run_dir: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    seed: int = 0,
+    **recipe_overrides: Any,
+) -> None:
+    """Check the arguments of `train` as far as they can be without the data and the model.
+
+    Raises:
+        KerasFmError: As `train` raises it.
+    """
+    package, tag = registry.find(name)
+    if tag is not None:
+        raise UnknownNameError(
+            f"{name!r} names weights, and a training makes new ones: train {package.name!r}"
+        )
+    check_seed(seed)
+    overrides, pretraining_overrides = split_overrides(recipe_overrides)
+    if resume:
+        find_interrupted_run(run_dir, name, init_from, recipe_overrides)
+    else:
+        check_new_directory(run_dir)
+        init_from = init_from or default_init_from(package, data)
+        check_init_from(package, str(init_from), pretraining_overrides)
+    task_name = package.entry.task
+    check_overrides(task_name, overrides)
+    override_known(_recipe(package, registry.RECIPE, task_name), overrides)
+    if pretraining_overrides:
+        recipe = _recipe(package, registry.PRETRAINING, str(package.entry.pretraining))
+        recipe.override(**pretraining_overrides)
+    check_data_options(data, target, problem_type)
+    if not is_recipe_data(data):
+        source = UserData(data, target=target, problem_type=problem_type)
+        check_source(source, recipe_class_of(task_name).fine_tuning_group)
+
+
+def check_seed(seed: int) -> int:
+    """Return a seed that Keras takes, or raise an `InvalidInputError`."""
+    return check_int("seed", seed, 0, MAX_SEED)
+
+
+def is_recipe_data(data: Any) -> bool:
+    """Return whether it means the recipe's data set, or the sample of it."""
+    return data is None or (isinstance(data, str) and data == SAMPLE)
+
+
+def check_data_options(data: Any, target: str | None, problem_type: str | None) -> None:
+    """Check that what is said of a table is said of a user's own data.
+
+    Raises:
+        InvalidInputError: The data are others.
+    """
+    is_made_for_it = is_recipe_data(data) or isinstance(data, Examples)
+    if is_made_for_it and (target is not None or problem_type is not None):
+        raise InvalidInputError(
+            "target and problem_type are for a CSV file or a table: name it as data"
+        )
+
+
+def check_overrides(task_name: str, names: Collection[str]) -> None:
+    """Check the names of recipe fields before any data is loaded.
+
+    A user's table may turn a regression into a classification, so the fields of all tasks of the
+    group are known until then.
+
+    Raises:
+        UnknownNameError: No such recipe has this field.
+    """
+    recipe_classes = [recipe_class_of(task_name)]
+    if recipe_classes[0].fine_tuning_group == "tables":
+        group = (name for name in TASKS if name.startswith("tabular-"))
+        recipe_classes = [recipe_class_of(name) for name in group]
+    check_fields(names, recipe_classes)
+
+
+def override_known(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
+    """Return the recipe with those of the changes whose fields it has."""
+    known = type(recipe).__struct_fields__
+    return recipe.override(**{name: value for name, value in overrides.items() if name in known})
+
+
+def split_overrides(overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the recipe fields, and those of the pretraining."""
+    prefix = f"{PRETRAINING}."
+    pretraining = {n.removeprefix(prefix): v for n, v in overrides.items() if n.startswith(prefix)}
+    return {n: v for n, v in overrides.items() if not n.startswith(prefix)}, pretraining
+
+
+def default_init_from(package: ModelPackage, data: Any) -> str:
+    """Return the initial weights of a training that names none."""
+    if package.entry.pretraining is not None and is_recipe_data(data):
+        return PRETRAINING
+    return package.entry.init_from or RANDOM
+
+
+def check_init_from(
+    package: ModelPackage, init_from: str, pretraining_overrides: Mapping[str, Any]
+) -> None:
+    """Check that the model can begin with these weights.
+
+    Raises:
+        UnknownNameError: There are none, or no pretraining that has recipe fields.
+        RunError: They are those of a run that did not end.
+    """
+    if init_from == PRETRAINING and package.entry.pretraining is None:
+        raise UnknownNameError(
+            f"{package.name!r} has no pretraining; initialize it with {RANDOM!r} weights"
+        )
+    if init_from != PRETRAINING and pretraining_overrides:
+        fields = ", ".join(f"{PRETRAINING}.{name}" for name in pretraining_overrides)
+        raise UnknownNameError(
+            f"{fields}: this training of {package.name!r} has no pretraining, for it is "
+            f"initialized from {init_from!r}"
+        )
+    if init_from not in (PRETRAINING, RANDOM):
+        look_up(init_from)
+
+
+def check_new_directory(run_dir: str | os.PathLike[str] | None) -> None:
+    """Check that a run can be written into a directory; None is a new one under `runs/`.
+
+    Raises:
+        RunError: It exists and is not empty, or can't be made.
+    """
+    path = local_path(run_dir or "runs")
+    try:
+        check_folder_path(path)
+    except InvalidInputError as error:
+        raise RunError(f"the run directory {path} can't be made: {error}") from None
+    if run_dir is not None and path.is_dir() and any(path.iterdir()):
+        raise RunError(
+            f"{path} exists; name another run directory, or resume the run in it: resume=True "
+            "(--resume on the command line)"
+        )
+
+
+def load_interrupted_run(
+    run_dir: str | os.PathLike[str] | None, name: str, options: Sequence[str]
+) -> tuple[Path, dict[str, Any]]:
+    """Return the directory of a run that was stopped, and its `run.json`.
+
+    Args:
+        run_dir: As the user gave it.
+        name: The model that is to be trained.
+        options: Those that a resumed run has already.
+
+    Raises:
+        RunError: There is none, or it ended, or it is another model's.
+    """
+    if run_dir is None:
+        raise RunError(
+            "resume=True needs run_dir (--resume needs --run-dir): the directory of the training "
+            "that was stopped"
+        )
+    if options:
+        raise RunError(
+            f"a resumed training keeps its recipe and its initial weights; leave out "
+            f"{', '.join(options)}, or start a new run"
+        )
+    path = local_path(run_dir)
+    run_info = run_files.read_run(path)
+    if run_info["model"] != name:
+        raise RunError(f"the run in {path} trains {run_info['model']!r}, not {name!r}")
+    if run_files.is_complete(path):
+        raise RunError(f"the training in {path} is complete; there is nothing to resume")
+    return path, run_info
+
+
+def find_interrupted_run(
+    run_dir: str | os.PathLike[str] | None,
+    name: str,
+    init_from: str | os.PathLike[str] | None,
+    overrides: Mapping[str, Any],
+) -> tuple[Path, str, int]:
+    """Return the directory, initial weights and seed of the training to resume."""
+    options = [*overrides, *([] if init_from is None else ["init_from"])]
+    path, run_info = load_interrupted_run(run_dir, name, options)
+    if "strategy" in run_info:
+        raise RunError(f"the run in {path} is a fine-tuning; resume it by fine-tune")
+    return path, run_info["init_from"], run_info["seed"]
+
+
+def _recipe(package: ModelPackage, file: str, task_name: str) -> Recipe:
+    return load_recipe(package.path / file, recipe_class_of(task_name))
