@@ -8,7 +8,7 @@ import keras
 
 from keras_fm import registry, store
 from keras_fm.data import datasets, example_files
-from keras_fm.errors import RunError
+from keras_fm.evaluation.arguments import check_verify
 from keras_fm.evaluation.evaluation import evaluate
 from keras_fm.evaluation.flops import count_flops
 from keras_fm.files import local_path
@@ -69,11 +69,9 @@ def verify(name: str | os.PathLike[str]) -> ClaimReport:
         DataError: The run keeps no examples.
         RunError: It is no run.
     """
+    check_verify(name)
     if run_files.is_model_path(name):
-        path = local_path(name)
-        if path.suffix == run_files.SUFFIX:
-            raise RunError(f"{name} has no claims: verify the run that it is from, or evaluate it")
-        return _verify_run(path)
+        return _verify_run(local_path(name))
     package, tag = registry.find(str(name))
     record = package.entry.weights_of(tag)
     model = loading.get(name)

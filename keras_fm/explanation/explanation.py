@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from keras_fm.errors import InvalidInputError, suggest
+from keras_fm.explanation.arguments import check_explain, check_figure
 from keras_fm.explanation.attribution import (
     Attribution,
     attention_rollout,
@@ -57,13 +58,7 @@ class Explanation:
             InvalidInputError: The file exists, or has another suffix.
         """
         path, is_image = local_path(path), self.attributions[0].image is not None
-        suffix = ".png" if is_image else ".html"
-        if path.suffix != suffix:
-            raise InvalidInputError(
-                f"this explanation is drawn to a {suffix} file; received {path}"
-            )
-        if path.exists():
-            raise InvalidInputError(f"{path} exists; name another file")
+        check_figure(path, is_image=is_image)
         path.parent.mkdir(parents=True, exist_ok=True)
         content = _png(_image_sheet(self.attributions)) if is_image else self._page().encode()
         path.write_bytes(content)
@@ -102,6 +97,7 @@ def explain(
         >>> explanation = keras_fm.explain("cifar_cnn", ["cat.jpg"])
         >>> explanation.save("why.png")
     """
+    check_explain(name_or_model, method=method)
     model = resolve_model(name_or_model)
     predictor = task_of(model).predictor
     if not isinstance(predictor, ExplainablePredictor):

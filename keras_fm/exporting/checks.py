@@ -12,8 +12,9 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
-from keras_fm.errors import ExportError, InvalidInputError, KerasFmError
+from keras_fm.errors import ExportError, KerasFmError
 from keras_fm.exporting import warmup
+from keras_fm.exporting.arguments import find_version
 from keras_fm.exporting.session import Session
 from keras_fm.files import local_path
 from keras_fm.formatting import format_table
@@ -78,7 +79,7 @@ def serve_check(directory: str | os.PathLike[str], *, url: str | None = None) ->
     Raises:
         InvalidInputError: There is no SavedModel.
     """
-    version = _find_version(local_path(directory))
+    version = find_version(local_path(directory))
     checks = [_check_operations(version)]
     name = "TensorFlow session"
     try:
@@ -93,17 +94,6 @@ def serve_check(directory: str | os.PathLike[str], *, url: str | None = None) ->
         if url is not None:
             checks += _check_server(session, version, url)
     return ServingReport(version, tuple(checks))
-
-
-def _find_version(path: Path) -> Path:
-    if (path / "saved_model.pb").exists():
-        return path
-    versions = [int(folder.name) for folder in path.glob("*") if folder.name.isdecimal()]
-    if not versions:
-        raise InvalidInputError(
-            f"{path} holds no SavedModel and no version of one: export a model there first"
-        )
-    return path / str(max(versions))
 
 
 def _check_operations(version: Path) -> ServingCheck:

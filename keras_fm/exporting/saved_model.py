@@ -5,16 +5,15 @@ import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from keras_fm import registry
 from keras_fm.backend import need_tensorflow
-from keras_fm.errors import InvalidInputError
 from keras_fm.exporting import inference_graph, server_files
-from keras_fm.exporting.inference_graph import Precision
+from keras_fm.exporting.arguments import OptimizeFor, Precision, check_export, check_version
 from keras_fm.exporting.parity import export_parity
 from keras_fm.exporting.warmup import write_warmup
 from keras_fm.files import atomic_directory, local_path
@@ -23,12 +22,9 @@ from keras_fm.models.loading import resolve_model
 from keras_fm.models.run_files import write_json
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.weights import weights_sha256
-from keras_fm.options import check_int
 from keras_fm.tasks.base import Signature, Task
 
-OptimizeFor = Literal["memory", "latency"]
 INFO = "keras_fm.json"
-MAX_VERSION = 2**63 - 1  # TF Serving counts in int64
 
 
 @preserved_global_state()
@@ -70,13 +66,12 @@ def export(
         KerasFmError: Keras runs on another backend than TensorFlow.
     """
     need_tensorflow("a SavedModel is written by")
-    if optimize_for not in get_args(OptimizeFor):
-        raise InvalidInputError(
-            f"optimize_for is one of {', '.join(get_args(OptimizeFor))}; received {optimize_for!r}"
-        )
+    check_export(
+        name_or_model, directory, version=version, precision=precision, optimize_for=optimize_for
+    )
     base = local_path(directory)
-    next_version = partial(_free_version, base)
-    target = next_version() if version is None else _check_version(base, version)
+    next_version = partial(check_version, base, None)
+    target = check_version(base, version)
     model = resolve_model(name_or_model)
     spec = spec_of(model)
     served = inference_graph.inference_model(model, precision)
@@ -152,15 +147,3 @@ def _as_graph(fn: Callable[..., Any], inputs: Any) -> Callable[..., Any]:
         return graph(*arguments)
 
     return call
-
-
-def _check_version(base: Path, version: int) -> Path:
-    path = base / str(check_int("version", version, 1, MAX_VERSION))
-    if path.exists():
-        raise InvalidInputError(f"{path} exists; leave version out for the next free one")
-    return path
-
-
-def _free_version(base: Path) -> Path:
-    used = [int(path.name) for path in base.glob("*") if path.name.isdecimal()]
-    return base / str(max(used, default=0) + 1)
