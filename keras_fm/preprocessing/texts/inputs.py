@@ -3,9 +3,10 @@
 Without TensorFlow, for the client of a server, which is to start fast.
 """
 
+import errno
 import io
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,11 @@ from keras_fm.preprocessing.tables.files import read_table
 
 _EXPECTED = "expected one text (str) or several"
 _MAX_NAME = 255  # characters that a file's name can have
+# What a text without a blank can hardly end in, but the name of a file does.
+_FILE_SUFFIXES = frozenset((
+    ".txt", ".text", ".md", ".log", ".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json",
+    ".xlsx", ".xls", ".pdf", ".doc", ".docx", ".html", ".zip", ".gz", ".jpg", ".jpeg", ".png",
+))  # fmt: skip
 # Files of rows, of which one column holds the texts.
 _TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json")
 
@@ -60,12 +66,9 @@ def list_texts(inputs: Any) -> list[str | bytes]:
             raise InvalidInputError(
                 f"{_EXPECTED}; received {_describe(item)} at position {position}"
             )
-        elif isinstance(item, str) and is_file_name(item):
-            raise InvalidInputError(
-                f"{item!r} is the name of a file: pass pathlib.Path({item!r}) to read it, or its "
-                "text"
-            )
         else:
+            if isinstance(item, str):
+                check_no_file_name(item, is_typed=isinstance(inputs, (str, list, tuple)))
             texts.append(item)
     if not texts:
         raise InvalidInputError(f"{_EXPECTED}; received an empty list")
@@ -98,6 +101,52 @@ def read_file(path: str | os.PathLike[str], column: str | None = None) -> list[s
             f"['COLUMN'] or by --text. Known: {', '.join(map(str, frame.columns))}."
         )
     return [str(text) for text in frame[column].fillna("")]
+
+
+def check_text_inputs(name: str, labels: Sequence[str], inputs: Any, **options: Any) -> None:
+    """Check what a user typed as texts or files of them, as a codec's `check`.
+
+    Raises:
+        InvalidInputError: A file is not there.
+    """
+    for item in _to_items(inputs):
+        if isinstance(item, str):
+            check_no_file_name(item)
+        elif isinstance(item, os.PathLike) and not local_path(item).exists():
+            raise InvalidInputError(f"{item} can't be read: {os.strerror(errno.ENOENT)}")
+
+
+def check_no_file_name(text: str, *, is_typed: bool = True) -> None:
+    """Check that a text is not the name of a file.
+
+    Args:
+        text: The text.
+        is_typed: Whether it may also not look like the name of one that is not there. Among many
+            texts of a column such a word is no mistake.
+
+    Raises:
+        InvalidInputError: It is.
+    """
+    if is_file_name(text):
+        raise InvalidInputError(
+            f"{text!r} is the name of a file: pass pathlib.Path({text!r}) to read it, or its text"
+        )
+    if is_typed and looks_like_path(text):
+        raise InvalidInputError(
+            f"{text!r} looks like the path of a file, and there is no such file in {os.getcwd()}; "
+            "expected a text, or a file that exists (a text that looks like this: as bytes)"
+        )
+
+
+def looks_like_path(text: str) -> bool:
+    """Return whether a string can hardly be a text: it has no blank, and a file's beginning or end.
+
+    An address such as `https://host/page.html` may be a text.
+    """
+    if len(text) > _MAX_NAME or "://" in text or any(map(str.isspace, text)):
+        return False
+    is_named = os.path.splitext(text)[1].lower() in _FILE_SUFFIXES
+    return is_named or text.startswith(("./", "../", "~/"))
 
 
 def is_file_name(text: str) -> bool:
