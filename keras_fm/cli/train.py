@@ -3,8 +3,15 @@
 import argparse
 from typing import Any
 
-from keras_fm.cli.common import add_command
+from keras_fm.cli.common import add_command, add_model
 from keras_fm.cli.printing import format_command
+
+DATA = """data:
+  images   a folder with a folder of image files for each class
+  texts    a CSV, TSV, Parquet or JSON file with a text (--text) and its class (--target) in each
+           row, or a folder with a folder of .txt files for each class, each file one text
+  tables   a CSV, TSV, Parquet or JSON file with the column to predict (--target)
+  any      the name of a TFDS data set, with tfds: in front where a file has the same name"""
 
 
 def add(commands: Any) -> None:
@@ -14,8 +21,11 @@ def add(commands: Any) -> None:
         _train,
         "train a model by its recipe",
         "keras-fm train cifar_cnn --set epochs=2 --set batch_size=256",
+        "keras-fm train mlp --data houses.csv --target price",
+        "keras-fm train cifar_cnn --run-dir runs/mine --resume",
+        check=_check_train,
     )
-    command.add_argument("model", help="a model's name")
+    add_model(command, "a model's name")
     command.add_argument("--data", help="'sample' for the bundled examples, or your own data")
     command.add_argument(
         "--init-from",
@@ -27,10 +37,13 @@ def add(commands: Any) -> None:
         commands,
         _fine_tune,
         "fine-tune a pretrained model on your own data",
-        "keras-fm fine-tune cifar_cnn photos/; "
+        "keras-fm fine-tune cifar_cnn photos/",
         "keras-fm fine-tune lstm reviews.csv --text body --target stars",
+        "keras-fm fine-tune cifar_cnn photos/ --strategy lora --set epochs=5",
+        details=DATA,
+        check=_check_fine_tune,
     )
-    command.add_argument("model", help="a model's name, a run directory or a .keras file")
+    add_model(command, "a model's name, a run directory or a .keras file")
     command.add_argument(
         "data", help="a folder with a folder for each class, a CSV file, or a TFDS data set's name"
     )
@@ -78,21 +91,29 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", type=int, default=0)
 
 
-def _train(options: argparse.Namespace) -> int:
+def _arguments(options: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Return the named options and those of both commands, as the Python function takes them."""
     from keras_fm.registry.recipe import parse_setting
+
+    names = (*names, "target", "problem_type", "run_dir", "resume", "seed")
+    arguments = {name: getattr(options, name) for name in names}
+    return {**arguments, **dict(parse_setting(text) for text in options.set)}
+
+
+def _train_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    return _arguments(options, "data", "init_from")
+
+
+def _check_train(options: argparse.Namespace) -> None:
+    from keras_fm.training.train_arguments import check_train
+
+    check_train(options.model, **_train_arguments(options))
+
+
+def _train(options: argparse.Namespace) -> int:
     from keras_fm.training.training import train
 
-    run = train(
-        options.model,
-        data=options.data,
-        target=options.target,
-        problem_type=options.problem_type,
-        init_from=options.init_from,
-        run_dir=options.run_dir,
-        resume=options.resume,
-        seed=options.seed,
-        **dict(parse_setting(text) for text in options.set),
-    )
+    run = train(options.model, **_train_arguments(options))
     print(f"\n{run.report()}\n")
     print(format_command("tensorboard", "--logdir", run.path / "logs"))
     print(format_command("keras-fm", "evaluate", run.path))
@@ -100,29 +121,32 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
+def _fine_tune_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    return _arguments(
+        options,
+        "data",
+        "text",
+        "class_names",
+        "split",
+        "validation_data",
+        "validation_data_split",
+        "validation_split",
+        "strategy",
+        "compare",
+        "augment_with",
+    )
+
+
+def _check_fine_tune(options: argparse.Namespace) -> None:
+    from keras_fm.training.fine_tuning_options import check_fine_tune
+
+    check_fine_tune(options.model, **_fine_tune_arguments(options))
+
+
 def _fine_tune(options: argparse.Namespace) -> int:
-    from keras_fm.registry.recipe import parse_setting
     from keras_fm.training.fine_tuning import fine_tune
 
-    run = fine_tune(
-        options.model,
-        options.data,
-        text=options.text,
-        target=options.target,
-        problem_type=options.problem_type,
-        class_names=options.class_names,
-        split=options.split,
-        validation_data=options.validation_data,
-        validation_data_split=options.validation_data_split,
-        validation_split=options.validation_split,
-        strategy=options.strategy,
-        compare=options.compare,
-        augment_with=options.augment_with,
-        run_dir=options.run_dir,
-        resume=options.resume,
-        seed=options.seed,
-        **dict(parse_setting(text) for text in options.set),
-    )
+    run = fine_tune(options.model, **_fine_tune_arguments(options))
     print(f"\n{run.report()}\n")
     print(format_command("tensorboard", "--logdir", run.path))
     print(format_command("keras-fm", "predict", run.path), "...")

@@ -14,6 +14,7 @@ model.weights.h5  the weights
 result.json       metrics and minutes; written last, so a run that has it is complete
 """
 
+import csv
 import json
 import os
 import shlex
@@ -88,6 +89,15 @@ def read_complete_run(path: Path) -> dict[str, Any]:
 def read_result(path: Path) -> dict[str, Any]:
     """Return metrics, baseline, minutes and comparisons of a complete run."""
     return json.loads((path / RESULT).read_text("utf-8"))
+
+
+def read_history(path: Path) -> list[dict[str, float]]:
+    """Return a dict an epoch from the file of `write_history`; none where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    return [{name: float(value) for name, value in row.items()} for row in rows]
 
 
 def write_json(path: Path, value: Any) -> None:

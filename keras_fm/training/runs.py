@@ -24,6 +24,7 @@ from keras_fm.models.run_files import (
     RECIPE,
     RESULT,
     RUN_INFO,
+    read_history,
     read_result,
     read_run,
     write_json,
@@ -204,15 +205,6 @@ def environment(precision: str) -> dict[str, str]:
         "precision": precision,
         "hardware": ", ".join(gpu.name for gpu in gpus()) or _processors(),
     }
-
-
-def read_history(path: Path) -> list[dict[str, float]]:
-    """Return a dict an epoch from the file of `write_history`; none where there is no file."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    return [{name: float(value) for name, value in row.items()} for row in rows]
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:

@@ -1,0 +1,67 @@
+"""Command lines: unknown words are refused with the nearest known ones."""
+
+import argparse
+from collections.abc import Iterator, Sequence
+
+from keras_fm.errors import near_names
+from keras_fm.registry.tasks import TASKS
+
+# Short names of recipe fields that other libraries have.
+_FAMILIAR = {
+    "lr": "learning_rate",
+    "bs": "batch_size",
+    "wd": "weight_decay",
+    "clipnorm": "global_clipnorm",
+}
+
+
+def parse(
+    parser: argparse.ArgumentParser, arguments: Sequence[str], commands: Sequence[str]
+) -> argparse.Namespace:
+    """Parse a command line; a wrong one exits with 2.
+
+    Args:
+        parser: The parser of all commands.
+        arguments: Without the program's name.
+        commands: The names of all commands.
+    """
+    word = next(iter(arguments), "-")
+    if not word.startswith("-") and word not in commands:
+        near = near_names(word, commands)
+        hint = _did_you_mean(near) or f" Known: {', '.join(commands)}."
+        parser.error(f"unknown command {word!r}.{hint}")
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        command: argparse.ArgumentParser = options.parser
+        hints = "".join(_did_you_mean([hint]) for hint in _hints(command, unknown))
+        command.error(f"unrecognized arguments: {' '.join(unknown)}.{hints}")
+    return options
+
+
+def _hints(command: argparse.ArgumentParser, unknown: Sequence[str]) -> Iterator[str]:
+    """Return what each unknown flag may be meant for."""
+    flags = [flag for action in command._actions for flag in action.option_strings]
+    for word, follower in zip(unknown, [*unknown[1:], "-"], strict=True):
+        flag, _, value = word.partition("=")
+        value = value or ("VALUE" if follower.startswith("-") else follower)
+        if not flag.startswith("-"):
+            continue
+        fields = _recipe_fields() if "--set" in flags else []
+        name = flag.lstrip("-").replace("-", "_")
+        name = _FAMILIAR.get(name, name)
+        near_flags, near_fields = near_names(flag, flags), near_names(name, fields)
+        if name not in fields and near_flags:
+            yield near_flags[0]
+        elif near_fields:
+            yield f"--set {near_fields[0]}={value}"
+
+
+def _recipe_fields() -> list[str]:
+    from keras_fm.registry.recipe import recipe_class_of
+
+    classes = map(recipe_class_of, TASKS)
+    return [*dict.fromkeys(field for each in classes for field in each.__struct_fields__)]
+
+
+def _did_you_mean(names: Sequence[str]) -> str:
+    return f" Did you mean {' or '.join(names)}?" if names else ""
