@@ -21,6 +21,7 @@ COMMANDS = [
     "export",
     "serve-check",
     "demo",
+    "runs",
 ]
 SMALL = ["--data", "sample", "--set", "validation_examples=56", "--set", "epochs=1"]
 
@@ -48,11 +49,11 @@ def error_of(capsys, *arguments):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_help_of_every_command_has_an_example(command, capsys):
+def test_the_help_of_every_command_has_examples(command, capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main([command, "--help"])
     assert caught.value.code == 0
-    assert f"example: keras-fm {command}" in capsys.readouterr().out
+    assert f"\nexamples:\n  keras-fm {command}" in capsys.readouterr().out
 
 
 def test_the_help_lists_every_command(capsys):
@@ -85,8 +86,9 @@ def test_list_filters_models(capsys, tiny_net):
         "accuracy",
         "10.00%",
     ]
-    _, out, _ = run(capsys, "list", "nothing*")
-    assert len(out.splitlines()) == 1
+    code, out, err = run(capsys, "list", "tiny_nat*")
+    assert (code, out) == (1, "")
+    assert "no model matches 'tiny_nat*'. Did you mean 'tiny_net'?" in err
 
 
 def test_info_shows_the_entry(capsys, tiny_net):

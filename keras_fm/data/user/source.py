@@ -75,6 +75,11 @@ def check_source(source: UserData, group: str | None) -> None:
         )
     path = source.path
     if path is None:
+        if isinstance(source.data, str) and datasets.is_surely_unknown(source.data):
+            raise DataError(
+                "there is no such file or folder here, and TensorFlow Datasets has no data set "
+                f"{source.data!r}; received {source.data!r}"
+            )
         return
     if not path.exists():
         if path.suffix:
