@@ -50,8 +50,12 @@ def add_command(
 
 def add_model(command: argparse.ArgumentParser, description: str, **options: Any) -> None:
     """Add the argument that names a model; a shell completes it."""
-    action = command.add_argument("model", help=description, **options)
-    action.completer = _complete_model  # type: ignore[attr-defined]  # argcomplete's name
+    complete_with(command.add_argument("model", help=description, **options), _complete_model)
+
+
+def complete_with(action: argparse.Action, completer: Callable[..., list[str]]) -> None:
+    """Let a shell complete the value of an option: from its beginning to the whole ones."""
+    action.completer = completer  # type: ignore[attr-defined]  # the name is argcomplete's
 
 
 def _complete_model(prefix: str, **_: Any) -> list[str]:

@@ -39,24 +39,26 @@ def parse(
 
 
 def _hints(command: argparse.ArgumentParser, unknown: Sequence[str]) -> Iterator[str]:
-    """Return what each unknown flag may be meant for."""
+    """Return what each unknown flag may be meant for: a flag, or a field of the recipe."""
     flags = [flag for action in command._actions for flag in action.option_strings]
+    flag_of_name = {_name_of(flag): flag for flag in flags}
+    fields = recipe_fields() if "--set" in flags else []
     for word, follower in zip(unknown, [*unknown[1:], "-"], strict=True):
         flag, _, value = word.partition("=")
-        value = value or ("VALUE" if follower.startswith("-") else follower)
         if not flag.startswith("-"):
             continue
-        fields = _recipe_fields() if "--set" in flags else []
-        name = flag.lstrip("-").replace("-", "_")
-        name = _FAMILIAR.get(name, name)
-        near_flags, near_fields = near_names(flag, flags), near_names(name, fields)
-        if name not in fields and near_flags:
-            yield near_flags[0]
-        elif near_fields:
-            yield f"--set {near_fields[0]}={value}"
+        name = _name_of(flag)
+        near = near_names(_FAMILIAR.get(name, name), [*flag_of_name, *fields])[:1]
+        value = value or ("VALUE" if follower.startswith("-") else follower)
+        yield from (flag_of_name.get(name, f"--set {name}={value}") for name in near)
 
 
-def _recipe_fields() -> list[str]:
+def _name_of(flag: str) -> str:
+    return flag.lstrip("-").replace("-", "_")
+
+
+def recipe_fields() -> list[str]:
+    """Return the names of the recipe fields of all tasks."""
     from keras_fm.registry.recipe import recipe_class_of
 
     classes = map(recipe_class_of, TASKS)

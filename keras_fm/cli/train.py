@@ -3,7 +3,8 @@
 import argparse
 from typing import Any
 
-from keras_fm.cli.common import add_command, add_model
+from keras_fm.cli.common import add_command, add_model, complete_with
+from keras_fm.cli.parsing import recipe_fields
 from keras_fm.cli.printing import format_command
 
 DATA = """data:
@@ -75,13 +76,14 @@ def add(commands: Any) -> None:
 
 def _add_options(command: argparse.ArgumentParser) -> None:
     """Add the options of both commands."""
-    command.add_argument(
+    fields = command.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
         help="override a field of the recipe; may be repeated",
     )
+    complete_with(fields, lambda prefix, **_: [f"{name}=" for name in recipe_fields()])
     command.add_argument("--target", help="the column of the CSV file to predict")
     command.add_argument(
         "--problem-type", help="regression or classification (default: inferred from the column)"

@@ -157,7 +157,9 @@ def check_new_directory(run_dir: str | os.PathLike[str] | None) -> None:
     try:
         check_folder_path(path)
     except InvalidInputError as error:
-        raise RunError(f"the run directory {path} can't be made: {error}") from None
+        raise RunError(
+            f"the run directory {path} can't be made: Not a directory ({error})"
+        ) from None
     if run_dir is not None and path.is_dir() and any(path.iterdir()):
         raise RunError(
             f"{path} exists; name another run directory, or resume the run in it: resume=True "

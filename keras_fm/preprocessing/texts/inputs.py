@@ -125,12 +125,14 @@ def check_no_file_name(text: str, *, is_typed: bool = True) -> None:
             texts of a column such a word is no mistake.
 
     Raises:
-        InvalidInputError: It is.
+        InvalidInputError: It is, or names a folder.
     """
     if is_file_name(text):
         raise InvalidInputError(
             f"{text!r} is the name of a file: pass pathlib.Path({text!r}) to read it, or its text"
         )
+    if is_typed and "/" in text and os.path.isdir(os.path.expanduser(text)):
+        raise InvalidInputError(f"{text!r} is a folder; expected texts, or the files in it")
     if is_typed and looks_like_path(text):
         raise InvalidInputError(
             f"{text!r} looks like the path of a file, and there is no such file in {os.getcwd()}; "
