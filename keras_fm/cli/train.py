@@ -6,6 +6,7 @@ from typing import Any
 from keras_fm.cli.common import add_command, add_model, complete_with
 from keras_fm.cli.parsing import recipe_fields
 from keras_fm.cli.printing import format_command
+from keras_fm.errors import UnknownNameError
 
 DATA = """data:
   images   a folder with a folder of image files for each class
@@ -99,7 +100,10 @@ def _arguments(options: argparse.Namespace, *names: str) -> dict[str, Any]:
 
     names = (*names, "target", "problem_type", "run_dir", "resume", "seed")
     arguments = {name: getattr(options, name) for name in names}
-    return {**arguments, **dict(parse_setting(text) for text in options.set)}
+    settings = dict(parse_setting(text) for text in options.set)
+    for name in settings.keys() & {*arguments, "name", "name_or_model"}:
+        raise UnknownNameError(f"{name!r} is no field of the recipe, but an argument of its own")
+    return {**arguments, **settings}
 
 
 def _train_arguments(options: argparse.Namespace) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What `train` is asked for, checked before anything slow is imported."""
 
+import errno
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -154,17 +155,17 @@ def check_new_directory(run_dir: str | os.PathLike[str] | None) -> None:
         RunError: It exists and is not empty, or can't be made.
     """
     path = local_path(run_dir or "runs")
-    try:
-        check_folder_path(path)
-    except InvalidInputError as error:
-        raise RunError(
-            f"the run directory {path} can't be made: Not a directory ({error})"
-        ) from None
-    if run_dir is not None and path.is_dir() and any(path.iterdir()):
+    is_used = path.is_file() or (path.is_dir() and any(path.iterdir()))
+    if run_dir is not None and is_used:
         raise RunError(
             f"{path} exists; name another run directory, or resume the run in it: resume=True "
             "(--resume on the command line)"
         )
+    try:
+        check_folder_path(path)
+    except InvalidInputError as error:
+        reason = f"{os.strerror(errno.ENOTDIR)} ({error})"
+        raise RunError(f"the run directory {path} can't be made: {reason}") from None
 
 
 def load_interrupted_run(

@@ -47,6 +47,8 @@ REFUSED = [
     # Recipe fields.
     (["train", "cifar_cnn", "--set", "epoch=2"], "no field 'epoch'. Did you mean 'epochs'"),
     (["train", "cifar_cnn", "--set", "epochs=two"], "received 'two'"),
+    (["train", "cifar_cnn", "--set", "seed=3"], "'seed' is no field of the recipe"),
+    (["train", "cifar_cnn", "--set", "name=lstm"], "'name' is no field of the recipe"),
     (["train", "linear_regression", "--set", "flip=random"], "no field 'flip'"),
     (["train", "mini_bert", "--set", "pretraining.epochs=x"], "received 'x'"),
     (["fine-tune", "lstm", "r.csv", "--set", "head.epochs=0"], "received 0"),

@@ -19,6 +19,7 @@ from keras_fm.preprocessing.tables.files import read_table
 
 _EXPECTED = "expected one text (str) or several"
 _MAX_NAME = 255  # characters that a file's name can have
+_MAX_TYPED = 100  # texts that a user may have typed; more come from data
 # What a text without a blank can hardly end in, but the name of a file does.
 _FILE_SUFFIXES = frozenset((
     ".txt", ".text", ".md", ".log", ".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json",
@@ -59,7 +60,9 @@ def list_texts(inputs: Any) -> list[str | bytes]:
         InvalidInputError: An item is no text, or there is none.
     """
     texts: list[str | bytes] = []
-    for position, item in enumerate(_to_items(inputs)):
+    items = _to_items(inputs)
+    is_typed = isinstance(inputs, (str, list, tuple)) and len(items) <= _MAX_TYPED
+    for position, item in enumerate(items):
         if isinstance(item, os.PathLike):
             texts += read_file(item)
         elif not isinstance(item, (str, bytes)):
@@ -68,7 +71,7 @@ def list_texts(inputs: Any) -> list[str | bytes]:
             )
         else:
             if isinstance(item, str):
-                check_no_file_name(item, is_typed=isinstance(inputs, (str, list, tuple)))
+                check_no_file_name(item, is_typed=is_typed)
             texts.append(item)
     if not texts:
         raise InvalidInputError(f"{_EXPECTED}; received an empty list")
@@ -122,7 +125,7 @@ def check_no_file_name(text: str, *, is_typed: bool = True) -> None:
     Args:
         text: The text.
         is_typed: Whether it may also not look like the name of one that is not there. Among many
-            texts of a column such a word is no mistake.
+            texts of a data set such a word is no mistake.
 
     Raises:
         InvalidInputError: It is, or names a folder.
@@ -131,24 +134,21 @@ def check_no_file_name(text: str, *, is_typed: bool = True) -> None:
         raise InvalidInputError(
             f"{text!r} is the name of a file: pass pathlib.Path({text!r}) to read it, or its text"
         )
-    if is_typed and "/" in text and os.path.isdir(os.path.expanduser(text)):
+    if not is_typed or len(text) > _MAX_NAME or any(map(str.isspace, text)):
+        return
+    if "/" in text and os.path.isdir(os.path.expanduser(text)):
         raise InvalidInputError(f"{text!r} is a folder; expected texts, or the files in it")
-    if is_typed and looks_like_path(text):
+    if _looks_like_path(text):
         raise InvalidInputError(
             f"{text!r} looks like the path of a file, and there is no such file in {os.getcwd()}; "
             "expected a text, or a file that exists (a text that looks like this: as bytes)"
         )
 
 
-def looks_like_path(text: str) -> bool:
-    """Return whether a string can hardly be a text: it has no blank, and a file's beginning or end.
-
-    An address such as `https://host/page.html` may be a text.
-    """
-    if len(text) > _MAX_NAME or "://" in text or any(map(str.isspace, text)):
-        return False
-    is_named = os.path.splitext(text)[1].lower() in _FILE_SUFFIXES
-    return is_named or text.startswith(("./", "../", "~/"))
+def _looks_like_path(word: str) -> bool:
+    """Return whether a word begins or ends as a path does; `https://host/page.html` may be text."""
+    is_named = os.path.splitext(word)[1].lower() in _FILE_SUFFIXES
+    return "://" not in word and (is_named or word.startswith(("./", "../", "~/")))
 
 
 def is_file_name(text: str) -> bool:

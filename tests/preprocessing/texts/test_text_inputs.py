@@ -78,6 +78,7 @@ def test_the_name_of_a_file_is_no_text(name, tmp_path, monkeypatch):
             read_texts(inputs)
     assert list(read_texts(name.encode())) == [name.encode()]
     assert list(read_texts(np.array([name]))) == [name.encode()], "a column of texts"
+    assert list(read_texts([name] * 101)) == [name.encode()] * 101, "a data set of texts"
     Path(name).write_text("a fine film")
     for inputs in (name, [name], str(Path(name).absolute())):
         with pytest.raises(InvalidInputError, match=r"is the name of a file: pass pathlib\.Path\("):
