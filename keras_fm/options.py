@@ -5,13 +5,15 @@ import inspect
 import math
 import numbers
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar, get_args
 
 from keras_fm.errors import InvalidInputError, UnknownNameError
 from keras_fm.familiar_names import suggest_option
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+Verbose = Literal["auto", 0, 1, 2]
 
 
 def to_python(value: Any) -> Any:
@@ -126,6 +128,11 @@ def check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
         return python_value
     *others, last = map(repr, choices)
     raise InvalidInputError(f"{name} is {', '.join(others)} or {last}; received {value!r}")
+
+
+def check_verbose(verbose: Any) -> Verbose:
+    """Return what Keras takes as `verbose`, or raise an `InvalidInputError`."""
+    return check_choice("verbose", verbose, get_args(Verbose))
 
 
 def _range(low: float | None, high: float | None, above: float | None = None) -> str:

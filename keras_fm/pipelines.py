@@ -1,16 +1,13 @@
 """From raw inputs to predictions, in one call."""
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 
-from keras_fm import registry
-from keras_fm.errors import UnknownNameError
-from keras_fm.models import export_files
 from keras_fm.models.global_state import keras_settings
 from keras_fm.models.loading import resolve_model
+from keras_fm.models.lookup import find_export
 from keras_fm.models.spec import spec_of
 from keras_fm.options import check_option_names, with_checked_options
 from keras_fm.registry.tasks import task_module
@@ -73,21 +70,9 @@ def pipeline(name_or_model: str | os.PathLike[str] | keras.Model) -> "Pipeline |
         >>> classify(["photo.jpg", array])
         [{'label': 'cat', 'probabilities': {'airplane': 0.001, ...}}, {...}]
     """
-    path = _export_path(name_or_model)
+    path = find_export(name_or_model)
     if path is not None:
         from keras_fm.export_pipelines import ExportPipeline
 
         return ExportPipeline(path)
     return Pipeline(resolve_model(name_or_model))
-
-
-def _export_path(name: Any) -> Path | None:
-    """Return the path of an export; a model's name means the model where both are there."""
-    path = export_files.export_path(name)
-    if path is None or not isinstance(name, str):
-        return path
-    try:
-        registry.find(name)
-    except UnknownNameError:
-        return path
-    return None

@@ -6,18 +6,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import keras
 
-from keras_fm.options import check_choice
+from keras_fm.options import check_verbose
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Item = TypeVar("Item")
 
-Verbose = Literal["auto", 0, 1, 2]
-VERBOSE = ("auto", 0, 1, 2)
 AUTO = "auto"
 # Seconds that a work may take without a bar: most of what is predicted takes less.
 DELAY = 2.0
@@ -47,7 +45,7 @@ def verbosity(verbose: Any) -> Iterator[None]:
     Raises:
         InvalidInputError: It is none.
     """
-    verbose = check_choice("verbose", verbose, VERBOSE)
+    verbose = check_verbose(verbose)
     token = _verbose.set(_verbose.get() if verbose == AUTO else verbose)
     try:
         yield

@@ -1,22 +1,43 @@
 """Evaluation: `evaluate` and `verify`."""
 
 import argparse
+import json
+from dataclasses import asdict
 from typing import Any
 
 from keras_fm import registry
-from keras_fm.cli.common import add_command
+from keras_fm.cli.common import add_command, add_model
 from keras_fm.cli.printing import print_table
 from keras_fm.errors import InvalidInputError
 from keras_fm.formatting import format_value
 from keras_fm.registry.metrics import METRICS
 
+EVALUATE_FIELDS = """fields of --json:
+  METRIC         each metric of the model's task, by its name; a number
+  num_examples   how many examples were evaluated
+  data           what they are
+  slices         with --slice-by: a number by class or category"""
+VERIFY_FIELDS = """fields of --json, a list with an object a model:
+  name     the model
+  data     what it was measured on
+  passed   whether all claims were confirmed
+  checks   a list of claims, each with name, claimed and measured (strings) and passed
+  left_out the claims that --quick leaves out"""
+
 
 def add(commands: Any) -> None:
     """Add the commands to the parser."""
     command = add_command(
-        commands, _evaluate, "evaluate a model", "keras-fm evaluate cifar_cnn --slice-by label"
+        commands,
+        _evaluate,
+        "evaluate a model",
+        "keras-fm evaluate cifar_cnn --slice-by label",
+        "keras-fm evaluate lstm --data reviews.csv --text body --target stars",
+        "keras-fm evaluate runs/mine --data photos/ --json",
+        details=EVALUATE_FIELDS,
+        check=_check_evaluate,
     )
-    command.add_argument("model", help="a model's name or a run directory")
+    add_model(command, "a model's name or a run directory")
     command.add_argument(
         "--split",
         help="test, train or sample of the model's data set (default: test; of a run on own data, "
@@ -31,19 +52,41 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--quick", action="store_true", help="leave out metrics that a model is trained for"
     )
+    command.add_argument(
+        "--json", action="store_true", help="the metrics as JSON, in full precision"
+    )
 
     command = add_command(
-        commands, _verify, "measure every reported metric again", "keras-fm verify cifar_cnn"
+        commands,
+        _verify,
+        "measure every reported metric again",
+        "keras-fm verify cifar_cnn",
+        "keras-fm verify runs/mine --json",
+        "keras-fm verify --quick",
+        details=VERIFY_FIELDS,
+        check=_check_verify,
     )
-    command.add_argument(
-        "model",
+    add_model(
+        command,
+        "MODEL, MODEL.TAG or a run directory",
         nargs="*",
-        help="MODEL, MODEL.TAG or a run directory",
     )
     command.add_argument("--all", action="store_true", help="verify all pretrained models")
     command.add_argument(
         "--quick", action="store_true", help="leave out what takes minutes; alone, for all models"
     )
+    command.add_argument("--json", action="store_true", help="all claims as JSON")
+
+
+def _evaluate_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    names = ("data", "text", "target", "split", "slice_by")
+    return {name: getattr(options, name) for name in names}
+
+
+def _check_evaluate(options: argparse.Namespace) -> None:
+    from keras_fm.evaluation.arguments import check_evaluate
+
+    check_evaluate(options.model, **_evaluate_arguments(options))
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -51,13 +94,13 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     metrics = evaluate(
         options.model,
-        data=options.data,
-        text=options.text,
-        target=options.target,
-        split=options.split,
-        slice_by=options.slice_by,
+        **_evaluate_arguments(options),
         quick=options.quick,
+        verbose=0 if options.json else "auto",  # nothing but the JSON on stdout
     )
+    if options.json:
+        print(json.dumps(metrics, indent=2))
+        return 0
     slices = metrics.pop("slices", {})
     sliced_metric = "recall" if options.slice_by == "label" else next(iter(metrics))
     rows = [
@@ -73,10 +116,22 @@ def _format(value: float) -> str:
     return format_value(value, ".4f", 1e-3)
 
 
+def _check_verify(options: argparse.Namespace) -> None:
+    from keras_fm.evaluation.arguments import check_verify
+
+    for name in _models_to_verify(options):
+        check_verify(name)
+
+
 def _verify(options: argparse.Namespace) -> int:
     from keras_fm.evaluation.verification import verify
 
     names = _models_to_verify(options)
+    if options.json:
+        reports = [verify(name, quick=options.quick, verbose=0) for name in names]
+        objects = [{**asdict(report), "passed": report.passed} for report in reports]
+        print(json.dumps(objects, indent=2))
+        return 0 if all(report.passed for report in reports) else 1
     passed = []
     for number, name in enumerate(names):
         print(f"{chr(10) * bool(number)}{name}", flush=True)

@@ -9,12 +9,13 @@ from keras_fm.data.examples import Examples
 from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError, UnknownNameError, suggest
 from keras_fm.evaluation import run_examples
+from keras_fm.evaluation.arguments import check_evaluate
 from keras_fm.evaluation.generator_evaluation import GeneratorEvaluator
 from keras_fm.models import run_files
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
-from keras_fm.options import with_checked_options
-from keras_fm.progress import Verbose, with_verbose
+from keras_fm.options import Verbose, with_checked_options
+from keras_fm.progress import with_verbose
 from keras_fm.tasks.base import Task, task_of
 
 
@@ -57,6 +58,9 @@ def evaluate(
         DataError: The data set can't be had, or has classes that the model does not know.
         UnknownNameError: The metrics can't be sliced so.
     """
+    check_evaluate(
+        name_or_model, data=data, text=text, target=target, split=split, slice_by=slice_by
+    )
     model = resolve_model(name_or_model)
     task: Task = task_of(model)
     if slice_by is not None and slice_by not in task.objective.slices:

@@ -10,8 +10,8 @@ import keras
 
 from keras_fm import registry, store
 from keras_fm.data import datasets
-from keras_fm.errors import RunError
 from keras_fm.evaluation import run_examples
+from keras_fm.evaluation.arguments import check_verify
 from keras_fm.evaluation.evaluation import evaluate
 from keras_fm.evaluation.flops import count_flops
 from keras_fm.files import local_path
@@ -19,8 +19,8 @@ from keras_fm.formatting import format_table
 from keras_fm.models import loading, run_files
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.spec import spec_of
-from keras_fm.options import with_checked_options
-from keras_fm.progress import Verbose, say, with_verbose
+from keras_fm.options import Verbose, with_checked_options
+from keras_fm.progress import say, with_verbose
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.entry import Weights
 from keras_fm.registry.metrics import METRICS
@@ -103,12 +103,10 @@ def verify(
         DataError: No example validated the run, or they can't be had.
         RunError: It is no run.
     """
+    check_verify(name)
     if run_files.is_model_path(name):
-        path = local_path(name)
-        if path.suffix == run_files.SUFFIX:
-            raise RunError(f"{name} has no claims: verify the run that it is from, or evaluate it")
-        return _verify_run(path, on_check)
-    package, tag = loading.find_package(str(name))
+        return _verify_run(local_path(name), on_check)
+    package, tag = registry.find(str(name))
     record = package.entry.weights_of(tag)
     model = loading.get(name)
     file = store.find_weights(package, tag).path

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from keras_fm.errors import InvalidInputError, suggest
+from keras_fm.explanation.arguments import check_explain, check_figure
 from keras_fm.explanation.attribution import (
     Attribution,
     attention_rollout,
@@ -25,8 +26,8 @@ from keras_fm.files import local_path
 from keras_fm.formatting import format_value
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
-from keras_fm.options import with_checked_options
-from keras_fm.progress import Verbose, track, with_verbose
+from keras_fm.options import Verbose, with_checked_options
+from keras_fm.progress import track, with_verbose
 from keras_fm.tasks import pictures
 from keras_fm.tasks.base import ExplainablePredictor, ExplainedInput, task_of
 
@@ -59,13 +60,7 @@ class Explanation:
             InvalidInputError: The file exists, or has another suffix.
         """
         path, is_image = local_path(path), self.attributions[0].image is not None
-        suffix = ".png" if is_image else ".html"
-        if path.suffix != suffix:
-            raise InvalidInputError(
-                f"this explanation is drawn to a {suffix} file; received {path}"
-            )
-        if path.exists():
-            raise InvalidInputError(f"{path} exists; name another file")
+        check_figure(path, is_image=is_image)
         path.parent.mkdir(parents=True, exist_ok=True)
         content = _png(_image_sheet(self.attributions)) if is_image else self._page().encode()
         path.write_bytes(content)
@@ -112,6 +107,7 @@ def explain(
         >>> explanation = keras_fm.explain("cifar_cnn", ["cat.jpg"])
         >>> explanation.save("why.png")
     """
+    check_explain(name_or_model, method=method)
     model = resolve_model(name_or_model)
     predictor = task_of(model).predictor
     if not isinstance(predictor, ExplainablePredictor):

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -14,9 +14,8 @@ import tensorflow as tf
 import keras_fm
 from keras_fm import registry
 from keras_fm.backend import need_tensorflow
-from keras_fm.errors import InvalidInputError
 from keras_fm.exporting import inference_graph, server_files
-from keras_fm.exporting.inference_graph import Precision
+from keras_fm.exporting.arguments import OptimizeFor, Precision, check_export, check_version
 from keras_fm.exporting.parity import export_parity
 from keras_fm.exporting.same_model import check_same_model
 from keras_fm.exporting.warmup import write_warmup
@@ -27,12 +26,9 @@ from keras_fm.models.loading import resolve_model
 from keras_fm.models.run_files import write_json
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.weights import weights_sha256
-from keras_fm.options import check_int, with_checked_options
+from keras_fm.options import with_checked_options
 from keras_fm.progress import track
 from keras_fm.tasks.base import Signature, Task
-
-OptimizeFor = Literal["memory", "latency"]
-MAX_VERSION = 2**63 - 1  # TF Serving counts in int64
 
 
 @with_checked_options
@@ -76,13 +72,12 @@ def export(
         KerasFmError: Keras runs on another backend than TensorFlow.
     """
     need_tensorflow("a SavedModel is written by")
-    if optimize_for not in get_args(OptimizeFor):
-        raise InvalidInputError(
-            f"optimize_for is one of {', '.join(get_args(OptimizeFor))}; received {optimize_for!r}"
-        )
+    check_export(
+        name_or_model, directory, version=version, precision=precision, optimize_for=optimize_for
+    )
     base = local_path(directory)
-    next_version = partial(_free_version, base)
-    target = next_version() if version is None else _check_version(base, version)
+    next_version = partial(check_version, base, None)
+    target = check_version(base, version)
     model = resolve_model(name_or_model)
     spec = spec_of(model)
     check_same_model(base, spec.to_dict())
@@ -194,15 +189,3 @@ def _as_graph(fn: Callable[..., Any], inputs: Any) -> Callable[..., Any]:
         return graph(*arguments)
 
     return call
-
-
-def _check_version(base: Path, version: int) -> Path:
-    path = base / str(check_int("version", version, 1, MAX_VERSION))
-    if path.exists():
-        raise InvalidInputError(f"{path} exists; leave version out for the next free one")
-    return path
-
-
-def _free_version(base: Path) -> Path:
-    used = [int(path.name) for path in base.glob("*") if path.name.isdecimal()]
-    return base / str(max(used, default=0) + 1)

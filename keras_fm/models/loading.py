@@ -10,9 +10,10 @@ from keras_fm import registry, store
 from keras_fm.errors import InvalidInputError, UnknownNameError, WeightsError
 from keras_fm.familiar_names import FEATURES
 from keras_fm.files import local_path
-from keras_fm.models import export_files, keras_file, run_files
+from keras_fm.models import keras_file, run_files
 from keras_fm.models import weights as weights_files
 from keras_fm.models.building import build, replace_head
+from keras_fm.models.lookup import find_model, read_run_of_model
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.transfer import transfer_weights
 from keras_fm.options import check_int, to_python
@@ -63,7 +64,7 @@ def get(
         if weights != "default" or overrides:
             raise InvalidInputError(f"{name} has weights and arguments of its own; give none")
         return _with_num_classes(load_file(local_path(name)), num_classes)
-    package, tag = find_package(str(name))
+    package, tag = find_model(str(name))
     tag = weights if isinstance(weights, str) and weights in package.entry.weights else tag
     if num_classes is not None and tag is None and weights == "default":
         tag = _pretraining_tag(package)
@@ -116,9 +117,7 @@ def load_run(path: Path) -> keras.Model:
         RunError: It is no run directory, or its training did not end.
         UnknownNameError: It is an export.
     """
-    if not run_files.is_run(path):
-        export_files.check_no_export(path)
-    run_info = run_files.read_complete_run(path)
+    run_info = read_run_of_model(path)
     package, _ = registry.find(run_info["model"])
     model = build(ModelSpec.from_dict(package, run_info))
     weights_files.load_weights(model, store.WeightsFile(path / run_files.WEIGHTS))
@@ -143,33 +142,6 @@ def load_file(path: Path) -> keras.Model:
         raise WeightsError(f"{path} can't be opened as a Keras model: {reason}") from None
     spec_of(model)
     return model
-
-
-def find_package(name: str) -> tuple[ModelPackage, str | None]:
-    """Return a model's package and its tag.
-
-    Raises:
-        UnknownNameError: There is no such model; the message says what a file of the name is.
-    """
-    try:
-        return registry.find(name)
-    except UnknownNameError:
-        _check_no_file(name, local_path(name))
-        raise
-
-
-def _check_no_file(name: str, path: Path) -> None:
-    if path.suffix in (".h5", ".hdf5"):
-        raise UnknownNameError(
-            f"{name} is an HDF5 file, which holds weights without their model: expected a model's "
-            f"name, a run directory or a {run_files.SUFFIX} file; weights={name!r} loads weights"
-        )
-    export_files.check_no_export(path)
-    if path.exists():
-        raise UnknownNameError(
-            f"{name} is no run directory (it has no {run_files.RUN_INFO}) and no "
-            f"{run_files.SUFFIX} file"
-        )
 
 
 def _with_num_classes(model: keras.Model, num_classes: int | None) -> keras.Model:

@@ -16,6 +16,7 @@ model.weights.h5  the weights
 result.json       metrics and minutes; written last, so a run that has it is complete
 """
 
+import csv
 import json
 import os
 import shlex
@@ -27,6 +28,7 @@ from keras_fm.files import atomic_write, local_path
 
 SUFFIX = ".keras"
 RECIPE, RUN_INFO, RESULT = "recipe.toml", "run.json", "result.json"
+RANDOM = "random"  # the initial weights of a training from scratch
 WEIGHTS, VALIDATION, HISTORY = "model.weights.h5", "validation.npz", "history.csv"
 DIGESTS = "training_digests.npy"
 
@@ -112,6 +114,15 @@ def resume_hint(path: Path, run_info: dict[str, Any]) -> str:
 def read_result(path: Path) -> dict[str, Any]:
     """Return metrics, baseline, minutes and comparisons of a complete run."""
     return json.loads((path / RESULT).read_text("utf-8"))
+
+
+def read_history(path: Path) -> list[dict[str, float]]:
+    """Return a dict an epoch from the file of `write_history`; none where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    return [{name: float(value) for name, value in row.items()} for row in rows]
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -9,7 +9,7 @@ import json
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,7 @@ from keras_fm.familiar_names import suggest_option
 from keras_fm.options import to_python
 from keras_fm.registry import schema
 from keras_fm.registry.schema import Struct
+from keras_fm.registry.tasks import task_module
 from keras_fm.registry.toml import read_toml
 
 Positive = Annotated[int, Meta(gt=0)]
@@ -68,6 +69,9 @@ class Recipe(Struct, frozen=True, kw_only=True):
         unlabeled_split: Split of the data set that is learned by the teacher's outputs alone.
         precision: What the layers compute in; `"auto"` is bfloat16 where the machine has it.
     """
+
+    # The folder of the recipes that models of the task are fine-tuned by; None: they are not.
+    fine_tuning_group: ClassVar[str | None] = None
 
     dataset: str
     validation_examples: NonNegative = 0
@@ -185,6 +189,14 @@ def check_fields(
         if name not in fields:
             hint = suggest_option(name, fields.union(options), verb)
             raise UnknownNameError(f"{description} has no field {name!r}. {hint}")
+
+
+def recipe_class_of(task_name: str) -> type[Recipe]:
+    """Return the class of a task's recipes, which the task's module `recipe` defines."""
+    module = task_module(task_name, "recipe")
+    defined = [value for value in vars(module).values() if isinstance(value, type)]
+    defined = [value for value in defined if value.__module__ == module.__name__]
+    return next(value for value in reversed(defined) if issubclass(value, Recipe))
 
 
 def load_recipe(path: Path, recipe_class: type[AnyRecipe]) -> AnyRecipe:

@@ -19,6 +19,10 @@ ClassNames = Callable[[Arrays], Sequence[str] | None]
 CLASS_OUTPUTS = frozenset({"label", "logits", "probabilities"})
 
 
+def check_nothing(name: str, labels: Sequence[str], inputs: Any, **options: Any) -> None:
+    """Accept all inputs and options."""
+
+
 @dataclass(frozen=True)
 class Codec:
     """How a task's raw inputs are sent to a server.
@@ -31,6 +35,8 @@ class Codec:
         decode: From the request and the response to predictions.
         format: From the words for an input, its prediction, and how many classes to show, to a line
             for the terminal.
+        check: From a model's name, its class names, raw inputs and options: raises a `KerasFmError`
+            where it is known that `encode`, or a model here, would, before either is there.
     """
 
     signature: str
@@ -39,6 +45,7 @@ class Codec:
     encode: Callable[..., Arrays]
     decode: Callable[[Arrays, Arrays, ClassNames], Predictions]
     format: Callable[[str, dict[str, Any], int], str]
+    check: Callable[..., None] = check_nothing
 
     def fits(self, signature: Signature) -> bool:
         """Return whether a server's signature is one of the task's."""

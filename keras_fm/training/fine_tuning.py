@@ -16,26 +16,29 @@ from keras_fm.models import freezing, run_files
 from keras_fm.models.backbone import head_layers
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
+from keras_fm.models.run_files import RANDOM
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.transfer import transfer_weights
 from keras_fm.models.weights import weights_sha256
-from keras_fm.progress import Verbose, say, with_verbose
-from keras_fm.registry.recipe import load_recipe
+from keras_fm.options import Verbose
+from keras_fm.progress import say, with_verbose
+from keras_fm.registry.recipe import load_recipe, recipe_class_of
 from keras_fm.training import fine_tuning_jobs as stages
-from keras_fm.training import jobs, monitoring, run_examples, runs
+from keras_fm.training import fine_tuning_options, jobs, monitoring, run_examples, runs
 from keras_fm.training.announcements import announce_run
 from keras_fm.training.distillation import check_teacher
-from keras_fm.training.fine_tuning_jobs import (
+from keras_fm.training.fine_tuning_options import (
     HEAD_STAGE,
     MAIN_STAGE,
     SCRATCH_STAGE,
     FineTuningOptions,
+    check_fine_tune,
 )
 from keras_fm.training.fit import fit
 from keras_fm.training.generated_images import add_generated, load_generator
 from keras_fm.training.jobs import TrainingJob
-from keras_fm.training.runs import FROM_SCRATCH, RANDOM
-from keras_fm.training.training import load_interrupted_run, resume_command
+from keras_fm.training.runs import FROM_SCRATCH
+from keras_fm.training.training import resume_command
 
 # What the report compares with.
 PROBE = "linear probe of the frozen backbone"
@@ -130,25 +133,42 @@ def fine_tune(
         >>> print(run.report())
         >>> keras_fm.pipeline(run.model)("photo.jpg")
     """
+    check_fine_tune(
+        name_or_model,
+        data,
+        text=text,
+        target=target,
+        problem_type=problem_type,
+        class_names=class_names,
+        split=split,
+        validation_data=validation_data,
+        validation_data_split=validation_data_split,
+        validation_split=validation_split,
+        strategy=strategy,
+        compare=compare,
+        augment_with=augment_with,
+        run_dir=run_dir,
+        resume=resume,
+        seed=seed,
+        **recipe_overrides,
+    )
     callbacks = jobs.check_callbacks(callbacks)
     pretrained = resolve_model(name_or_model)
     spec = _spec_to_fine_tune(pretrained)
-    names = [name.removeprefix(stages.HEAD_PREFIX) for name in recipe_overrides]
-    jobs.check_overrides(spec.task, names, fine_tune)
     if resume:
         path, options, augment_with, compare = _interrupted_run(
             run_dir, recipe_overrides, pretrained
         )
     else:
-        options = stages.resolve_options(spec, strategy, seed, recipe_overrides)
+        options = fine_tuning_options.resolve_options(spec, strategy, seed, recipe_overrides)
     user_data = UserData(data, text, target, problem_type, class_names, split)
-    validation = stages.validation_source(
+    validation = fine_tuning_options.validation_source(
         user_data, validation_data, validation_data_split, validation_split, recipe_overrides
     )
     stage_jobs = stages.fine_tuning_jobs(spec, user_data, validation, options, validation_split)
     main_job = stage_jobs[MAIN_STAGE]
     from_scratch = _has_other_inputs(pretrained, main_job)
-    _check_options(main_job, from_scratch, augment_with, compare, recipe_overrides)
+    _check_options(main_job, from_scratch, compare)
     if augment_with is not None:
         stage_jobs = _augmented(stage_jobs, augment_with)
     if compare:
@@ -196,18 +216,8 @@ def fine_tune(
         ) from None
 
 
-def _check_options(
-    job: TrainingJob,
-    from_scratch: bool,
-    generator: str | None,
-    compare: bool,
-    overrides: dict[str, Any],
-) -> None:
+def _check_options(job: TrainingJob, from_scratch: bool, compare: bool) -> None:
     """Refuse options that would do nothing."""
-    if generator is None and "generated_ratio" in overrides:
-        raise InvalidInputError("generated_ratio is of what augment_with makes; name a generator")
-    if generator is not None and overrides.get("generated_ratio", 1) == 0:
-        raise InvalidInputError("generated_ratio=0 makes no image; leave out augment_with")
     if compare and job.validation is None:
         raise InvalidInputError("compare needs examples to evaluate on, and none validates")
     if compare and from_scratch:
@@ -349,14 +359,14 @@ def _interrupted_run(
     run_dir: str | os.PathLike[str] | None, overrides: dict[str, Any], pretrained: keras.Model
 ) -> tuple[Path, FineTuningOptions, str | None, bool]:
     """Return the fine-tuning to resume: its directory and options, `augment_with`, `compare`."""
-    path, run_info = load_interrupted_run(run_dir, spec_of(pretrained).name, [*overrides])
-    if not run_info.get("strategy"):
-        raise RunError(f"the run in {path} is no fine-tuning: keras-fm train ... --resume")
+    path, run_info = fine_tuning_options.find_interrupted_run(
+        run_dir, _spec_to_fine_tune(pretrained), overrides
+    )
     if run_info["init_from_sha256"] != weights_sha256(pretrained):
         raise RunError(
             f"the run in {path} was initialized from {run_info['init_from']!r} with other weights"
         )
-    recipe_class = jobs.recipe_class_of(run_info["task"])
+    recipe_class = recipe_class_of(run_info["task"])
     recipes = {
         stage: load_recipe(path / stage / run_files.RECIPE, recipe_class)
         for stage in (HEAD_STAGE, MAIN_STAGE)

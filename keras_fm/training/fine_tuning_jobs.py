@@ -1,134 +1,28 @@
 """The jobs of a fine-tuning: a user's data, what of it validates, and a recipe for each stage."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from keras_fm.data import splitting
 from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.data.user.source import UserData
-from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
+from keras_fm.errors import InvalidInputError
 from keras_fm.models.spec import ModelSpec
-from keras_fm.registry.recipe import OWN_DATA, Recipe, load_recipe
-from keras_fm.training.jobs import (
-    TrainingJob,
-    check_no_dataset,
-    check_overrides,
-    check_seed,
-    check_task_fields,
-    check_validation_split,
-    fitted_fields,
+from keras_fm.registry.recipe import OWN_DATA, Recipe
+from keras_fm.training.fine_tuning_options import (
+    DEFAULT_STRATEGY,
+    HEAD_PREFIX,
+    HEAD_STAGE,
+    MAIN_STAGE,
+    FineTuningOptions,
+    stage_recipes,
 )
+from keras_fm.training.jobs import TrainingJob, check_task_fields, fitted_fields
 
-DEFAULT_STRATEGY = "head_then_full"
-STRATEGIES = (DEFAULT_STRATEGY, "head", "full", "lora")
-# The folders of the stages in that of the run; the main stage's is the run's own.
-MAIN_STAGE, HEAD_STAGE, SCRATCH_STAGE = "", "head", "scratch"
-HEAD_PREFIX = f"{HEAD_STAGE}."  # in front of a recipe field of the first stage
-RECIPES = Path(__file__).parents[1] / "recipes"
-
-# Of the main stage alone, where no stage is named.
-_MAIN_STAGE_FIELDS = {
-    "adversarial_epsilon", "learning_rate", "trainable", "lora_rank", "lora_alpha"
-}  # fmt: skip
 _VALIDATION_PART = 5  # a fifth validates
 _MIN_STEPS = 16  # in an epoch, unless a batch would be smaller than
 _MIN_BATCH_SIZE = 8
-
-
-@dataclass(frozen=True)
-class FineTuningOptions:
-    """What `fine_tune` is asked for, beside the data.
-
-    Attributes:
-        strategy: One of `STRATEGIES`.
-        seed: Of everything that is drawn.
-        overrides: The recipe fields that the user gave.
-        recipes: Those of an interrupted fine-tuning by stage, which stay as they are.
-    """
-
-    strategy: str
-    seed: int
-    overrides: Mapping[str, Any]
-    recipes: Mapping[str, Recipe] | None = None
-
-
-def resolve_options(
-    spec: ModelSpec, strategy: str, seed: int, overrides: Mapping[str, Any]
-) -> FineTuningOptions:
-    """Check the options before any data is loaded.
-
-    Raises:
-        UnknownNameError: There is no such strategy or recipe field.
-        InvalidInputError: The model can't be fine-tuned.
-    """
-    seed = check_seed(seed)
-    if spec.task.recipe_group is None:
-        raise InvalidInputError(
-            f"{spec.name} is no classifier and no regression ({spec.task_name}); it can't be "
-            "fine-tuned: train it on your data"
-        )
-    if strategy not in STRATEGIES:
-        raise UnknownNameError(f"no strategy {strategy!r}. {suggest(strategy, STRATEGIES)}")
-    head_fields = [name for name in overrides if name.startswith(HEAD_PREFIX)]
-    if head_fields and strategy != DEFAULT_STRATEGY:
-        raise UnknownNameError(f"{', '.join(head_fields)}: strategy {strategy!r} has one stage")
-    fields = [name.removeprefix(HEAD_PREFIX) for name in overrides]
-    check_overrides(spec.task, fields)
-    check_no_dataset(fields)
-    options = FineTuningOptions(strategy, seed, overrides)
-    known = type(spec.task).recipe_class.__struct_fields__
-    in_any_task = {
-        name: value for name, value in overrides.items() if name.removeprefix(HEAD_PREFIX) in known
-    }
-    _stage_recipes(spec, replace(options, overrides=in_any_task))  # their values are checked
-    return options
-
-
-def validation_source(
-    user_data: UserData,
-    validation_data: Any,
-    validation_data_split: str | None,
-    validation_split: Any,
-    overrides: Mapping[str, Any],
-) -> UserData | None:
-    """Return the user's own validation data, if there are any.
-
-    Args:
-        user_data: The training data.
-        validation_data: Other data of the same kind.
-        validation_data_split: Of a TFDS data set.
-        validation_split: The fraction of the training data that validates.
-        overrides: The recipe fields that the user gave.
-
-    Raises:
-        InvalidInputError: They don't go together.
-    """
-    if validation_split is not None:
-        check_validation_split(validation_split, overrides)
-        if validation_data is not None:
-            raise InvalidInputError(
-                "validation_split and validation_data each say what validates: give one of them"
-            )
-    if validation_data is None:
-        if validation_data_split is not None:
-            raise InvalidInputError(
-                "validation_data_split is of a TFDS data set in validation_data="
-            )
-        return None
-    if "validation_examples" in overrides:
-        raise InvalidInputError(
-            "validation_data= has all that validates; leave out validation_examples"
-        )
-    source = replace(user_data, data=validation_data, split=validation_data_split or "")
-    is_tfds_name = isinstance(validation_data, str) and source.path is None
-    if is_tfds_name and validation_data_split is None:
-        raise InvalidInputError(
-            f"say which split of {validation_data!r} validates: validation_data_split=, or "
-            "--validation-data-split"
-        )
-    return source
 
 
 def fine_tuning_jobs(
@@ -176,7 +70,7 @@ def fine_tuning_jobs(
             recipes = {MAIN_STAGE: task.default_recipe().override(**options.overrides)}
         else:
             check_task_fields(task, [n.removeprefix(HEAD_PREFIX) for n in options.overrides])
-            recipes = _stage_recipes(spec, options)
+            recipes = stage_recipes(spec, options)
         count = 0
         if validation is None and validation_split is not None:
             count = round(len(all_examples) * validation_split)
@@ -235,34 +129,6 @@ def from_scratch_job(job: TrainingJob, epochs: int) -> TrainingJob:
         fields["class_weight"] = job.recipe.class_weight
     unfitted, recipe = recipe.override(epochs=epochs), recipe.override(**fields)
     return replace(job, recipe=recipe, fitted=fitted_fields(unfitted, recipe))
-
-
-def _stage_recipes(spec: ModelSpec, options: FineTuningOptions) -> dict[str, Recipe]:
-    """Return the recipes of the stages of a strategy, with the user's changes."""
-    stages = {MAIN_STAGE: options.strategy}
-    if options.strategy == DEFAULT_STRATEGY:
-        stages = {HEAD_STAGE: HEAD_STAGE, **stages}
-    overrides = options.overrides
-    main = {name: value for name, value in overrides.items() if not name.startswith(HEAD_PREFIX)}
-    shared = {name: value for name, value in main.items() if name not in _MAIN_STAGE_FIELDS}
-    head = {
-        name.removeprefix(HEAD_PREFIX): value
-        for name, value in overrides.items()
-        if name.startswith(HEAD_PREFIX)
-    }
-    changes = {HEAD_STAGE: {**shared, **head}, MAIN_STAGE: main}
-    return {
-        stage: _strategy_recipe(spec, strategy).override(**changes[stage])
-        for stage, strategy in stages.items()
-    }
-
-
-def _strategy_recipe(spec: ModelSpec, strategy: str) -> Recipe:
-    """Return the recipe of a strategy that the model's package has, or that of the task's group."""
-    file = f"{strategy}.toml"
-    own_file = spec.package.path / file
-    group_file = RECIPES / str(spec.task.recipe_group) / file
-    return load_recipe(own_file if own_file.exists() else group_file, spec.task.recipe_class)
 
 
 def _check_from_scratch(strategy: str, description: str) -> None:

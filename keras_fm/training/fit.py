@@ -57,7 +57,7 @@ def fit(
     announce_stage(model, job, train_batches, checkpoint.last_epoch)
     early_stopping = _early_stopping(trainer, recipe, validation, checkpoint.folder)
     initial_epoch = checkpoint.restore(trainer)
-    history = runs.read_history(path / run_files.HISTORY)[:initial_epoch]
+    history = run_files.read_history(path / run_files.HISTORY)[:initial_epoch]
     is_over = not all(callback.restore(history) for callback in early_stopping)
     trainer.fit(
         train_batches.as_dataset(),

@@ -1,8 +1,7 @@
 """Training jobs: which model is trained on what, by which recipe. All of it is checked."""
 
-import inspect
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,14 +14,18 @@ from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.models.spec import ModelSpec
-from keras_fm.options import check_float, check_int
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.recipe import OWN_DATA, Recipe, check_fields
-from keras_fm.registry.tasks import TASKS, task_module
 from keras_fm.tasks.base import Task
+from keras_fm.training.train_arguments import (
+    check_data_options,
+    check_no_dataset,
+    check_overrides,
+    is_recipe_data,
+    override_known,
+)
 
 Data = Any  # what `train` takes; `_load` says what that is
-MAX_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -59,11 +62,6 @@ class TrainingJob:
         return self.spec.task
 
 
-def check_seed(seed: int) -> int:
-    """Return a seed that Keras takes, or raise an `InvalidInputError`."""
-    return check_int("seed", seed, 0, MAX_SEED)
-
-
 def check_callbacks(callbacks: Any) -> tuple[keras.callbacks.Callback, ...]:
     """Return a user's callbacks: one, several, or none.
 
@@ -86,31 +84,6 @@ def check_callbacks(callbacks: Any) -> tuple[keras.callbacks.Callback, ...]:
                 f"callbacks is a list of keras.callbacks.Callback; received {received}"
             )
     return tuple(callbacks)
-
-
-def check_validation_split(validation_split: Any, overrides: Collection[str]) -> float | None:
-    """Return the fraction of the data that validates.
-
-    Args:
-        validation_split: The option.
-        overrides: The names of the recipe fields that the user gave.
-
-    Raises:
-        InvalidInputError: It is no fraction, or `validation_examples` says the same otherwise.
-    """
-    if validation_split is None:
-        return None
-    if isinstance(validation_split, str):
-        raise InvalidInputError(
-            "validation_split is a fraction of the data, such as 0.2; that of a TFDS data set "
-            f"is validation_data_split of fine_tune; received {validation_split!r}"
-        )
-    fraction = check_float("validation_split", validation_split, 0.0, 1.0)
-    if "validation_examples" in overrides:
-        raise InvalidInputError(
-            "validation_split and validation_examples each say what validates: give one of them"
-        )
-    return fraction
 
 
 def initial_model(job: TrainingJob) -> Any:
@@ -151,8 +124,8 @@ def training_job(
     """
     default_spec = ModelSpec.of(package)
     default_task: Task = default_spec.task
-    check_overrides(default_task, overrides)
-    resolved = recipe or _override_known(default_task.default_recipe(), overrides)
+    check_overrides(default_spec.task_name, overrides)
+    resolved = recipe or override_known(default_task.default_recipe(), overrides)
     is_user_data = not is_recipe_data(data) and not isinstance(data, Examples)
     if not is_recipe_data(data):
         check_no_dataset(overrides)
@@ -196,50 +169,6 @@ def pretraining_job(
     return _split(job, overrides.keys() if is_sample and recipe is None else None)
 
 
-def is_recipe_data(data: Data) -> bool:
-    """Return whether it means the recipe's data set, or the sample of it."""
-    return data is None or (isinstance(data, str) and data == datasets.SAMPLE)
-
-
-def recipe_class_of(task_name: str) -> type[Recipe]:
-    """Return the class of a task's recipes."""
-    return task_module(task_name, "task").TASK.recipe_class
-
-
-def check_overrides(
-    task: Task, names: Collection[str], function: Callable[..., Any] | None = None
-) -> None:
-    """Check the names of recipe fields before any data is loaded.
-
-    A user's table may turn a regression into a classification, so the fields of all tasks of the
-    group are known until then.
-
-    Args:
-        task: The task.
-        names: What the user gave.
-        function: `train` or `fine_tune`, whose own options may be meant.
-
-    Raises:
-        UnknownNameError: No such recipe has this field.
-    """
-    recipe_classes = [type(task).recipe_class]
-    if task.recipe_group == "tables":
-        group = (name for name in TASKS if name.startswith("tabular-"))
-        recipe_classes = [recipe_class_of(name) for name in group]
-    verb, options = "train", []
-    if function is not None:
-        verb, options = function.__name__, [*inspect.signature(function).parameters]
-    check_fields(names, recipe_classes, verb=verb, options=options)
-
-
-def check_no_dataset(names: Collection[str]) -> None:
-    """Raise an `InvalidInputError` where a data set is named beside a user's own data."""
-    if "dataset" in names:
-        raise InvalidInputError(
-            "dataset is the recipe's data set, and data names others to train on: leave out dataset"
-        )
-
-
 def check_task_fields(task: Task, names: Collection[str]) -> None:
     """Check the names of recipe fields when the data have said which task it is.
 
@@ -254,11 +183,6 @@ def fitted_fields(before: Recipe, after: Recipe) -> dict[str, tuple[Any, Any]]:
     fields = ("batch_size", "learning_rate", "epochs", "epochs_per_pass")
     values = {name: (getattr(before, name), getattr(after, name)) for name in fields}
     return {name: pair for name, pair in values.items() if pair[0] != pair[1]}
-
-
-def _override_known(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
-    known = type(recipe).__struct_fields__
-    return recipe.override(**{name: value for name, value in overrides.items() if name in known})
 
 
 def _split(
@@ -309,14 +233,10 @@ def _load(
     seed: int,
 ) -> tuple[ModelSpec, Examples, list[str]]:
     task: Task = spec.task
-    is_made_for_it = is_recipe_data(data) or isinstance(data, Examples)
-    if is_made_for_it and (target is not None or problem_type is not None):
-        raise InvalidInputError(
-            "target and problem_type are for a CSV file or a table: name it as data"
-        )
+    check_data_options(data, target, problem_type)
     if isinstance(data, Examples):
         return spec, data, []
-    if is_made_for_it:
+    if is_recipe_data(data):
         examples = task.data.load_dataset(dataset, data or spec.entry.split("train"))
         return spec, examples, []
     # A tf.data.Dataset has a length too, though it may not know its own.

@@ -61,7 +61,7 @@ class CSVHistory(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Write the row."""
         seconds = time.monotonic() - self.started
-        rows = [row for row in runs.read_history(self.path) if row["epoch"] < epoch]
+        rows = [row for row in run_files.read_history(self.path) if row["epoch"] < epoch]
         metrics = {name: float(value) for name, value in (logs or {}).items()}
         runs.write_history(self.path, [*rows, {"epoch": epoch, "seconds": seconds, **metrics}])
 

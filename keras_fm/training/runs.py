@@ -21,9 +21,11 @@ from keras_fm.models import loading
 from keras_fm.models.precision import resolve_precision
 from keras_fm.models.run_files import (
     HISTORY,
+    RANDOM,
     RECIPE,
     RESULT,
     RUN_INFO,
+    read_history,
     read_result,
     read_run,
     write_json,
@@ -31,8 +33,8 @@ from keras_fm.models.run_files import (
 from keras_fm.models.spec import ModelSpec
 from keras_fm.tasks.base import task_of
 from keras_fm.training.jobs import TrainingJob
+from keras_fm.training.train_arguments import check_new_directory
 
-RANDOM = "random"  # weights
 FROM_SCRATCH = "from_scratch"  # the strategy where a table has other columns than the model knows
 
 
@@ -126,12 +128,7 @@ def new_directory(run_dir: str | os.PathLike[str] | None, name: str, seed: int) 
     try:
         path.mkdir(parents=True)
     except FileExistsError:
-        if path.is_dir() and not any(path.iterdir()):  # such as a volume of a container
-            return path
-        raise RunError(
-            f"{path} exists; name another run directory, or resume the run in it: resume=True "
-            "(--resume on the command line)"
-        ) from None
+        check_new_directory(path)  # an empty one will do, such as a volume of a container
     except OSError as error:
         raise RunError(f"the run directory {path} can't be made: {error.strerror}") from None
     return path
@@ -235,15 +232,6 @@ def environment(precision: str) -> dict[str, str]:
         "precision": precision,
         "hardware": ", ".join(gpu.name for gpu in gpus()) or _processors(),
     }
-
-
-def read_history(path: Path) -> list[dict[str, float]]:
-    """Return a dict an epoch from the file of `write_history`; none where there is no file."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    return [{name: float(value) for name, value in row.items()} for row in rows]
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:

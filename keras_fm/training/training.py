@@ -10,24 +10,28 @@ from typing import Any
 import keras
 
 from keras_fm import registry
-from keras_fm.errors import RunError, UnknownNameError
-from keras_fm.files import local_path
 from keras_fm.models import run_files
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
-from keras_fm.models.spec import ModelSpec
+from keras_fm.models.run_files import RANDOM
 from keras_fm.models.transfer import transfer_weights
-from keras_fm.progress import Verbose, with_verbose
-from keras_fm.registry import ModelPackage
-from keras_fm.registry.recipe import OWN_DATA, load_recipe
+from keras_fm.options import Verbose
+from keras_fm.progress import with_verbose
+from keras_fm.registry.recipe import load_recipe, recipe_class_of
 from keras_fm.training import jobs, monitoring, run_examples, runs
 from keras_fm.training.announcements import announce_run
 from keras_fm.training.distillation import check_teacher
 from keras_fm.training.fit import fit
 from keras_fm.training.jobs import TrainingJob
-from keras_fm.training.runs import RANDOM
-
-PRETRAINING = "pretraining"
+from keras_fm.training.train_arguments import (
+    PRETRAINING,
+    check_seed,
+    check_train,
+    check_validation_split,
+    default_init_from,
+    find_interrupted_run,
+    split_overrides,
+)
 
 
 @with_verbose
@@ -100,31 +104,31 @@ def train(
         >>> run = keras_fm.train("mlp", data="houses.csv", epochs=20, callbacks=[stop])
         >>> print(run.report())
     """
-    package, tag = registry.find(name)
-    seed = jobs.check_seed(seed)
-    if tag is not None:
-        raise UnknownNameError(
-            f"{name!r} names weights, and a training makes new ones: train {package.name!r}"
-        )
+    check_train(
+        name,
+        data=data,
+        target=target,
+        problem_type=problem_type,
+        init_from=init_from,
+        run_dir=run_dir,
+        resume=resume,
+        seed=seed,
+        validation_split=validation_split,
+        **recipe_overrides,
+    )
+    package, _ = registry.find(name)
+    seed = check_seed(seed)
     recipe = pretraining_recipe = None
     callbacks = jobs.check_callbacks(callbacks)
-    overrides, pretraining_overrides = _split_overrides(recipe_overrides)
-    jobs.check_overrides(ModelSpec.of(package).task, overrides, train)
-    validation_split = jobs.check_validation_split(validation_split, overrides)
+    overrides, pretraining_overrides = split_overrides(recipe_overrides)
+    validation_split = check_validation_split(validation_split, overrides)
     if resume:
-        others = {"init_from": init_from, "validation_split": validation_split}
-        changed = [*recipe_overrides, *(n for n, value in others.items() if value is not None)]
-        path, init_from, seed = _interrupted_run(run_dir, name, changed)
+        path, init_from, seed = find_interrupted_run(run_dir, name, data, recipe_overrides)
         recipe = _run_recipe(path)
-        _check_names_data(path, recipe, data)
         if init_from == PRETRAINING:
             pretraining_recipe = _run_recipe(path / PRETRAINING)
     else:
-        init_from = init_from or _default_init_from(package, data)
-        _check_init_from(package, str(init_from), pretraining_overrides)
-        if pretraining_overrides:
-            task = ModelSpec.of_pretraining(package).task
-            jobs.check_overrides(task, pretraining_overrides, train)
+        init_from = init_from or default_init_from(package, data)
     job = jobs.training_job(
         package,
         data=data,
@@ -186,86 +190,10 @@ def resume_command(command: Sequence[str], options: Mapping[str, Any], path: Pat
     return f"stopped; resume it with: {resumed}"
 
 
-def load_interrupted_run(
-    run_dir: str | os.PathLike[str] | None, name: str, options: Sequence[str]
-) -> tuple[Path, dict[str, Any]]:
-    """Return the directory of a run that was stopped, and its `run.json`.
-
-    Args:
-        run_dir: As the user gave it.
-        name: The model that is to be trained.
-        options: Those that a resumed run has already.
-
-    Raises:
-        RunError: There is none, or it ended, or it is another model's.
-    """
-    if run_dir is None:
-        raise RunError("resume=True needs run_dir: the directory of the training that was stopped")
-    if options:
-        raise RunError(
-            f"a resumed training keeps its recipe and its initial weights; leave out "
-            f"{', '.join(options)}, or start a new run"
-        )
-    path = local_path(run_dir)
-    run_info = run_files.read_run(path)
-    if run_info["model"] != name:
-        raise RunError(f"the run in {path} trains {run_info['model']!r}, not {name!r}")
-    if run_files.is_complete(path):
-        raise RunError(f"the training in {path} is complete; there is nothing to resume")
-    return path, run_info
-
-
-def _interrupted_run(
-    run_dir: str | os.PathLike[str] | None, name: str, options: Sequence[str]
-) -> tuple[Path, str, int]:
-    """Return the directory, initial weights and seed of the training to resume."""
-    path, run_info = load_interrupted_run(run_dir, name, options)
-    if "strategy" in run_info:
-        raise RunError(f"the run in {path} is a fine-tuning; resume it by fine-tune")
-    return path, run_info["init_from"], run_info["seed"]
-
-
 def _run_recipe(path: Path) -> Any:
     """Return the recipe of a run."""
-    recipe_class = jobs.recipe_class_of(run_files.read_run(path)["task"])
+    recipe_class = recipe_class_of(run_files.read_run(path)["task"])
     return load_recipe(path / run_files.RECIPE, recipe_class)
-
-
-def _check_names_data(path: Path, recipe: Any, data: jobs.Data) -> None:
-    """Raise a `RunError` where a training on a user's own data is resumed without them."""
-    if recipe.dataset == OWN_DATA and jobs.is_recipe_data(data):
-        began_on = run_files.read_run(path)["data"]
-        raise RunError(
-            f"the run in {path} began on {began_on}: name the same data again (data=, or --data)"
-        )
-
-
-def _default_init_from(package: ModelPackage, data: jobs.Data) -> str:
-    if package.entry.pretraining is not None and jobs.is_recipe_data(data):
-        return PRETRAINING
-    return package.entry.init_from or RANDOM
-
-
-def _split_overrides(overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the recipe fields, and those of the pretraining."""
-    prefix = f"{PRETRAINING}."
-    pretraining = {n.removeprefix(prefix): v for n, v in overrides.items() if n.startswith(prefix)}
-    return {n: v for n, v in overrides.items() if not n.startswith(prefix)}, pretraining
-
-
-def _check_init_from(
-    package: ModelPackage, init_from: str, pretraining_overrides: Mapping[str, Any]
-) -> None:
-    if init_from == PRETRAINING and package.entry.pretraining is None:
-        raise UnknownNameError(
-            f"{package.name!r} has no pretraining; initialize it with {RANDOM!r} weights"
-        )
-    if init_from != PRETRAINING and pretraining_overrides:
-        fields = ", ".join(f"{PRETRAINING}.{name}" for name in pretraining_overrides)
-        raise UnknownNameError(
-            f"{fields}: this training of {package.name!r} has no pretraining, for it is "
-            f"initialized from {init_from!r}"
-        )
 
 
 def _initialize(model: Any, pretrained: Any, job: TrainingJob) -> None:

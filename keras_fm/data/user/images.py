@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_fm.data.user.arrays import read_arrays
 from keras_fm.data.user.folders import read_folder
 from keras_fm.data.user.raw_examples import RawExamples
-from keras_fm.data.user.source import UserData
+from keras_fm.data.user.source import UserData, check_source
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.preprocessing.images import pillow
 from keras_fm.preprocessing.images.inputs import check_collection
@@ -33,10 +33,7 @@ def read_user_images(source: UserData) -> RawExamples:
         DataError: They can't be read.
         InvalidInputError: An option of `source` is for a text or a table.
     """
-    if any(option is not None for option in (source.text, source.target, source.problem_type)):
-        raise InvalidInputError(
-            "text, target and problem_type are for a CSV file or a table; images have none"
-        )
+    check_source(source, "images")
     path = source.path
     return read_arrays(source, rank=3) if path is None else read_folder(path, SUFFIXES, "images")
 

@@ -65,6 +65,13 @@ def read_table(path: str | os.PathLike[str], dtype: Any = None) -> "pd.DataFrame
     return _read_csv(path, text, dtype)
 
 
+def check_table_file(path: str | os.PathLike[str]) -> None:
+    """Raise a `DataError` where there is no such file."""
+    if not local_path(path).exists():
+        kind = _kind_by_suffix(path)
+        raise DataError(f"{path} can't be read as {kind}: there is no such file")
+
+
 def separator_hint(names: Iterable[Any]) -> str:
     """Return a sentence where a table's only name looks like a header with another separator."""
     header = [*map(str, names)]

@@ -15,7 +15,7 @@ from keras_fm.preprocessing import array_likes
 from keras_fm.preprocessing.array_likes import column_name
 from keras_fm.preprocessing.tables.cells import read_column
 from keras_fm.preprocessing.tables.columns import Columns
-from keras_fm.preprocessing.tables.files import read_table, separator_hint
+from keras_fm.preprocessing.tables.files import check_table_file, read_table, separator_hint
 
 
 def read_rows(inputs: Any, columns: Columns) -> dict[str, np.ndarray]:
@@ -44,6 +44,17 @@ def read_rows(inputs: Any, columns: Columns) -> dict[str, np.ndarray]:
     if len(set(lengths.values())) != 1 or not next(iter(lengths.values())):
         raise InvalidInputError(f"expected one row or more in each column; received {lengths} rows")
     return raw
+
+
+def check_table_inputs(name: str, labels: Sequence[str], inputs: Any, **options: Any) -> None:
+    """Check that the files that a user named are there, as a codec's `check`.
+
+    Raises:
+        DataError: One is not.
+    """
+    for item in inputs if isinstance(inputs, (list, tuple)) else [inputs]:
+        if isinstance(item, (str, os.PathLike)):
+            check_table_file(item)
 
 
 def to_columns(inputs: Any) -> dict[str, Any]:

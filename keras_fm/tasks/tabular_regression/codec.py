@@ -3,6 +3,7 @@
 from typing import Any
 
 from keras_fm.formatting import format_value
+from keras_fm.preprocessing.tables.inputs import check_table_inputs
 from keras_fm.serving.codec import Arrays, ClassNames, Codec, Predictions
 from keras_fm.tasks.tabular_inputs import encode_rows
 
@@ -15,4 +16,12 @@ def _format(name: str, prediction: dict[str, Any], top: int) -> str:
     return f"{name}: {format_value(prediction['value'])}"
 
 
-CODEC = Codec("serving_default", frozenset(), frozenset({"value"}), encode_rows, _decode, _format)
+CODEC = Codec(
+    "serving_default",
+    frozenset(),
+    frozenset({"value"}),
+    encode_rows,
+    _decode,
+    _format,
+    check_table_inputs,
+)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from keras_fm.preprocessing.texts.inputs import read_texts
+from keras_fm.preprocessing.texts.inputs import check_text_inputs, read_texts
 from keras_fm.serving.codec import CLASS_OUTPUTS, Arrays, Codec, decode_classes, format_classes
 from keras_fm.serving.signatures import Signature
 
@@ -18,4 +18,5 @@ CODEC = Codec(
     _encode,
     decode_classes,
     format_classes,
+    check_text_inputs,
 )
