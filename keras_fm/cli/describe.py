@@ -39,6 +39,7 @@ def describe_run(path: Path) -> str:
     if "result" in info:
         rows += _result_rows(info["result"])
     environment = info["environment"]
+    environment |= {name: f"{name} {environment[name]}" for name in ("python", "keras")}
     rows.append(("environment", ", ".join(environment.values())))
     lines = [f"{path}: a run of {info['model']}", "", format_table(_present(rows))]
     if not run_files.is_complete(path):
