@@ -16,7 +16,7 @@ from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
 from keras_fm.options import Verbose, with_checked_options
 from keras_fm.progress import with_verbose
-from keras_fm.tasks.base import Task, task_of
+from keras_fm.tasks.base import OnMetrics, Task, task_of
 
 
 @with_checked_options
@@ -32,6 +32,7 @@ def evaluate(
     slice_by: str | None = None,
     quick: bool = False,
     verbose: Verbose = "auto",
+    on_metrics: OnMetrics | None = None,
 ) -> dict[str, Any]:
     """Return the metrics of a model on all examples of a split.
 
@@ -49,6 +50,7 @@ def evaluate(
             score of generated images.
         verbose: 1 draws bars where it takes longer than a moment, 2 prints a line for what takes
             minutes, 0 nothing; `"auto"` is 1 on a terminal and in a notebook, else 2.
+        on_metrics: Is called with the metrics that are there before a model is trained for others.
 
     Returns:
         The metrics of the model's task (`keras_fm/tasks/` says which and in what unit),
@@ -80,7 +82,7 @@ def evaluate(
         raise DataError(f"{examples.description}: expected examples to evaluate on; received none")
     if path is not None:
         run_examples.warn_known_examples(path, task, examples)
-    metrics = evaluate_model(model, examples, slice_by, quick=quick)
+    metrics = evaluate_model(model, examples, slice_by, quick=quick, on_metrics=on_metrics)
     return {**metrics, "num_examples": len(examples), "data": examples.description}
 
 
@@ -91,6 +93,7 @@ def evaluate_model(
     *,
     outputs: Any = None,
     quick: bool = False,
+    on_metrics: OnMetrics | None = None,
 ) -> dict[str, Any]:
     """Return the metrics of a model on examples that were checked.
 
@@ -100,9 +103,12 @@ def evaluate_model(
         slice_by: See `evaluate`.
         outputs: What the objective's `outputs` returned for them, if it was called before.
         quick: See `evaluate`.
+        on_metrics: See `evaluate`.
     """
     objective = task_of(model).objective
     if objective.evaluator_name is not None:
         evaluator = GeneratorEvaluator(objective.evaluator_name)
-        outputs = objective.evaluator_outputs(model, examples, evaluator, quick=quick)
+        outputs = objective.evaluator_outputs(
+            model, examples, evaluator, quick=quick, on_metrics=on_metrics
+        )
     return objective.evaluate(model, examples, slice_by, outputs=outputs)

@@ -130,12 +130,23 @@ def verify(
     if keras.backend.backend() == "tensorflow":  # the counter reads a TensorFlow graph
         checks.add(_exact("FLOPs", record.flops, count_flops(model)))
     _announce(package, record, claims, is_full)
+    measured: set[str] = set()
+
+    def add_measured(metrics: Mapping[str, float]) -> None:
+        for metric, claimed in claims.items():
+            if metric in metrics and metric not in measured:
+                measured.add(metric)
+                checks.add(_close(metric, claimed, metrics[metric], record.num_examples))
+
     measure = partial(evaluate, quick=True) if quick else evaluate
+    if any(METRICS[metric].needs_training for metric in claims):  # the others are there long before
+        measure = partial(evaluate, on_metrics=add_measured)
     metrics = measure(model, split=record.split if is_full else datasets.SAMPLE)
     if is_full:
         checks.add(_exact("test examples", record.num_examples, metrics["num_examples"]))
     for metric, claimed in claims.items():
-        checks.add(_close(metric, claimed, metrics[metric], metrics["num_examples"]))
+        if metric not in measured:
+            checks.add(_close(metric, claimed, metrics[metric], metrics["num_examples"]))
     return ClaimReport(str(name), metrics["data"], tuple(checks.checks), tuple(left_out))
 
 

@@ -90,6 +90,22 @@ def test_which_models_take_minutes(name, takes_minutes):
     assert verification._takes_minutes(package, package.entry.weights_of(None)) == takes_minutes
 
 
+def test_other_claims_do_not_wait_for_a_training(tiny_net, test_split, monkeypatch):
+    helpers.write_weights(tiny_net)
+    monkeypatch.setitem(METRICS, "accuracy", replace(METRICS["accuracy"], needs_training=True))
+    events = []
+
+    def evaluate(model, split, on_metrics):
+        on_metrics({"accuracy_tta": 0.1})
+        events.append("training")
+        return MEASURED
+
+    monkeypatch.setattr(verification, "evaluate", evaluate)
+    report = verification.verify("tiny_net", on_check=lambda check: events.append(check.name))
+    assert events[-4:] == ["accuracy, mirror TTA", "training", "test examples", "accuracy"]
+    assert len(report.checks) == len(events) - 1
+
+
 def test_a_generators_classifier_needs_training():
     names = [name for name, metric in METRICS.items() if metric.needs_training]
     assert names == ["classification_accuracy_score"]
@@ -118,7 +134,12 @@ def test_a_quick_evaluation_of_a_generator_trains_no_classifier(tiny_gan, monkey
     monkeypatch.setattr(evaluation, "GeneratorEvaluator", lambda name: evaluator)
     monkeypatch.setattr(objective.datasets, "is_prepared", lambda dataset: False)
     model = loading.get("tiny_gan", weights=None)
-    metrics = evaluation.evaluate(model, data=helpers.noise(20), quick=quick)
+    early = []
+    metrics = evaluation.evaluate(
+        model, data=helpers.noise(20), quick=quick, on_metrics=early.append
+    )
+    assert "evaluator_accuracy" in early[0]
+    assert "classification_accuracy_score" not in early[0]
     assert evaluator.num_trained_on == (0 if quick else 20)
     assert ("classification_accuracy_score" in metrics) != quick
     assert {"evaluator_accuracy", "frechet_distance"} <= set(metrics)

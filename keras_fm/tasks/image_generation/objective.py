@@ -11,7 +11,7 @@ from keras_fm.data.examples import Examples
 from keras_fm.models.global_state import keras_settings
 from keras_fm.models.precision import precision_of
 from keras_fm.optimizers.optimizers import make_optimizer
-from keras_fm.tasks.base import Objective
+from keras_fm.tasks.base import Objective, OnMetrics
 from keras_fm.trainers.gan import GANTrainer
 
 NUM_GENERATED = 60_000  # for a classifier to be trained on: as many as Fashion-MNIST has
@@ -75,7 +75,13 @@ class GANObjective(Objective):
         return trainer
 
     def evaluator_outputs(
-        self, model: keras.Model, examples: Examples, evaluator: Evaluator, *, quick: bool = False
+        self,
+        model: keras.Model,
+        examples: Examples,
+        evaluator: Evaluator,
+        *,
+        quick: bool = False,
+        on_metrics: OnMetrics | None = None,
     ) -> EvaluatedImages:
         """Compare generated images, equally many of each class, with real ones.
 
@@ -103,6 +109,8 @@ class GANObjective(Objective):
             "evaluator_accuracy": float(is_correct.mean()),
             **self._compare(evaluator, features, compared, examples),
         }
+        if on_metrics is not None:
+            on_metrics(scores)
         if not trains:
             return EvaluatedImages(scores, is_correct, compared)
         generated = Examples(images, labels, "generated images")
