@@ -1,7 +1,33 @@
 """keras_fm: pretrained Keras 3 models with reproducible metrics.
 
-This module names the public functions and imports each one when it is first used, so that
-``import keras_fm`` and ``keras_fm.list_models()`` load neither Keras nor TensorFlow.
+Public names, each with help of its own, such as `help(keras_fm.pipeline)`:
+
+    Client: A callable from raw inputs to predictions, one dict an input, which a TF Serving
+        computes.
+    Explanation: What counts for each prediction. `str()` of it says it in words, `save` draws it.
+    KerasFmError: Base of every error that keras_fm raises on purpose.
+    Run: A finished training.
+    ServerError: A server that can't be reached, is late, refuses, or answers otherwise than TF
+        Serving.
+    adapters: Low-rank adapters (LoRA): small changes of a model's large kernels, trained in their
+        place.
+    data: Data sets and users' data: examples in memory, splits, training batches and augmentation.
+    evaluate: Return the metrics of a model on all examples of a split.
+    explain: Explain predictions: which tokens, columns or regions speak for them, and which
+        against.
+    export: Write `directory/<version>/`, a SavedModel with raw inputs.
+    fine_tune: Fine-tune a pretrained model for the classes or the target in a user's data.
+    freeze: Freeze the layers of a model's backbone; its head stays trainable.
+    get: Build a model of the zoo and load its pretrained weights.
+    info: Return what is known of a model: task, data, inputs, labels, weights and their claims.
+    list_models: List the names of models, in alphabetical order.
+    pipeline: Return a callable from raw inputs to predictions, one dict an input.
+    train: Train a model of the zoo by its recipe, from random or pretrained weights.
+    unfreeze: Make layers trainable again that are trainable in the model as it is built.
+    verify: Measure parameters, FLOPs, file size, sha256 and metrics of a model's weights again.
+
+Each is imported when it is first used, so that ``import keras_fm`` and ``keras_fm.list_models()``
+load neither Keras nor TensorFlow.
 """
 
 import sys
@@ -51,19 +77,25 @@ _PUBLIC = {
     "verify": "evaluation.verification",
 }
 
+_WITHOUT_KERAS = ("client", "data", "errors", "registry")
+
 _MODULES = ("adapters", "data")  # with public functions of their own
 
 __all__ = sorted([*_PUBLIC, *_MODULES])
 
 
-def __getattr__(name: str) -> object:
-    if name in _MODULES:
-        return import_module(f"keras_fm.{name}")
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'keras_fm' has no attribute {name!r}")
-    value = getattr(import_module(f"keras_fm.{_PUBLIC[name]}"), name)
-    globals()[name] = value  # the next look-up does not come here
-    return value
+if not TYPE_CHECKING:  # type checkers would take any name for one of the module
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module 'keras_fm' has no attribute {name!r}")
+        if _PUBLIC.get(name, name) not in _WITHOUT_KERAS:
+            import_module("keras_fm.startup").import_tensorflow()
+        if name in _MODULES:
+            return import_module(f"keras_fm.{name}")
+        value = getattr(import_module(f"keras_fm.{_PUBLIC[name]}"), name)
+        globals()[name] = value  # the next look-up does not come here
+        return value
 
 
 def __dir__() -> list[str]:

@@ -1,16 +1,23 @@
 """Predictions of a model in a running TF Serving, as `pipeline` returns those of one here."""
 
+import inspect
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_fm import registry
+from keras_fm.batch_prediction.prediction import predict_to_file
 from keras_fm.errors import InvalidInputError, ServerError
+from keras_fm.formatting import format_count
 from keras_fm.options import check_option_names
+from keras_fm.preprocessing.names import names_of
 from keras_fm.registry.tasks import TASKS, task_module
-from keras_fm.serving import servers
-from keras_fm.serving.codec import Arrays, Codec, Predictions, to_texts
+from keras_fm.serving import ranking, servers, streams
+from keras_fm.serving.codec import CLASS_OUTPUTS, Arrays, Codec, Predictions, to_texts
+from keras_fm.serving.predictions import PredictionList
 from keras_fm.serving.signatures import Signature
 
 MAX_BATCH = 64  # rows of a request: as many as an export's batching file lets a server take
@@ -91,15 +98,32 @@ class Client:
         """
         return self._server.predict(inputs, signature)
 
-    def __call__(self, inputs: Any, **options: Any) -> Predictions:
+    def __call__(self, inputs: Any, *, top_k: int | None = None, **options: Any) -> Any:
         """Return predictions for raw inputs, one or several.
 
         Args:
-            inputs: What `keras_fm.pipeline` takes.
+            inputs: What `keras_fm.pipeline` takes; an iterator becomes an iterator of predictions.
+            top_k: Of a classifier, as in `keras_fm.pipeline`; more than 1 needs the names of all
+                classes.
             **options: Of a generator its `seed`, and of one of texts `length` and `temperature`.
         """
         codec = self.codec
+        is_classifier = codec.outputs >= CLASS_OUTPUTS
+        top_k = ranking.check_top_k(str(self), top_k, is_classifier=is_classifier)
         check_option_names(str(self), codec.encode, options, skip=2)
+
+        def predict(batch: Any, start: int = 0) -> list[Any]:
+            seed = {"seed": options.get("seed", 0) + start} if has_seed and start else {}
+            predictions = self._predict(codec, batch, {**options, **seed})
+            return predictions if top_k is None else ranking.rank(predictions, top_k)
+
+        has_seed = "seed" in inspect.signature(codec.encode).parameters
+        if streams.is_stream(inputs):
+            return streams.predict_stream(inputs, predict)
+        predictions = predict(inputs)
+        return PredictionList(predictions, names_of(inputs, len(predictions)))
+
+    def _predict(self, codec: Codec, inputs: Any, options: Mapping[str, Any]) -> Predictions:
         request = codec.encode(self.signatures[codec.signature], inputs, **options)
         predictions: Predictions = []
         for start in range(0, len(next(iter(request.values()))), MAX_BATCH):
@@ -108,6 +132,26 @@ class Client:
             self._check(codec, batch, response)
             predictions += codec.decode(batch, response, self._names_of)
         return predictions
+
+    def predict_to_file(
+        self,
+        inputs: Any,
+        path: str | os.PathLike[str],
+        *,
+        text: str | None = None,
+        id_column: str | None = None,
+        **options: Any,
+    ) -> Path:
+        """Write predictions for files or folders of any size, as a pipeline's `predict_to_file`.
+
+        Args:
+            inputs: Files or folders, a data frame, or texts.
+            path: The file to write: `.csv`, `.jsonl`, `.json` or `.parquet`.
+            text: Of tables, the column of the texts.
+            id_column: Of tables, the only column that is written beside the predictions.
+            **options: As in a call.
+        """
+        return predict_to_file(self, inputs, path, text=text, id_column=id_column, **options)
 
     @property
     def codec(self) -> Codec:
@@ -130,7 +174,9 @@ class Client:
         rows = {name: len(value) for name, value in response.items()}
         expected = len(next(iter(request.values())))
         if not codec.outputs <= set(rows) or set(rows.values()) != {expected}:
-            raise ServerError(f"{self} returned rows of {rows} to {expected} inputs")
+            raise ServerError(
+                f"{self} returned rows of {rows} to {format_count(expected, 'input')}"
+            )
 
     def _names_of(self, response: Arrays) -> list[str] | None:
         """Return the class names in the order of the logits, where they are known."""

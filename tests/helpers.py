@@ -348,11 +348,10 @@ def _measured_weights(package: Path, storage: str, seed: int) -> tuple[bytes, di
 
 def train_one_step(model: "keras.Model", name: str, count: int = 8) -> float:
     """Train one step by the recipe on some of the sample; return the loss, or the sum of all."""
-    from keras_fm.data import datasets
     from keras_fm.tasks.base import task_of
 
     task = task_of(model)
-    sample = task.data.prepare_dataset(datasets.sample(registry.info(name).dataset))
+    sample = task.data.load_dataset(registry.info(name).dataset, "sample")
     examples = sample.subset(slice(count), "a few")
     # Images as large as the model's input, and all of so few examples in one epoch.
     fields = {"epochs_per_pass": 1}

@@ -12,12 +12,14 @@ PACKAGE = helpers.ROOT / "keras_fm"
 # adapters. What stands in one line does not import each other, but where the next table says so.
 LEVELS = (
     ("errors",),
-    ("backend", "files", "formatting", "http_session", "options"),
+    ("backend", "files", "formatting", "http_session", "logs", "notebook", "options", "startup"),
     ("registry",),
-    ("store", "serving", "optimizers", "trainers", "preprocessing"),
+    ("store", "serving", "optimizers", "trainers"),
+    ("preprocessing",),
     ("layers", "data"),
     ("models",),
     ("tasks",),
+    ("batch_prediction",),
     ("adapters", "client", "evaluation", "explanation", "exporting", "pipelines"),
     ("training",),
     ("demo",),
@@ -31,9 +33,10 @@ LEVELS_OF = {
     "preprocessing": (
         ("array_likes", "graph_checks", "lookup_tables"),
         ("images", "tables"),
-        ("texts",),
+        ("names", "texts"),
     ),
     "data": (
+        ("examples_view",),
         ("examples", "ppmi"),
         ("batches", "character_texts", "datasets", "example_files"),
         ("augmentation", "text_batches", "user"),

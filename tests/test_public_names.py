@@ -7,7 +7,7 @@ import pytest
 
 import keras_fm
 
-SLOW = {"keras", "tensorflow", "tensorflow_datasets", "jax", "msgspec", "numpy", "h5py"}
+SLOW = {"keras", "rich", "tensorflow", "tensorflow_datasets", "jax", "msgspec", "numpy", "h5py"}
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,10 @@ def test_options_are_keyword_only():
         kinds = [p.kind for p in inspect.signature(function).parameters.values()][1:]
         positional = kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
         assert positional == (function.__name__ in two_positional), function.__name__
+
+
+def test_help_lists_the_public_names_with_the_first_lines_of_their_docstrings():
+    documented = " ".join(inspect.getdoc(keras_fm).split())
+    for name in keras_fm.__all__:
+        first_line = inspect.getdoc(getattr(keras_fm, name)).splitlines()[0]
+        assert f" {name}: {first_line} " in documented

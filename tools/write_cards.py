@@ -7,6 +7,7 @@ by hand. `--check` writes nothing and fails where a table is not up to date.
 """
 
 import argparse
+import math
 import re
 import statistics
 import sys
@@ -47,32 +48,45 @@ def current_texts() -> dict[Path, str]:
 
 
 def zoo_table(entries: list[Entry]) -> str:
-    """Return the table of the README: a row for each model."""
-    rows = [("Model", "Data", "Parameters", "On the test split", "Baselines", "Training")]
+    """Return the table of the README: a row for each model, with its first metric alone."""
+    rows = [("Model", "Data", "Parameters", "On the test split", "Best baseline", "Training")]
     for entry in entries:
         link = f"[`{entry.name}`](zoo/{entry.name}/)"
         if not entry.pretrained:
-            rows.append((link, entry.dataset, "", "no weights yet", _baselines(entry), ""))
+            rows.append((link, entry.dataset, "", "no weights yet", "", ""))
             continue
         record = entry.weights_of()
+        metric = _headline(entry, record)
+        minutes = [
+            f"{minutes:.0f} min{'' if _is_cpu(hardware) else f', {hardware}'}"
+            for hardware, minutes in _minutes(record).items()
+        ]
         rows.append(
             (
                 link,
                 entry.dataset,
                 f"{record.num_parameters:,}",
-                "; ".join(
-                    f"{METRICS[name].title} {_mean(name, record)}"
-                    for name in record.metrics
-                    if METRICS[name].in_summary
-                ),
-                _baselines(entry),
-                "; ".join(
-                    f"{minutes:.0f} min{'' if _is_cpu(hardware) else f', {hardware}'}"
-                    for hardware, minutes in _minutes(record).items()
-                ),
+                f"{METRICS[metric].title} {_mean(metric, record)}",
+                _best_baseline(entry, metric),
+                minutes[0],
             )
         )
     return _markdown(rows)
+
+
+def _headline(entry: Entry, record: Weights) -> str:
+    """Return the first metric that a baseline has, or the first one."""
+    compared = {baseline.metric for baseline in entry.baselines}
+    return next((name for name in record.metrics if name in compared), next(iter(record.metrics)))
+
+
+def _best_baseline(entry: Entry, metric: str) -> str:
+    baselines = [baseline for baseline in entry.baselines if baseline.metric == metric]
+    if not baselines:
+        return ""
+    is_rising = math.isfinite(METRICS[metric].upper_bound)
+    best = (max if is_rising else min)(baselines, key=lambda baseline: baseline.value)
+    return f"{_value(entry, best)}, {best.method}"
 
 
 def card_table(entry: Entry) -> str:
@@ -171,10 +185,6 @@ def _count(count: int) -> str:
     return f"{count / MILLION:,.1f} million" if count >= MILLION / 10 else f"{count:,}"
 
 
-def _baselines(entry: Entry) -> str:
-    return "; ".join(f"{baseline.method} {_value(entry, baseline)}" for baseline in entry.baselines)
-
-
 def _value(entry: Entry, baseline: Baseline) -> str:
     """Return the baseline's value, as precise as the claim; of another metric with its name."""
     record = entry.weights_of() if entry.pretrained else None
@@ -215,6 +225,8 @@ def _markdown(rows: list[tuple[str, ...]]) -> str:
 
 
 def _with_table(path: Path, table: str) -> str:
+    if not path.is_file():
+        raise SystemExit(f"{path} is not there: write the card, with {BEGIN.strip()} in it")
     before, _, rest = path.read_text("utf-8").partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:

@@ -14,6 +14,7 @@ from importlib import import_module
 from keras_fm import __version__
 from keras_fm.cli.streams import prepare_streams
 from keras_fm.errors import DataWarning, KerasFmError
+from keras_fm.startup import hidden_remarks
 
 # The module of each command.
 COMMANDS = {
@@ -122,27 +123,13 @@ def _import_backend() -> None:
 def _import_keras() -> None:
     """Import TensorFlow and Keras without TensorFlow's remarks on the machine.
 
-    Its first lines come before it reads its own log level; they are shown where the import fails.
-
     Raises:
         KerasFmError: The backend that `KERAS_BACKEND` or `keras.json` names can't be imported.
     """
     import logging
-    import tempfile
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its errors also come as exceptions
     logging.getLogger("absl").setLevel(logging.ERROR)  # TFDS warns of each folder that is not there
-    stderr = os.dup(2)
-    with tempfile.TemporaryFile() as remarks:
-        os.dup2(remarks.fileno(), 2)
-        try:
-            import tensorflow  # noqa: F401  (data and images need it with any backend)
+    with hidden_remarks():
+        import tensorflow  # noqa: F401  (data and images need it with any backend)
 
-            _import_backend()
-        except BaseException:
-            remarks.seek(0)
-            os.write(stderr, remarks.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
+        _import_backend()

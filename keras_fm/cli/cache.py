@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from keras_fm import registry
 from keras_fm.cli.common import add_command
 from keras_fm.cli.printing import print_table
+from keras_fm.formatting import format_count
 
 if TYPE_CHECKING:
     from keras_fm.store.inventory import InventoryItem
@@ -83,7 +84,7 @@ def _clear(options: argparse.Namespace) -> int:
     deleted = cache.clear(only)
     for path in deleted:
         print(f"deleted {path}")
-    print(f"{len(deleted)} files deleted from {cache.folder()}")
+    print(f"{format_count(len(deleted), 'file')} deleted from {cache.folder()}")
     return 0
 
 

@@ -1,6 +1,7 @@
 """Predictions: `predict` and `explain`."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ def add(commands: Any) -> None:
         commands,
         _predict,
         "predict with a model here or in TF Serving",
-        "keras-fm predict cifar_cnn a.jpg b.png; keras-fm predict gan Sneaker Coat --out images",
+        "keras-fm predict cifar_cnn a.jpg b.png; keras-fm predict mlp rows.csv --out prices.csv; "
+        "keras-fm predict gan Sneaker Coat --out images",
         needs_keras=lambda options: not (options.url or "").startswith("http"),
     )
     command.add_argument(
@@ -32,7 +34,8 @@ def add(commands: Any) -> None:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="images, a table's file, texts or files of them, prompts, or labels to generate",
+        help="images, a table's file, texts or files of them, prompts, or labels to generate; with "
+        "--out also folders",
     )
     command.add_argument("--text", metavar="COLUMN", help="the column of the texts in a CSV file")
     command.add_argument("--top", type=int, default=3, help="how many labels to show (default: 3)")
@@ -42,7 +45,13 @@ def add(commands: Any) -> None:
     for name, kind, description in GENERATOR_OPTIONS:
         command.add_argument(f"--{name}", type=kind, help=f"generators: {description}")
     command.add_argument(
-        "--out", metavar="DIRECTORY", help="output directory for generated images (default: .)"
+        "--out",
+        metavar="FILE",
+        help="write the predictions to a .csv, .jsonl, .json or .parquet file; of generated images "
+        "the output directory (default: .)",
+    )
+    command.add_argument(
+        "--id", metavar="COLUMN", help="the only column of a table that --out writes beside them"
     )
     command.add_argument("--url", help="the server: http://HOST:8501, or grpc://HOST:8500")
     command.add_argument(
@@ -81,10 +90,13 @@ def _predict(options: argparse.Namespace) -> int:
     from keras_fm.cli import printing
 
     top = check_int("--top", options.top, 1)
-    inputs = _read_inputs(options)
+    _check_out(options)
     values = {name: getattr(options, name) for name, *_ in GENERATOR_OPTIONS}
     generator_options = {name: value for name, value in values.items() if value is not None}
+    inputs = _read_inputs(options) if options.out is None else options.inputs
     predictor = _predictor(options)
+    if options.out is not None and predictor.codec.input_kind:
+        return _predict_to_file(predictor, options, generator_options)
     predictions = printing.save_images(predictor(inputs, **generator_options), options.out)
     names = [str(item) for item in inputs]
     if len(predictions) != len(names):  # the rows of a file
@@ -94,6 +106,38 @@ def _predict(options: argparse.Namespace) -> int:
         return 0
     for name, prediction in zip(names, predictions, strict=True):
         print(predictor.codec.format(name, prediction, top))
+    return 0
+
+
+def _check_out(options: argparse.Namespace) -> None:
+    """Check the file to write before anything is loaded."""
+    from keras_fm.batch_prediction.writers import SUFFIXES, check_output
+
+    if options.out is None and options.id is not None:
+        raise InvalidInputError("--id is a column that --out FILE writes beside the predictions")
+    if options.out is not None and Path(options.out).suffix.lower() in SUFFIXES:
+        check_output(options.out)
+        if options.json:
+            raise InvalidInputError(
+                "--json prints the predictions, and --out writes them: leave out one; --out "
+                "FILE.jsonl writes JSON"
+            )
+
+
+def _predict_to_file(
+    predictor: Any, options: argparse.Namespace, generator_options: dict[str, Any]
+) -> int:
+    path = predictor.predict_to_file(
+        [
+            Path(word) if os.path.isdir(os.path.expanduser(word)) else word
+            for word in options.inputs
+        ],
+        options.out,
+        text=options.text,
+        id_column=options.id,
+        **generator_options,
+    )
+    print(path)
     return 0
 
 

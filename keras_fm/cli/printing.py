@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,8 +16,22 @@ Predictions = Sequence[dict[str, Any]]
 
 
 def print_table(rows: Sequence[tuple[str, ...]]) -> None:
-    """Print rows in columns as wide as their longest cell."""
-    print(format_table(rows))
+    """Print rows: on a terminal in columns that fit into it, else as wide as their longest cell.
+
+    The import of `rich` takes 0.06 s, which `list` has not.
+    """
+    if not sys.stdout.isatty():
+        print(format_table(rows))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for row in rows:
+        name, *cells = row
+        table.add_row(Text(name, style="bold"), *map(Text, cells))
+    Console().print(table)
 
 
 def format_command(*words: object) -> str:

@@ -18,6 +18,9 @@ def add(commands: Any) -> None:
     command.add_argument("model", help="a model's name")
     command.add_argument("--data", help="'sample' for the bundled examples, or your own data")
     command.add_argument(
+        "--teacher", help="a model whose outputs are learned too (knowledge distillation)"
+    )
+    command.add_argument(
         "--init-from",
         help="initial weights: random, pretraining, a run directory or a model's name",
     )
@@ -91,6 +94,7 @@ def _train(options: argparse.Namespace) -> int:
         run_dir=options.run_dir,
         resume=options.resume,
         seed=options.seed,
+        **({} if options.teacher is None else {"teacher": options.teacher}),
         **dict(parse_setting(text) for text in options.set),
     )
     print(f"\n{run.report()}\n")

@@ -9,6 +9,7 @@ import numpy as np
 from keras_fm.data.examples import Examples, character_examples
 from keras_fm.errors import DataError
 from keras_fm.files import local_path
+from keras_fm.formatting import format_count
 
 UNKNOWN_ID = 0  # of every character that is not in the vocabulary
 # Size of the vocabulary of a user's text at most: the softmax is over all of it.
@@ -27,7 +28,9 @@ def read_text_file(path: str | os.PathLike[str]) -> Examples:
     except OSError as error:
         raise DataError(f"{path}: can't be read ({error.strerror})") from None
     if len(text) < 2:
-        raise DataError(f"{path}: expected a text to learn from; it has {len(text)} characters")
+        raise DataError(
+            f"{path}: expected a text to learn from; it has {format_count(len(text), 'character')}"
+        )
     return character_examples(text, str(path))
 
 

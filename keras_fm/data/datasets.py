@@ -1,6 +1,8 @@
 """Data sets of TensorFlow Datasets (TFDS), and the samples that ship with the package."""
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -11,12 +13,22 @@ import numpy as np
 
 from keras_fm.data.examples import Examples, character_examples
 from keras_fm.errors import DataError, UnknownNameError, suggest
+from keras_fm.logs import left_out
+from keras_fm.startup import import_tensorflow
 from keras_fm.store.downloads import is_offline
 
 if TYPE_CHECKING:
     from tensorflow_datasets.core import DatasetBuilder
 
 SAMPLE = "sample"
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Run a function that calls TFDS without its remarks: what is missing, an error says."""
+    import_tensorflow()
+    with left_out("absl"):
+        yield
 
 
 def load(dataset: str, split: str) -> Examples:
@@ -35,12 +47,14 @@ def load(dataset: str, split: str) -> Examples:
     return sample(dataset) if split == SAMPLE else _load_tfds(dataset, split)
 
 
+@_quietly()
 def is_prepared(dataset: str) -> bool:
     """Return whether the data set is on this machine."""
     return bool(builder(dataset).is_prepared())
 
 
 @cache
+@_quietly()
 def is_known(dataset: str) -> bool:
     """Return whether TFDS has a data set of this name, without configuration and version."""
     import tensorflow_datasets as tfds
@@ -48,6 +62,7 @@ def is_known(dataset: str) -> bool:
     return dataset in tfds.list_builders(with_community_datasets=False)
 
 
+@_quietly()
 def prepared(dataset: str) -> "DatasetBuilder":
     """Return the TFDS builder of a data set that is on this machine, or is downloaded now.
 
@@ -99,6 +114,7 @@ def sample(dataset: str) -> Examples:
 
 
 @cache
+@_quietly()
 def _load_tfds(dataset: str, split: str) -> Examples:
     import tensorflow_datasets as tfds
 
@@ -150,6 +166,7 @@ def _check_network(dataset_builder: "DatasetBuilder") -> None:
 
 
 @cache
+@_quietly()
 def builder(dataset: str) -> "DatasetBuilder":
     """Return the TFDS builder of a data set, whether its data is on this machine or not.
 

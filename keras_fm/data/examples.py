@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from keras_fm.data import examples_view
 
 # An array, or a dict with an array for each column of a table; the first axis counts the examples.
 Inputs = Any
@@ -21,17 +23,27 @@ class Examples:
             by name, each `[examples]`, numbers or strings.
         targets: `[examples]`: class indices, regression targets, or the next characters.
         description: The data set and the split, in words.
+        names: What messages call each example, such as its file; None for none.
     """
 
     inputs: Inputs
     targets: np.ndarray
     description: str
+    names: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Turn lists into arrays."""
         if isinstance(self.inputs, (list, tuple)):
             object.__setattr__(self, "inputs", _to_array(self.inputs))
         object.__setattr__(self, "targets", np.asarray(self.targets))
+
+    def __repr__(self) -> str:
+        """Return the description, and the dtypes and shapes."""
+        return examples_view.to_text(self.inputs, self.targets, self.description)
+
+    def _repr_html_(self) -> str:
+        """Return the first images, texts or rows."""
+        return examples_view.to_html(self.inputs, self.targets, self.description)
 
     def __len__(self) -> int:
         """Return the number of examples."""
@@ -57,7 +69,8 @@ class Examples:
             indices: A slice, indices, or a boolean mask.
             description: Of the subset.
         """
-        return Examples(take_rows(self.inputs, indices), self.targets[indices], description)
+        names = None if self.names is None else self.names[indices]
+        return Examples(take_rows(self.inputs, indices), self.targets[indices], description, names)
 
 
 def _to_array(inputs: Sequence[Any]) -> np.ndarray:
@@ -67,6 +80,13 @@ def _to_array(inputs: Sequence[Any]) -> np.ndarray:
         array[:] = inputs
         return array
     return np.asarray(inputs)
+
+
+def concatenate(inputs: Sequence[Inputs]) -> Inputs:
+    """Join the rows of arrays, or those of each column of tables."""
+    if isinstance(inputs[0], dict):
+        return {name: np.concatenate([part[name] for part in inputs]) for name in inputs[0]}
+    return np.concatenate(inputs)
 
 
 def take_rows(inputs: Inputs, indices: slice | np.ndarray) -> Inputs:

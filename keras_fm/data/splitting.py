@@ -8,7 +8,9 @@ import numpy as np
 from keras_fm.data.examples import Examples, Inputs
 from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.errors import DataError
+from keras_fm.formatting import choose_form, format_count, format_names
 
+MAX_CONFLICTS = 3  # pairs of duplicates that a message names
 NUM_BINS = 10  # quantile bins by which the targets of a regression are stratified
 
 
@@ -29,7 +31,13 @@ def split_validation(examples: Examples, count: int) -> tuple[Examples, Examples
 
 
 def train_validation_split(
-    examples: Examples, count: int, seed: int, *, regression: bool, notes: DataNotes
+    examples: Examples,
+    count: int,
+    seed: int,
+    *,
+    regression: bool,
+    notes: DataNotes,
+    class_names: Sequence[str] = (),
 ) -> tuple[Examples, Examples | None]:
     """Split examples into those to train on and about `count` to validate on, stratified.
 
@@ -43,6 +51,7 @@ def train_validation_split(
         seed: Of the draw.
         regression: The targets are numbers, stratified by quantile, not classes.
         notes: Sentences on duplicates are added to it.
+        class_names: By class index, for these sentences.
 
     Raises:
         DataError: No example would be left to train on.
@@ -52,7 +61,9 @@ def train_validation_split(
         return examples, None
     strata = _quantile_bins(examples.targets) if regression else np.asarray(examples.targets)
     is_table = isinstance(examples.inputs, dict)
-    groups = np.arange(len(examples)) if is_table else _duplicate_groups(examples, notes)
+    groups = (
+        np.arange(len(examples)) if is_table else _duplicate_groups(examples, notes, class_names)
+    )
     validates = _stratified_group_split(strata, groups, count, np.random.default_rng(seed))
     if not validates.any():
         return examples, None
@@ -81,28 +92,68 @@ def warn_leakage(train: Examples, validation: Examples, notes: DataNotes) -> Non
     num_shared = sum(key in train_keys for key in _example_keys(validation.inputs))
     if num_shared:
         notes.warn(
-            f"duplicates across the split: {num_shared:,} of {len(validation):,} validation "
-            "examples are among the training examples too"
+            f"duplicates across the split: {num_shared:,} of "
+            f"{format_count(len(validation), 'validation example')} "
+            f"{choose_form(num_shared, 'is', 'are')} among the training examples too"
         )
 
 
-def _duplicate_groups(examples: Examples, notes: DataNotes) -> np.ndarray:
+def _duplicate_groups(
+    examples: Examples, notes: DataNotes, class_names: Sequence[str]
+) -> np.ndarray:
     """Assign a group to each example, the same for the same inputs, `[examples]`."""
     group_of: dict[Hashable, int] = {}
     groups = np.array(
         [group_of.setdefault(key, len(group_of)) for key in _example_keys(examples.inputs)]
     )
-    num_copies = len(groups) - len(group_of)
-    if num_copies:
-        notes.append(
-            f"{num_copies:,} of {len(groups):,} examples are duplicates of others; they stay on "
-            "one side of the split"
+    _, first_indices = np.unique(groups, return_index=True)
+    copies = np.setdiff1d(np.arange(len(groups)), first_indices)
+    if not len(copies):
+        return groups
+    noun = "image" if examples.inputs.ndim > 1 else "text"
+    names = examples.names
+    named = f": {format_names([*names[copies]])}" if names is not None else ""
+    notes.append(
+        f"{len(copies):,} of {format_count(len(groups), noun)} "
+        f"{choose_form(len(copies), 'is a duplicate', 'are duplicates')} of "
+        f"{choose_form(len(copies), 'another', 'others')}; duplicates stay on one side of the split"
+        f"{named}"
+    )
+    conflicts = _conflicting_pairs(groups, first_indices, copies, np.asarray(examples.targets))
+    if conflicts:
+        pairs = [
+            " and ".join(_with_label(examples, index, class_names) for index in pair)
+            for pair in conflicts[:MAX_CONFLICTS]
+        ]
+        more = len(conflicts) - len(pairs)
+        notes.warn(
+            f"{format_count(len(conflicts), f'duplicate {noun}')} "
+            f"{choose_form(len(conflicts), 'has', 'have')} conflicting labels: {'; '.join(pairs)}"
+            f"{f'; and {more:,} more' * bool(more)}"
         )
-    targets = np.asarray(examples.targets).tolist()
-    num_conflicts = len(set(zip(groups.tolist(), targets, strict=True))) - len(group_of)
-    if num_conflicts > 0:
-        notes.warn(f"{num_conflicts:,} examples repeat an input with another class")
     return groups
+
+
+def _conflicting_pairs(
+    groups: np.ndarray, first_indices: np.ndarray, copies: np.ndarray, targets: np.ndarray
+) -> list[tuple[int, int]]:
+    """Return of each group that has several targets the first example, and one with another."""
+    pairs: dict[int, tuple[int, int]] = {}
+    for copy in copies:
+        first = first_indices[groups[copy]]
+        if targets[copy] != targets[first]:
+            pairs.setdefault(int(groups[copy]), (int(first), int(copy)))
+    return [*pairs.values()]
+
+
+def _with_label(examples: Examples, index: int, class_names: Sequence[str]) -> str:
+    """Return the name of an example with its class, which the folder of a file may say already."""
+    target = int(examples.targets[index])
+    label = class_names[target] if target < len(class_names) else f"class {target}"
+    name = None if examples.names is None else str(examples.names[index])
+    if name is None:
+        return label
+    return name if name.startswith(f"{label}/") else f"{name} ({label})"
 
 
 def _stratified_group_split(

@@ -1,7 +1,7 @@
 """`evaluate`: the metrics of a model on a whole split."""
 
 import os
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
@@ -13,6 +13,8 @@ from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
 from keras_fm.tasks.base import Task, task_of
 
+Split = Literal["test", "train", "sample"]
+
 
 @preserved_global_state()
 def evaluate(
@@ -21,7 +23,7 @@ def evaluate(
     data: Any = None,
     text: str | None = None,
     target: str | None = None,
-    split: str = "test",
+    split: Split = "test",
     slice_by: str | None = None,
 ) -> dict[str, Any]:
     """Return the metrics of a model on all examples of a split.

@@ -4,13 +4,14 @@ It compares their features with those of real images, and is trained on generate
 classify real ones.
 """
 
-import keras
 import numpy as np
 
 from keras_fm.data.batches import SetEpoch
 from keras_fm.data.examples import Examples
+from keras_fm.logs import left_out
 from keras_fm.models.backbone import backbone
 from keras_fm.models.building import as_float32
+from keras_fm.models.inference import TRACE_COUNT, SingleTraceModel
 from keras_fm.models.loading import get
 from keras_fm.models.spec import spec_of
 from keras_fm.tasks.base import PREDICT_BATCH_SIZE, Task
@@ -35,7 +36,9 @@ class GeneratorEvaluator:
         self.model = get(name)
         self.spec = spec_of(self.model)
         features = backbone(self.model).output
-        self._classify_and_embed = keras.Model(self.model.inputs, [self.model.output, features])
+        self._classify_and_embed = SingleTraceModel(
+            self.model.inputs, [self.model.output, features]
+        )
 
     def predict_with_features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the predicted labels `[images]`, and the features `[images, width]`."""
@@ -57,11 +60,12 @@ class GeneratorEvaluator:
         task.adapt(model, generated)
         batches = task.data.batches(generated, recipe, seed)
         trainer = task.objective.compiled_model(model, recipe, steps=len(batches) * EPOCHS)
-        trainer.fit(
-            batches.as_dataset(),
-            epochs=EPOCHS,
-            callbacks=[SetEpoch(batches)],
-            shuffle=False,
-            verbose=0,
-        )
+        with left_out("tensorflow", TRACE_COUNT):
+            trainer.fit(
+                batches.as_dataset(),
+                epochs=EPOCHS,
+                callbacks=[SetEpoch(batches)],
+                shuffle=False,
+                verbose=0,
+            )
         return task.predictor.predict(as_float32(model), images).argmax(-1)

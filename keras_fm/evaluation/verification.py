@@ -3,16 +3,17 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import keras
 
-from keras_fm import registry, store
+from keras_fm import notebook, registry, store
 from keras_fm.data import datasets, example_files
 from keras_fm.errors import RunError
-from keras_fm.evaluation.evaluation import evaluate
+from keras_fm.evaluation.evaluation import Split, evaluate
 from keras_fm.evaluation.flops import count_flops
 from keras_fm.files import local_path
-from keras_fm.formatting import format_table
+from keras_fm.formatting import format_repr, format_table
 from keras_fm.models import loading, run_files
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.registry import ModelPackage
@@ -46,11 +47,27 @@ class ClaimReport:
 
     def __str__(self) -> str:
         """Return a table of the checks."""
-        rows = [("claim", "claimed", "measured", "")]
-        rows += [
+        return f"{self._title}\n{format_table(self._rows)}"
+
+    def __repr__(self) -> str:
+        """Return the same."""
+        return format_repr(str(self).splitlines())
+
+    def _repr_html_(self) -> str:
+        header, *rows = self._rows
+        cells = [[notebook.escape(cell) for cell in row] for row in rows]
+        return f"<p><b>{notebook.escape(self._title)}</b></p>{notebook.table(cells, header)}"
+
+    @property
+    def _title(self) -> str:
+        return f"{self.name}, measured on {self.data}"
+
+    @property
+    def _rows(self) -> list[tuple[str, ...]]:
+        rows: list[tuple[str, ...]] = [("claim", "claimed", "measured", "")]
+        return rows + [
             (c.name, c.claimed, c.measured, "ok" if c.passed else "DRIFT") for c in self.checks
         ]
-        return f"{self.name}, measured on {self.data}\n{format_table(rows)}"
 
 
 @preserved_global_state()
@@ -79,7 +96,9 @@ def verify(name: str | os.PathLike[str]) -> ClaimReport:
     model = loading.get(name)
     file = store.find_weights(package, tag).path
     is_full = datasets.is_prepared(record.dataset)
-    metrics = evaluate(model, split=record.split if is_full else datasets.SAMPLE)
+    # A claim may be of a part of a split, such as "test[:250]".
+    split = cast(Split, record.split if is_full else datasets.SAMPLE)
+    metrics = evaluate(model, split=split)
     checks = [
         _exact("file size", record.file_size, file.stat().st_size),
         _exact("sha256", record.sha256, store.sha256_of(file)),

@@ -21,6 +21,7 @@ class Attribution:
         scores: float32, of each feature `[features]`, of an image `[rows, columns]`.
         features: Tokens, or columns of a table with their values; none of an image.
         image: As the model sees it, uint8 `[rows, columns, channels]`.
+        image_size: The rows and columns of the image before it was cropped and resized.
         attention: Of a text, `[blocks, heads, tokens, tokens]`: the attention weights from each
             token (third axis) to each (fourth axis), which sum to 1.
     """
@@ -29,6 +30,7 @@ class Attribution:
     scores: np.ndarray
     features: tuple[str, ...] = ()
     image: np.ndarray | None = None
+    image_size: tuple[int, int] | None = None
     attention: np.ndarray | None = None
 
 

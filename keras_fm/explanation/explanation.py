@@ -1,18 +1,15 @@
 """`explain`: which features of an input count for a prediction."""
 
-import base64
-import html
-import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
-from PIL import Image
 
+from keras_fm import notebook
 from keras_fm.errors import InvalidInputError, suggest
 from keras_fm.explanation.attribution import (
     Attribution,
@@ -22,12 +19,17 @@ from keras_fm.explanation.attribution import (
     occlusion,
 )
 from keras_fm.files import local_path
-from keras_fm.formatting import format_value
+from keras_fm.formatting import format_repr, format_value
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
+from keras_fm.preprocessing.images.pixels import position_before
+from keras_fm.serving import streams
 from keras_fm.tasks import pictures
 from keras_fm.tasks.base import ExplainablePredictor, ExplainedInput, task_of
 
+Method = Literal["auto", "occlusion", "grad_cam", "attention"]
+
+_MAX_SHOWN = 10  # predictions, in a terminal or a notebook
 NUM_NAMED = 6  # features that are named for and against a prediction
 STYLE = "body{font:16px/1.8 sans-serif;max-width:50em;margin:2em auto}img{image-rendering:pixelated"
 STYLE += ";width:11em;margin:2px}span{padding:2px;border-radius:3px}h2{font-size:1em}"
@@ -48,7 +50,21 @@ class Explanation:
 
     def __str__(self) -> str:
         """Return a line for each input."""
-        return "\n".join(map(_format, self.attributions))
+        return "\n".join(_format(attribution, self.method) for attribution in self.attributions)
+
+    def __repr__(self) -> str:
+        """Return the method and the first lines of `str()`."""
+        lines = str(self).splitlines()
+        more = [f"... {len(lines) - _MAX_SHOWN} more"] * (len(lines) > _MAX_SHOWN)
+        return format_repr([f"explanation by {self.method}", *lines[:_MAX_SHOWN], *more])
+
+    def _repr_html_(self) -> str:
+        """Return the first images under their scores, or the words of texts and rows tinted."""
+        shown = self.attributions[:_MAX_SHOWN]
+        if shown and shown[0].image is not None:
+            lines = "<br>".join(notebook.escape(_format(x, self.method)) for x in shown)
+            return notebook.picture(_image_sheet(shown), f"explanation by {self.method}") + lines
+        return "".join(_section(x, self.method) for x in shown)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Draw images under their scores (`.png`), or texts and tables as a page (`.html`).
@@ -65,18 +81,20 @@ class Explanation:
         if path.exists():
             raise InvalidInputError(f"{path} exists; name another file")
         path.parent.mkdir(parents=True, exist_ok=True)
-        content = _png(_image_sheet(self.attributions)) if is_image else self._page().encode()
+        content = (
+            notebook.to_png(_image_sheet(self.attributions)) if is_image else self._page().encode()
+        )
         path.write_bytes(content)
         return path
 
     def _page(self) -> str:
-        sections = "".join(map(_section, self.attributions))
+        sections = "".join(_section(x, self.method) for x in self.attributions)
         return f"<!doctype html><meta charset=utf-8><style>{STYLE}</style>{sections}\n"
 
 
 @preserved_global_state()
 def explain(
-    name_or_model: str | os.PathLike[str] | keras.Model, inputs: Any, *, method: str = "auto"
+    name_or_model: str | os.PathLike[str] | keras.Model, inputs: Any, *, method: Method = "auto"
 ) -> Explanation:
     """Explain predictions: which tokens, columns or regions speak for them, and which against.
 
@@ -111,10 +129,10 @@ def explain(
         raise InvalidInputError(
             f"{model.name} has no method {method!r} to explain by. {suggest(method, known)}"
         )
-    if method == "auto":
-        method = predictor.explain_methods[0]
+    name: str = predictor.explain_methods[0] if method == "auto" else method
+    inputs = list(inputs) if streams.is_stream(inputs) else inputs
     explained_inputs = predictor.explained_inputs(inputs)
-    return Explanation(method, [_attribute(model, predictor, x, method) for x in explained_inputs])
+    return Explanation(name, [_attribute(model, predictor, x, name) for x in explained_inputs])
 
 
 def _attribute(
@@ -133,36 +151,47 @@ def _attribute(
             attention = weights[..., :num_tokens, :num_tokens]
             scores = attention_rollout(attention).mean(axis=0)
     [prediction] = predictor.predictions(output)
-    return Attribution(prediction, scores, explained.features, explained.image, attention)
+    return Attribution(
+        prediction, scores, explained.features, explained.image, explained.image_size, attention
+    )
 
 
-def _format(attribution: Attribution) -> str:
-    prediction, scores = _format_prediction(attribution), attribution.scores
+def _format(attribution: Attribution, method: str) -> str:
+    """Write the prediction, the method, and the features or the place with the highest scores."""
+    start = f"{_format_prediction(attribution)}; {method}"
     if attribution.image is not None:
-        row, column = np.unravel_index(scores.argmax(), scores.shape)
-        rows, columns = scores.shape
-        return (
-            f"{prediction}, most of all for row {row + 1} of {rows}, column {column + 1} of "
-            f"{columns}"
-        )
+        return f"{start}: most of all around {_format_position(attribution)}"
+    scores = attribution.scores
     order = np.argsort(-scores, kind="stable")
-    text = f"{prediction}, for: {_format_features(attribution, order[scores[order] > 0])}"
+    if method == "attention":  # which does not say what for
+        return f"{start}, attended to: {_format_features(attribution, order, sign='')}"
+    text = f"{start}, for: {_format_features(attribution, order[scores[order] > 0])}"
     against = order[::-1][scores[order[::-1]] < 0]
     return f"{text}; against: {_format_features(attribution, against)}" if len(against) else text
 
 
-def _format_features(attribution: Attribution, indices: np.ndarray) -> str:
+def _format_position(attribution: Attribution) -> str:
+    """Write where the highest score is, in pixels of the image that the user gave."""
+    rows, columns = attribution.scores.shape
+    size = attribution.image_size or (rows, columns)
+    position = divmod(int(attribution.scores.argmax()), columns)
+    row, column = position_before(position, (rows, columns), size)
+    return f"row {row + 1:,} of {size[0]:,}, column {column + 1:,} of {size[1]:,} pixels"
+
+
+def _format_features(attribution: Attribution, indices: np.ndarray, sign: str = "+") -> str:
     features = [
-        f"{attribution.features[index]} {_format_score(attribution, attribution.scores[index])}"
+        f"{attribution.features[index]} "
+        f"{_format_score(attribution, attribution.scores[index], sign)}"
         for index in indices[:NUM_NAMED]
     ]
     return ", ".join(features) or "nothing"
 
 
-def _format_score(attribution: Attribution, score: float) -> str:
+def _format_score(attribution: Attribution, score: float, sign: str = "+") -> str:
     """Return a score with its sign, that of a value in the unit of the value."""
     if "value" not in attribution.prediction:
-        return f"{score:+.2f}"
+        return f"{score:{sign}.2f}"
     return f"{'+' if score >= 0 else ''}{format_value(score)}"
 
 
@@ -182,17 +211,14 @@ def _image_sheet(attributions: Sequence[Attribution]) -> np.ndarray:
     return pictures.image_grid(np.stack(pairs), columns=2, zoom=max(1, 256 // len(pairs[0])))
 
 
-def _section(attribution: Attribution) -> str:
+def _section(attribution: Attribution, method: str) -> str:
     largest = float(np.abs(attribution.scores).max(initial=0)) or 1.0
     spans = []
     for feature, score in zip(attribution.features, attribution.scores, strict=True):
-        color = "220,60,40" if score > 0 else "50,90,220"
-        opacity = 0.8 * abs(float(score)) / largest
-        spans.append(
-            f'<span style="background:rgba({color},{opacity:.2f})" '
-            f'title="{_format_score(attribution, score)}">{html.escape(feature)}</span>'
-        )
-    section = f"<h2>{html.escape(_format_prediction(attribution))}</h2><p>{' '.join(spans)}</p>"
+        opacity = 0.8 * float(score) / largest
+        spans.append(notebook.tinted(feature, opacity, _format_score(attribution, score)))
+    title = notebook.escape(f"{_format_prediction(attribution)}; {method}")
+    section = f"<h2>{title}</h2><p>{' '.join(spans)}</p>"
     if attribution.attention is not None:
         section += _attention_maps(attribution.attention)
     return section
@@ -205,13 +231,6 @@ def _attention_maps(attention: np.ndarray) -> str:
         images = ""
         for head in block:
             image = 255 - (255 * np.sqrt(head / head.max())).astype("uint8")
-            data = base64.b64encode(_png(image)).decode()
-            images += f'<img alt="block {number}" src="data:image/png;base64,{data}">'
+            images += notebook.picture(image, f"block {number}")
         rows.append(f"<div>{images}</div>")
     return "".join(rows)
-
-
-def _png(image: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "PNG")
-    return stream.getvalue()

@@ -16,7 +16,7 @@ from keras_fm.errors import ExportError, InvalidInputError, KerasFmError
 from keras_fm.exporting import warmup
 from keras_fm.exporting.session import Session
 from keras_fm.files import local_path
-from keras_fm.formatting import format_table
+from keras_fm.formatting import format_count, format_table
 from keras_fm.serving import rest, servers, signatures
 
 # Registered, but not where a server runs: another process's Python, another machine's GPU.
@@ -146,8 +146,8 @@ def _check_signature(
     return ServingCheck(
         name,
         deviation <= TOLERANCE,
-        f"{', '.join(responses[0])}; {len(requests)} warm-up requests; a row alone and in a batch "
-        f"differ by {deviation:.0e}",
+        f"{', '.join(responses[0])}; {format_count(len(requests), 'warm-up request')}; a row alone "
+        f"and in a batch differ by {deviation:.0e}",
     )
 
 
@@ -207,7 +207,7 @@ def _check_server(session: Session, version: Path, url: str) -> Iterator[Serving
             yield ServingCheck(name, False, f"{error}")
             continue
         rows = len(next(iter(outputs.values())))
-        detail = f"{rows} rows, {deviation:.0e} from the outputs here"
+        detail = f"{format_count(rows, 'row')}, {deviation:.0e} from the outputs here"
         yield ServingCheck(name, deviation <= TOLERANCE, detail)
 
 

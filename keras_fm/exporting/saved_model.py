@@ -18,6 +18,7 @@ from keras_fm.exporting.inference_graph import Precision
 from keras_fm.exporting.parity import export_parity
 from keras_fm.exporting.warmup import write_warmup
 from keras_fm.files import atomic_directory, local_path
+from keras_fm.logs import left_out
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
 from keras_fm.models.run_files import write_json
@@ -129,7 +130,8 @@ def _write_saved_model(
             if options["optimize_for"] == "latency":
                 fn = inference_graph.with_constant_weights(served, fn)
             archive.add_endpoint(name, _as_graph(fn, signature.inputs), signature.inputs)
-        archive.write_out(str(path), verbose=False)
+        with left_out("tensorflow", "^Assets written to"):  # a temporary path
+            archive.write_out(str(path), verbose=False)
         reference = task.serving.signatures(model, Path(folder))
         parity = export_parity(reference.by_name, tf.saved_model.load(str(path)))
     info = {

@@ -2,12 +2,14 @@
 
 import keras
 
+from keras_fm.models.inference import SingleTraceModel
+
 EMBEDDING_LAYER = "embedding"
 
 
 def backbone(model: keras.Model) -> keras.Model:
     """Return the model up to its embedding; it shares the layers."""
-    return keras.Model(model.input, model.get_layer(EMBEDDING_LAYER).output)
+    return SingleTraceModel(model.input, model.get_layer(EMBEDDING_LAYER).output)
 
 
 def head_layers(model: keras.Model) -> set[str]:

@@ -10,6 +10,7 @@ import msgspec
 
 from keras_fm import registry
 from keras_fm.errors import InvalidInputError
+from keras_fm.models.inference import SingleTraceModel
 from keras_fm.preprocessing.texts import vocabulary
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.entry import Entry, Input, Target, check_class_names
@@ -126,8 +127,21 @@ class ModelSpec:
 
 
 @keras.saving.register_keras_serializable("keras_fm")
-class ZooModel(keras.Model):
+class ZooModel(SingleTraceModel):
     """A functional model whose `.keras` file holds its specification too."""
+
+    def save(self, filepath: Any, *arguments: Any, **options: Any) -> None:
+        """Save the model as Keras does, in a `.keras` file alone.
+
+        Raises:
+            InvalidInputError: Another file is asked for: Keras' HDF5 files don't hold all of it.
+        """
+        if not str(filepath).endswith(".keras"):
+            raise InvalidInputError(
+                f"expected a file that ends in .keras; received {str(filepath)!r}. The weights "
+                "alone are saved by model.save_weights, a SavedModel by keras_fm.export"
+            )
+        super().save(filepath, *arguments, **options)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""

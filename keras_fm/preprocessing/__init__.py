@@ -3,5 +3,5 @@
 Each kind of input has a package, whose `inputs` reads what users pass. It imports no TensorFlow, so
 that the client of a server starts fast.
 
-May import registry and errors.
+May import registry, store and errors.
 """

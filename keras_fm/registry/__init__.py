@@ -1,6 +1,7 @@
 """From a model's name to its folder: entries, recipes, their schemas, and TOML.
 
-May import errors alone. Starts fast: no Keras, TensorFlow or msgspec before a model is looked at.
+May import errors, options and what writes values for readers. Starts fast: no Keras, TensorFlow or
+msgspec before a model is looked at.
 """
 
 from keras_fm.registry.packages import (

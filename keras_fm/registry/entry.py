@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from keras_fm.errors import InvalidInputError, SchemaError, UnknownNameError, suggest
-from keras_fm.registry import schema
+from keras_fm.registry import entry_view, schema
 from keras_fm.registry.metrics import METRICS
 from keras_fm.registry.schema import Struct
 from keras_fm.registry.tasks import TASKS
@@ -218,6 +218,14 @@ class Entry(Struct, frozen=True, kw_only=True):
     default_weights: Tag | None = None
     weights: dict[Tag, Weights] = {}
     withdrawn: dict[Sha256, str] = {}
+
+    def __repr__(self) -> str:
+        """Return the entry in a few lines; `msgspec.to_builtins` has all of it."""
+        return entry_view.to_text(self)
+
+    def _repr_html_(self) -> str:
+        """Return a table."""
+        return entry_view.to_html(self)
 
     @property
     def pretrained(self) -> bool:

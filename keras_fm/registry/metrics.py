@@ -14,7 +14,6 @@ class Metric:
         tolerance: How much a value may differ on other hardware.
         is_proportion: Whether it is the proportion of correct examples, one of which may be a tie.
         upper_bound: No value is above it.
-        in_summary: Whether the table of all models shows it.
     """
 
     title: str
@@ -22,7 +21,6 @@ class Metric:
     tolerance: float
     is_proportion: bool = False
     upper_bound: float = math.inf
-    in_summary: bool = True
 
     @property
     def heading(self) -> str:
@@ -54,19 +52,17 @@ METRICS = {
     "classification_accuracy_score": replace(
         _proportion("classification accuracy score"), tolerance=0.01
     ),
-    "evaluator_accuracy": replace(_proportion("evaluator accuracy"), in_summary=False),
+    "evaluator_accuracy": _proportion("evaluator accuracy"),
     "frechet_distance": Metric("Fréchet distance", ".4f", tolerance=0.0005),
     "frechet_distance_real": Metric("Fréchet distance of real images", ".4f", tolerance=0.0005),
     # Of baselines alone: it needs an Inception network, and nothing here measures it.
     "fid": Metric("FID", ".1f", tolerance=0.05),
-    "min_class_variance_ratio": Metric(
-        "smallest class variance ratio", ".3f", tolerance=0.002, in_summary=False
-    ),
+    "min_class_variance_ratio": Metric("smallest class variance ratio", ".3f", tolerance=0.002),
     "masked_accuracy": _proportion("accuracy on masked tokens"),
     "perplexity": Metric("perplexity", ".3f", tolerance=0.01),
     "bits_per_character": Metric("bits per character", ".3f", tolerance=0.0005),
     "rmse_log": Metric("RMSE of the log", ".4f", tolerance=0.0001),
-    "rmse": Metric("RMSE", ",.2f", tolerance=0.05, in_summary=False),
-    "mae": Metric("mean absolute error", ",.2f", tolerance=0.05, in_summary=False),
-    "r2": Metric("R squared", ".4f", tolerance=0.0001, upper_bound=1.0, in_summary=False),
+    "rmse": Metric("RMSE", ",.2f", tolerance=0.05),
+    "mae": Metric("mean absolute error", ",.2f", tolerance=0.05),
+    "r2": Metric("R squared", ".4f", tolerance=0.0001, upper_bound=1.0),
 }

@@ -23,6 +23,7 @@ Positive = Annotated[int, Meta(gt=0)]
 NonNegative = Annotated[int, Meta(ge=0)]
 NonNegativeFloat = Annotated[float, Meta(ge=0.0)]
 Rate = Annotated[float, Meta(gt=0.0, le=1e6)]  # finite: infinity has no place in TOML
+Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 BelowOne = Annotated[float, Meta(ge=0.0, lt=1.0)]
 # Of classifiers: "balanced" gives all classes the same weight, however many examples they have.
 ClassWeight = Literal["none", "balanced"]
@@ -55,6 +56,11 @@ class Recipe(Struct, frozen=True, kw_only=True):
         train_batch_norm: False freezes batch normalization, its moving statistics too.
         lora_rank: The rank of the adapters.
         lora_alpha: The adapters are scaled by `lora_alpha / lora_rank`; 0 for a scale of 1.
+        teacher: The name or the run directory of a model of the same task, whose outputs are
+            learned too (knowledge distillation); `""` for none.
+        distillation_weight: Of the teacher's outputs in the loss; the labels have the rest.
+        distillation_temperature: Divides both models' logits.
+        unlabeled_split: Split of the data set that is learned by the teacher's outputs alone.
         precision: What the layers compute in; `"auto"` is bfloat16 where the machine has it.
     """
 
@@ -79,6 +85,10 @@ class Recipe(Struct, frozen=True, kw_only=True):
     train_batch_norm: bool = True
     lora_rank: NonNegative = 0
     lora_alpha: NonNegativeFloat = 0.0
+    teacher: str = ""
+    distillation_weight: Fraction = 0.5  # this and the next one as in Keras' distillation
+    distillation_temperature: Rate = 3.0
+    unlabeled_split: str = ""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
     def __post_init__(self) -> None:
@@ -88,8 +98,22 @@ class Recipe(Struct, frozen=True, kw_only=True):
                 "field 'lora_rank': expected a rank from 1 where trainable is \"adapters\", else "
                 f"0; received {self.lora_rank} and trainable = {self.trainable!r}"
             )
+        self._check_distillation()
         if self.num_cycles > 1 and self.schedule == "constant":
             raise ValueError(f"field 'num_cycles': 'constant' has none; received {self.num_cycles}")
+
+    def _check_distillation(self) -> None:
+        if self.teacher and self.trainable != "all":
+            raise ValueError(
+                f"field 'teacher': all layers learn from one; received {self.teacher!r} and "
+                f"trainable = {self.trainable!r}"
+            )
+        for name in ("distillation_weight", "distillation_temperature", "unlabeled_split"):
+            value, default = getattr(self, name), self.default_of(name)
+            if not self.teacher and value != default:
+                raise ValueError(
+                    f"field {name!r}: expected {default!r} without a teacher; received {value!r}"
+                )
 
     @property
     def augments(self) -> bool:
@@ -100,6 +124,11 @@ class Recipe(Struct, frozen=True, kw_only=True):
     def build_options(self) -> dict[str, Any]:
         """The arguments of `build` that a training by this recipe needs."""
         return {}
+
+    @classmethod
+    def default_of(cls, name: str) -> Any:
+        """Return the value of a field that a recipe leaves out."""
+        return next(f.default for f in msgspec.structs.fields(cls) if f.name == name)
 
     def override(self: "AnyRecipe", **changes: Any) -> "AnyRecipe":
         """Return this recipe with some fields changed, checked like a file.

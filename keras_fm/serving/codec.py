@@ -31,6 +31,8 @@ class Codec:
         decode: From the request and the response to predictions.
         format: From the words for an input, its prediction, and how many classes to show, to a line
             for the terminal.
+        input_kind: What an input is: `"image"`, `"text"`, `"row"` of a table, or `""` for anything
+            else, for which no predictions are written to a file.
     """
 
     signature: str
@@ -39,6 +41,7 @@ class Codec:
     encode: Callable[..., Arrays]
     decode: Callable[[Arrays, Arrays, ClassNames], Predictions]
     format: Callable[[str, dict[str, Any], int], str]
+    input_kind: str = ""
 
     def fits(self, signature: Signature) -> bool:
         """Return whether a server's signature is one of the task's."""

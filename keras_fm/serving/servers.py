@@ -21,6 +21,7 @@ from keras_fm.errors import InvalidInputError, ServerError, UnknownNameError, su
 from keras_fm.options import check_float, check_int
 from keras_fm.serving import rest, signatures
 from keras_fm.serving.signatures import Signature, TensorInfo
+from keras_fm.startup import import_tensorflow
 
 DEFAULT_TIMEOUT = 30.0  # seconds for one request
 MAX_SHOWN = 1000  # characters of a server's message; some repeat the whole request
@@ -259,6 +260,7 @@ class GrpcServer(Server):
 
     def fetch_signatures(self) -> dict[str, Signature]:
         """Request the model's signatures from its metadata."""
+        import_tensorflow()
         from tensorflow_serving.apis import get_model_metadata_pb2
 
         request = get_model_metadata_pb2.GetModelMetadataRequest(
@@ -271,6 +273,7 @@ class GrpcServer(Server):
 
     def call(self, signature: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Send a predict request in tensors."""
+        import_tensorflow()
         import tensorflow as tf
         from tensorflow_serving.apis import predict_pb2
 

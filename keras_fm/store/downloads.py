@@ -6,7 +6,7 @@ import logging
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -90,6 +90,25 @@ def fetch(file: RemoteFile) -> Path:
     return path
 
 
+def limited_chunks(url: str, max_bytes: int) -> Generator[bytes, None, None]:
+    """Yield the bytes of the file at `url`, while it is neither too large nor too slow.
+
+    Raises:
+        TransferError: It is, or the transfer fails.
+    """
+    received, started = 0, time.monotonic()
+    with contextlib.closing(chunks(url, max_bytes)) as incoming:
+        for chunk in incoming:
+            received += len(chunk)
+            if received > max_bytes:
+                raise TransferError(f"sends more than {max_bytes:,} bytes", temporary=False)
+            if received < (time.monotonic() - started - GRACE_SECONDS) * MIN_BYTES_PER_SECOND:
+                raise TransferError(
+                    f"is slower than {MIN_BYTES_PER_SECOND:,} bytes a second", temporary=True
+                )
+            yield chunk
+
+
 def _allowed_urls(file: RemoteFile) -> list[str]:
     urls = mirror_urls(file)
     if not urls:
@@ -161,21 +180,14 @@ def _transfer(url: str, file: RemoteFile, stream: IO[bytes]) -> None:
     """Write the bytes at `url` to the stream, no more than expected, and check their sha256."""
     from tqdm import tqdm
 
-    max_bytes, started = file.size or MAX_BYTES, time.monotonic()
     digest, received = hashlib.sha256(), 0
-    incoming = chunks(url, max_bytes)
+    incoming = limited_chunks(url, file.size or MAX_BYTES)
     bar = tqdm(
         total=file.size, desc=file.name, unit="B", unit_scale=True, leave=False, disable=None
     )
     with contextlib.closing(incoming), bar:
         for chunk in incoming:
             received += len(chunk)
-            if received > max_bytes:
-                raise TransferError(f"sends more than {max_bytes:,} bytes", temporary=False)
-            if received < (time.monotonic() - started - GRACE_SECONDS) * MIN_BYTES_PER_SECOND:
-                raise TransferError(
-                    f"is slower than {MIN_BYTES_PER_SECOND:,} bytes a second", temporary=True
-                )
             stream.write(chunk)
             digest.update(chunk)
             bar.update(len(chunk))

@@ -14,7 +14,7 @@ from keras_fm.data.examples import Examples
 from keras_fm.data.user import classes
 from keras_fm.data.user.raw_examples import DataNotes, RawExamples
 from keras_fm.data.user.source import UserData
-from keras_fm.errors import DataError
+from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.models.spec import ModelSpec
 from keras_fm.tasks import label_tables, pictures
 from keras_fm.tasks.base import (
@@ -24,6 +24,7 @@ from keras_fm.tasks.base import (
     Summaries,
     TaskData,
 )
+from keras_fm.trainers.distillation import DistillationTrainer
 
 # From inputs of any kind to those that a model takes, and a mask of those that could be read.
 FitInputs = Callable[[RawExamples], tuple[np.ndarray, np.ndarray]]
@@ -34,6 +35,8 @@ class ClassificationData(TaskData):
 
     def targets(self, examples: Examples) -> np.ndarray:
         """Return one-hot labels, float32 `[examples, classes]`: label smoothing needs them."""
+        if examples.targets.ndim > 1:  # those of `distillation_targets`
+            return examples.targets
         return np.eye(len(self.spec.labels), dtype="float32")[examples.targets]
 
     def validate_labels(self, examples: Examples) -> None:
@@ -51,7 +54,8 @@ class ClassificationData(TaskData):
         order = np.random.default_rng(seed).permutation(np.flatnonzero(inferred.mask))
         target_index = inferred.mask.cumsum() - 1
         targets = inferred.targets[target_index[order]]
-        examples = Examples(inputs[order], targets, raw.description)
+        names = np.array(readable.names_of(order), object)
+        examples = Examples(inputs[order], targets, raw.description, names)
         return self.spec.with_class_names(inferred.class_names), examples, raw.notes
 
     def encode_classes(self, raw: RawExamples, fit_inputs: FitInputs) -> Examples:
@@ -89,7 +93,7 @@ class ClassificationPredictor(ExplainablePredictor):
 class ClassificationObjective(ScoredObjective):
     """Cross-entropy, accuracy."""
 
-    baseline_name = "majority class"
+    baseline_name = "majority-class"
 
     @property
     def slices(self) -> tuple[str, ...]:
@@ -110,6 +114,29 @@ class ClassificationObjective(ScoredObjective):
         if recipe.class_weight == "none":
             return None
         return classes.balanced_class_weights(self.spec.labels, examples.targets)
+
+    def check_distillation(self, recipe: Any) -> None:
+        """Raise an `InvalidInputError` where the recipe weights classes."""
+        if recipe.class_weight != "none":
+            raise InvalidInputError(
+                f"class_weight={recipe.class_weight!r} is for a training without a teacher; "
+                f"received teacher={recipe.teacher!r}"
+            )
+
+    def distillation_targets(
+        self, examples: Examples, num_unlabeled: int, outputs: np.ndarray | None, recipe: Any
+    ) -> np.ndarray:
+        """Return one-hot labels, zeros for those without one, and the teacher's logits."""
+        labels = np.pad(self.data.targets(examples), ((0, num_unlabeled), (0, 0)))
+        return labels if outputs is None else np.concatenate([labels, outputs], axis=1)
+
+    def distillation_trainer(
+        self, model: keras.Model, teacher: keras.Model | None, recipe: Any
+    ) -> keras.Model:
+        """Return the trainer of a classifier that learns from a teacher."""
+        return DistillationTrainer(
+            model, teacher, recipe.distillation_temperature, recipe.distillation_weight
+        )
 
     def score(self, outputs: np.ndarray, examples: Examples) -> dict[str, float]:
         """Return `accuracy` and `cross_entropy` (nats) of logits."""
@@ -182,7 +209,8 @@ def _fit(raw: RawExamples, fit_inputs: FitInputs) -> tuple[np.ndarray, RawExampl
     """Return the inputs that could be read, and with their targets as they were given."""
     inputs, mask = fit_inputs(raw)
     targets = [target for target, readable in zip(raw.targets, mask, strict=True) if readable]
-    readable_examples = replace(raw, inputs=inputs, targets=targets)
+    names = raw.names_of(np.asarray(mask))
+    readable_examples = replace(raw, inputs=inputs, targets=targets, names=names)
     if not all(mask):
         classes.warn_missing_classes(raw, readable_examples)
     return inputs, readable_examples

@@ -22,7 +22,7 @@ from keras_fm.models.spec import ModelSpec
 from keras_fm.preprocessing.tables.checks import check_cells, check_outputs
 from keras_fm.preprocessing.tables.columns import Columns, plain_names
 from keras_fm.preprocessing.tables.encoding import ColumnEncoder, encode_columns
-from keras_fm.preprocessing.tables.inputs import read_rows
+from keras_fm.preprocessing.tables.inputs import read_rows, row_name_of, to_columns
 from keras_fm.tasks.base import (
     ExplainablePredictor,
     ExplainedInput,
@@ -128,15 +128,22 @@ class TabularPredictor(ExplainablePredictor):
         Raises:
             InvalidInputError: A row is none that the model takes, or has no finite prediction.
         """
-        columns = read_rows(inputs, self.data.columns)
+        table = to_columns(inputs)
+        columns = read_rows(table, self.data.columns)
         outputs = self.predict(model, encode_columns(self.data.columns, columns))
         finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
         if not finite.all():
             row = int(finite.argmin())
             raise InvalidInputError(
-                f"row {row} has no finite prediction: {', '.join(self._cells(columns, row))}"
+                f"{row_name_of(table, row)} has no finite prediction: "
+                f"{', '.join(self._cells(columns, row))}"
             )
         return self.predictions(outputs)
+
+    def preprocess(self, model: keras.Model, inputs: Any) -> dict[str, np.ndarray]:
+        """Return columns by name, float32 numbers and int32 indices of categories `[rows]`."""
+        columns = self.data.columns
+        return encode_columns(columns, read_rows(inputs, columns))
 
     def explained_inputs(self, inputs: Any) -> list[ExplainedInput]:
         """Return rows, and the same with the cell of a column missing."""

@@ -12,6 +12,7 @@ from keras_fm.models.spec import ModelSpec
 from keras_fm.preprocessing import graph_checks
 from keras_fm.preprocessing.texts.tokenizers import WordPieceTokenizer, WordTokenizer
 from keras_fm.preprocessing.texts.vocabulary import PAD_ID, token_names
+from keras_fm.preprocessing.texts.wordpiece import UNK_TOKEN
 
 TOKENIZE_BATCH = 5000  # texts that are tokenized at once: a hundred megabytes of words
 
@@ -59,6 +60,21 @@ class Vocabulary:
         rows = np.empty(len(token_ids), object)
         rows[:] = token_ids
         return rows
+
+    def features(self, text: bytes, max_length: int) -> tuple[str, ...]:
+        """Return the tokens of a text as its reader knows them: an unknown one is the word itself.
+
+        Args:
+            text: UTF-8.
+            max_length: As in `token_ids`.
+        """
+        batch = tf.constant([text], tf.string)
+        token_ids = self.tokenizer(batch, max_length)[0].numpy()
+        words = self.tokenizer.token_words(batch, max_length)[0].numpy()
+        return tuple(
+            word.decode("utf-8") if self.tokens[token_id] == UNK_TOKEN else self.tokens[token_id]
+            for token_id, word in zip(token_ids, words, strict=True)
+        )
 
     def check_token_ids(self, text_ids: tf.Tensor) -> tf.Tensor:
         """Return token IDs `[batch, length]` as they are, in a graph: some a row, then padding.

@@ -4,13 +4,13 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 
 from keras_fm import adapters
 from keras_fm.data import example_files
-from keras_fm.data.user.source import UserData
+from keras_fm.data.user.source import ProblemType, UserData
 from keras_fm.errors import InvalidInputError, RunError
 from keras_fm.evaluation.linear_probe import linear_probe
 from keras_fm.models import freezing, run_files
@@ -23,15 +23,18 @@ from keras_fm.models.weights import weights_sha256
 from keras_fm.registry.recipe import load_recipe
 from keras_fm.training import fine_tuning_jobs as stages
 from keras_fm.training import jobs, monitoring, runs
+from keras_fm.training.distillation import check_teacher
 from keras_fm.training.fine_tuning_jobs import (
     HEAD_STAGE,
     MAIN_STAGE,
     SCRATCH_STAGE,
     FineTuningOptions,
+    Strategy,
 )
 from keras_fm.training.fit import fit
 from keras_fm.training.generated_images import add_generated, load_generator
 from keras_fm.training.jobs import TrainingJob
+from keras_fm.training.recipe_fields import RecipeFields
 from keras_fm.training.runs import FROM_SCRATCH, RANDOM
 from keras_fm.training.training import load_interrupted_run, resume_command
 
@@ -48,19 +51,19 @@ def fine_tune(
     *,
     text: str | None = None,
     target: str | None = None,
-    problem_type: str | None = None,
+    problem_type: ProblemType | None = None,
     class_names: Sequence[str] | None = None,
     split: str = "train",
     validation_data: Any = None,
     validation_data_split: str | None = None,
     validation_split: float | None = None,
-    strategy: str = "head_then_full",
+    strategy: Strategy = "head_then_full",
     compare: bool = False,
     augment_with: str | None = None,
     run_dir: str | os.PathLike[str] | None = None,
     resume: bool = False,
     seed: int = 0,
-    **recipe_overrides: Any,
+    **recipe_overrides: Unpack[RecipeFields],
 ) -> runs.Run:
     """Fine-tune a pretrained model for the classes or the target in a user's data.
 
@@ -117,22 +120,21 @@ def fine_tune(
         >>> print(run.report())
         >>> keras_fm.pipeline(run.model)("photo.jpg")
     """
+    overrides = dict[str, Any](recipe_overrides)
     pretrained = resolve_model(name_or_model)
     spec = _spec_to_fine_tune(pretrained)
     if resume:
-        path, options, augment_with, compare = _interrupted_run(
-            run_dir, recipe_overrides, pretrained
-        )
+        path, options, augment_with, compare = _interrupted_run(run_dir, overrides, pretrained)
     else:
-        options = stages.resolve_options(spec, strategy, seed, recipe_overrides)
+        options = stages.resolve_options(spec, strategy, seed, overrides)
     user_data = UserData(data, text, target, problem_type, class_names, split)
     validation = stages.validation_source(
-        user_data, validation_data, validation_data_split, validation_split, recipe_overrides
+        user_data, validation_data, validation_data_split, validation_split, overrides
     )
     stage_jobs = stages.fine_tuning_jobs(spec, user_data, validation, options, validation_split)
     main_job = stage_jobs[MAIN_STAGE]
     from_scratch = _has_other_inputs(pretrained, main_job)
-    _check_options(main_job, from_scratch, augment_with, compare, recipe_overrides)
+    _check_options(main_job, from_scratch, augment_with, compare, overrides)
     if augment_with is not None:
         stage_jobs = _augmented(stage_jobs, augment_with)
     if compare:
@@ -140,6 +142,7 @@ def fine_tune(
         scratch_job = stages.from_scratch_job(stage_jobs[MAIN_STAGE], epochs)
         stage_jobs = {SCRATCH_STAGE: scratch_job, **stage_jobs}
     main_job = stage_jobs[MAIN_STAGE]
+    check_teacher(main_job)
     initial_model = None
     if resume:
         runs.check_data(path, main_job)
@@ -147,15 +150,15 @@ def fine_tune(
         # What can't be done is refused before anything is written.
         initial_model = _initial_model(pretrained, main_job)
         init_from = spec.name if isinstance(name_or_model, keras.Model) else str(name_or_model)
-        strategy = options.strategy
+        method = options.strategy
         if from_scratch:
-            init_from, strategy = RANDOM, FROM_SCRATCH
-        path = runs.new_directory(run_dir, f"{spec.name}-{strategy}", options.seed)
+            init_from, method = RANDOM, FROM_SCRATCH
+        path = runs.new_directory(run_dir, f"{spec.name}-{method}", options.seed)
         more = {
             "init_from_sha256": weights_sha256(pretrained),
             "augment_with": augment_with or "",
         }
-        _write_run_infos(path, stage_jobs, init_from, strategy, more)
+        _write_run_infos(path, stage_jobs, init_from, method, more)
     try:
         return _run_stages(pretrained, initial_model, stage_jobs, path)
     except KeyboardInterrupt:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from keras_fm.data import splitting
 from keras_fm.data.user.raw_examples import DataNotes
@@ -14,8 +14,9 @@ from keras_fm.options import check_float
 from keras_fm.registry.recipe import Recipe, load_recipe
 from keras_fm.training.jobs import TrainingJob, check_overrides, check_seed, check_task_fields
 
-DEFAULT_STRATEGY = "head_then_full"
-STRATEGIES = (DEFAULT_STRATEGY, "head", "full", "lora")
+Strategy = Literal["head_then_full", "head", "full", "lora"]
+STRATEGIES: tuple[str, ...] = get_args(Strategy)
+DEFAULT_STRATEGY = STRATEGIES[0]
 # The folders of the stages in that of the run; the main stage's is the run's own.
 MAIN_STAGE, HEAD_STAGE, SCRATCH_STAGE = "", "head", "scratch"
 HEAD_PREFIX = f"{HEAD_STAGE}."  # in front of a recipe field of the first stage
@@ -59,8 +60,8 @@ def resolve_options(
     seed = check_seed(seed)
     if spec.task.recipe_group is None:
         raise InvalidInputError(
-            f"{spec.name} is no classifier and no regression ({spec.task_name}); it can't be "
-            "fine-tuned: train it on your data"
+            f"{spec.name} can't be fine-tuned: its task is {spec.task_name}, and fine_tune is for "
+            f"classifiers and regressions; {spec.task.data.user_data_hint}"
         )
     if strategy not in STRATEGIES:
         raise UnknownNameError(f"no strategy {strategy!r}. {suggest(strategy, STRATEGIES)}")
@@ -190,6 +191,7 @@ def fine_tuning_jobs(
             options.seed,
             regression=not spec.labels,
             notes=notes,
+            class_names=spec.labels,
         )
     else:
         examples, validation_examples = all_examples, task.data.load_eval_data(validation)

@@ -9,13 +9,16 @@ import keras
 from keras_fm import adapters
 from keras_fm.data.batches import SetEpoch
 from keras_fm.evaluation.evaluation import evaluate_model
+from keras_fm.logs import left_out
 from keras_fm.models import run_files
 from keras_fm.models.building import as_float32
+from keras_fm.models.inference import TRACE_COUNT
 from keras_fm.models.weights import save_weights
 from keras_fm.registry.recipe import Recipe
 from keras_fm.training import monitoring, runs
 from keras_fm.training.cached_features import can_cache_features, head_on_cached_features
 from keras_fm.training.checkpoints import EpochCheckpoint
+from keras_fm.training.distillation import distill
 from keras_fm.training.early_stopping import EarlyStopping
 from keras_fm.training.jobs import TrainingJob
 
@@ -36,36 +39,40 @@ def fit(
         comparisons: The metrics of other methods on the same validation examples, for the report.
     """
     task, recipe = job.task, job.recipe
-    batches = task.data.batches(job.examples, recipe, job.seed)
+    checkpoint = EpochCheckpoint(path / "checkpoints")
+    if recipe.teacher:
+        trained_part, batches = distill(model, job, checkpoint.folder)
+    else:
+        trained_part, batches = model, task.data.batches(job.examples, recipe, job.seed)
     adapters.keep_separate(model)
     if can_cache_features(recipe):
         trained_part, train_batches, validation = head_on_cached_features(model, job, batches)
     else:
-        trained_part, train_batches, validation = model, batches, None
+        train_batches, validation = batches, None
         if job.validation is not None:
             validation = task.data.validation_dataset(job.validation)
     steps = len(train_batches) * recipe.epochs
     trainer = task.objective.compiled_model(trained_part, recipe, steps)
-    checkpoint = EpochCheckpoint(path / "checkpoints")
     early_stopping = _early_stopping(trainer, recipe, validation, checkpoint.folder)
     initial_epoch = checkpoint.restore(trainer)
     history = runs.read_history(path / run_files.HISTORY)[:initial_epoch]
     is_over = not all(callback.restore(history) for callback in early_stopping)
-    trainer.fit(
-        train_batches.as_dataset(),
-        initial_epoch=initial_epoch,
-        epochs=initial_epoch if is_over else recipe.epochs,
-        validation_data=validation,
-        class_weight=task.objective.class_weight(job.examples, recipe),
-        callbacks=[
-            SetEpoch(train_batches),
-            *monitoring.callbacks(path, batches, task, model),
-            *early_stopping,
-            checkpoint,
-        ],
-        shuffle=False,  # the batches were shuffled, by seed and epoch
-        verbose=monitoring.verbosity(),
-    )
+    with left_out("tensorflow", TRACE_COUNT):
+        trainer.fit(
+            train_batches.as_dataset(),
+            initial_epoch=initial_epoch,
+            epochs=initial_epoch if is_over else recipe.epochs,
+            validation_data=validation,
+            class_weight=task.objective.class_weight(job.examples, recipe),
+            callbacks=[
+                SetEpoch(train_batches),
+                *monitoring.callbacks(path, batches, task, model),
+                *early_stopping,
+                checkpoint,
+            ],
+            shuffle=False,  # the batches were shuffled, by seed and epoch
+            verbose=monitoring.verbosity(),
+        )
     trained = _final_model(model, recipe, path)
     save_weights(trained, path / run_files.WEIGHTS)  # evaluation may take minutes, or fail
     metrics, baseline = _evaluate_and_log(trained, job, path)
@@ -82,7 +89,8 @@ def _early_stopping(
     """Early stopping, where the recipe asks for it and there is validation data."""
     if not recipe.patience or validation is None:
         return []
-    initial = trainer.evaluate(validation, verbose=0, return_dict=True)
+    with left_out("tensorflow", TRACE_COUNT):
+        initial = trainer.evaluate(validation, verbose=0, return_dict=True)
     return [EarlyStopping(folder, recipe.patience, initial["loss"])]
 
 

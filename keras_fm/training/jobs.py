@@ -9,7 +9,7 @@ from keras_fm.data import datasets, splitting
 from keras_fm.data.examples import Examples
 from keras_fm.data.splitting import split_validation
 from keras_fm.data.user.raw_examples import DataNotes
-from keras_fm.data.user.source import UserData
+from keras_fm.data.user.source import ProblemType, UserData
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.models.spec import ModelSpec
 from keras_fm.options import check_int
@@ -67,7 +67,7 @@ def training_job(
     *,
     data: Data,
     target: str | None,
-    problem_type: str | None,
+    problem_type: ProblemType | None,
     seed: int,
     overrides: Mapping[str, Any],
     recipe: Recipe | None = None,
@@ -189,7 +189,12 @@ def _split(
     count, notes = recipe.validation_examples, DataNotes(job.notes)
     if shuffled and not data.is_sequence:
         examples, validation = splitting.train_validation_split(
-            job.examples, count, job.seed, regression=not job.spec.labels, notes=notes
+            job.examples,
+            count,
+            job.seed,
+            regression=not job.spec.labels,
+            notes=notes,
+            class_names=job.spec.labels,
         )
     else:
         examples, validation = split_validation(job.examples, count)
@@ -201,7 +206,7 @@ def _load(
     dataset: str,
     data: Data,
     target: str | None,
-    problem_type: str | None,
+    problem_type: ProblemType | None,
     seed: int,
 ) -> tuple[ModelSpec, Examples, list[str]]:
     task: Task = spec.task

@@ -29,6 +29,7 @@ from keras_fm.models.run_files import (
 )
 from keras_fm.models.spec import ModelSpec
 from keras_fm.tasks.base import task_of
+from keras_fm.training import run_view
 from keras_fm.training.jobs import TrainingJob
 
 RANDOM = "random"  # weights
@@ -55,6 +56,14 @@ class Run:
     minutes: float
     comparisons: dict[str, dict[str, float]] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """Return what was trained, where it lies, and its metrics; `report()` says more."""
+        return run_view.to_text(self)
+
+    def _repr_html_(self) -> str:
+        """Return a table of the metrics."""
+        return run_view.to_html(self)
+
     @property
     def history(self) -> dict[str, list[float]]:
         """The values of each metric, one an epoch."""
@@ -73,6 +82,7 @@ class Run:
             f"{run_info['model']}, {method} on {run_info['data']}, seed {run_info['seed']}",
             *run_info["notes"],
             "" if init_from == RANDOM else f"initialized from {init_from}",
+            f"distilled from {run_info['teacher']}" if run_info.get("teacher") else "",
             *self._metric_lines(method),
             f"{self.minutes:.1f} minutes, {run_info['environment']['precision']}, "
             f"{run_info['environment']['hardware']}",
@@ -139,6 +149,7 @@ def write_run_info(path: Path, job: TrainingJob, init_from: str = RANDOM, **more
         "data_sha256": job.examples.sha256(),
         "notes": list(job.notes),
         "init_from": init_from,
+        "teacher": job.recipe.teacher,
         "seed": job.seed,
         **more,
         "environment": environment(resolve_precision(job.recipe.precision)),

@@ -4,9 +4,10 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from keras_fm import registry
+from keras_fm.data.user.source import ProblemType
 from keras_fm.errors import RunError, UnknownNameError
 from keras_fm.files import local_path
 from keras_fm.models import run_files
@@ -16,8 +17,10 @@ from keras_fm.models.transfer import transfer_weights
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.recipe import load_recipe
 from keras_fm.training import jobs, runs
+from keras_fm.training.distillation import check_teacher
 from keras_fm.training.fit import fit
 from keras_fm.training.jobs import TrainingJob
+from keras_fm.training.recipe_fields import RecipeFields
 from keras_fm.training.runs import RANDOM
 
 PRETRAINING = "pretraining"
@@ -29,12 +32,12 @@ def train(
     *,
     data: jobs.Data = None,
     target: str | None = None,
-    problem_type: str | None = None,
+    problem_type: ProblemType | None = None,
     init_from: str | os.PathLike[str] | None = None,
     run_dir: str | os.PathLike[str] | None = None,
     resume: bool = False,
     seed: int = 0,
-    **recipe_overrides: Any,
+    **recipe_overrides: Unpack[RecipeFields],
 ) -> runs.Run:
     """Train a model of the zoo by its recipe, from random or pretrained weights.
 
@@ -57,7 +60,8 @@ def train(
         resume: Resumes the training in `run_dir` that was stopped, by its own recipe and seed.
         seed: Of the weights, the order of examples and their augmentation.
         **recipe_overrides: Fields of the recipe, such as `epochs=2`; those of the pretraining's
-            have `pretraining.` in front.
+            have `pretraining.` in front. `teacher="mini_bert"` is knowledge distillation: the model
+            learns the outputs of another one of its task and classes, too.
 
     Returns:
         The run: `model` (float32), `history`, `metrics` of the validation examples, `path`,
@@ -77,9 +81,9 @@ def train(
             f"{name!r} names weights, and a training makes new ones: train {package.name!r}"
         )
     recipe = pretraining_recipe = None
-    overrides, pretraining_overrides = _split_overrides(recipe_overrides)
+    overrides, pretraining_overrides = _split_overrides(dict[str, Any](recipe_overrides))
     if resume:
-        path, init_from, seed = _interrupted_run(run_dir, name, init_from, recipe_overrides)
+        path, init_from, seed = _interrupted_run(run_dir, name, init_from, [*recipe_overrides])
         recipe = _run_recipe(path)
         if init_from == PRETRAINING:
             pretraining_recipe = _run_recipe(path / PRETRAINING)
@@ -95,6 +99,7 @@ def train(
         overrides=overrides,
         recipe=recipe,
     )
+    check_teacher(job)
     model, pretraining = jobs.initial_model(job), None
     if init_from == PRETRAINING:
         pretraining = jobs.pretraining_job(
@@ -173,7 +178,7 @@ def _interrupted_run(
     run_dir: str | os.PathLike[str] | None,
     name: str,
     init_from: str | os.PathLike[str] | None,
-    overrides: Mapping[str, Any],
+    overrides: Sequence[str],
 ) -> tuple[Path, str, int]:
     """Return the directory, initial weights and seed of the training to resume."""
     options = [*overrides, *([] if init_from is None else ["init_from"])]

@@ -194,12 +194,12 @@ def test_fine_tune_writes_a_run(capsys, small_run, tmp_path):
         "--set", "epochs=1", "--run-dir", path,
     )  # fmt: skip
     assert code == 0
-    for part in ("fine-tuned (head)", "2 classes: cat 5, dog 5", "majority class baseline",
+    for part in ("fine-tuned (head)", "2 classes: cat 5, dog 5", "majority-class baseline",
                  f"tensorboard --logdir {path}", f"keras-fm verify {path}"):  # fmt: skip
         assert part in out, part
     warnings = [line for line in err.splitlines() if line.startswith("keras-fm: ")]
     assert len(warnings) == 2, "a file that is no image, and copies with another label"
-    assert "1 of 11 images can't be read" in warnings[0]
+    assert "1 of 11 images can't be read and is left out: " in warnings[0]
     code, out, _ = run(capsys, "verify", path)
     assert (code, out.count("DRIFT")) == (0, 0)
 
@@ -245,7 +245,8 @@ def test_invalid_files_are_one_line(capsys, small_run, image_file, tmp_path):
         capsys, "predict", small_run.path, image_file, text
     )
     assert "No such file" in error_of(capsys, "predict", small_run.path, tmp_path / "gone.png")
-    assert "Is a directory" in error_of(capsys, "predict", small_run.path, tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert "holds no image" in error_of(capsys, "predict", small_run.path, tmp_path / "empty")
 
 
 def test_invalid_options_of_a_run_are_one_line(capsys, small_run, tmp_path):
@@ -298,3 +299,44 @@ def test_a_closed_pipe_is_no_error():
     )  # fmt: skip
     os.close(writing)
     assert (process.returncode, process.stderr) == (0, b"")
+
+
+def test_predict_writes_a_file(capsys, small_run, image_file, tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(helpers.encode(helpers.image(40, 50)))
+    out = tmp_path / "out.csv"
+    code, shown, _ = run(capsys, "predict", small_run.path, tmp_path / "photos", image_file,
+                         "--out", out)  # fmt: skip
+    assert (code, shown) == (0, f"{out}\n")
+    header, *lines = out.read_text().splitlines()
+    assert header.startswith("file,label,probability,probability_airplane,")
+    assert [line.partition(",")[0] for line in lines] == [f"{tmp_path}/photos/a.png", image_file]
+    err = error_of(capsys, "predict", small_run.path, image_file, "--out", out)
+    assert err == f"keras-fm: {out} exists; name another file, or delete it\n"
+
+
+def test_predict_writes_the_column_that_id_names(capsys, tmp_path):
+    rows = "carat,clarity,color,cut,depth,table,x,y,z,id\n" + "0.2,IF,E,Ideal,61,55,4,4,2,007\n" * 3
+    (tmp_path / "rows.csv").write_text(rows)
+    run(capsys, "predict", "linear_regression", tmp_path / "rows.csv", "--id", "id",
+        "--out", tmp_path / "out.jsonl")  # fmt: skip
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [{*line} for line in lines] == [{"id", "prediction"}] * 3
+    assert {line["id"] for line in lines} == {"007"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--out", "out.xlsx"], "ends in .csv, .jsonl, .ndjson, .json or .parquet"),
+        (["--out", "folder"], "ends in .csv"),
+        (["--out", "out.csv", "--json"], "leave out one"),
+        (["--id", "file"], "--id is a column that --out FILE writes"),
+        (["--out", "out.csv", "--id", "file"], "id names a column of a table"),
+    ],
+)
+def test_predict_checks_the_output(options, message, capsys, small_run, image_file, tmp_path,
+                                   monkeypatch):  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert message in error_of(capsys, "predict", small_run.path, image_file, *options)
+    assert {path.name for path in tmp_path.iterdir()} == {"image.png"}

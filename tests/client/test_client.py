@@ -6,11 +6,12 @@ import helpers
 import numpy as np
 import odd_images
 import pytest
+from PIL import Image
 
 import keras_fm
 from keras_fm import cli, pipelines, registry
 from keras_fm.client import MAX_BATCH
-from keras_fm.errors import InvalidInputError
+from keras_fm.errors import InvalidInputError, UnknownNameError
 from keras_fm.exporting import warmup
 from keras_fm.models import building
 from keras_fm.models.spec import ModelSpec
@@ -90,6 +91,49 @@ def test_images_of_every_kind_have_the_predictions_of_a_pipeline(protocol, local
     for name, prediction, as_shown in zip(cases, predictions, client(shown), strict=True):
         probabilities, expected = (x["probabilities"].values() for x in (prediction, as_shown))
         np.testing.assert_allclose(list(probabilities), list(expected), atol=0.02, err_msg=name)
+
+
+def test_an_iterator_becomes_an_iterator_of_predictions(
+    name, local_pipelines, server, folder, diamonds
+):
+    client = keras_fm.Client(server.rest, name)
+    inputs, options = raw_inputs(name, folder, diamonds)[0]
+    items = (inputs * MAX_BATCH)[: MAX_BATCH + 2]
+    stream = client(iter(items), **options)
+    assert not isinstance(stream, list)
+    assert_close(list(stream), list(local_pipelines[name](iter(items), **options)))
+
+
+@pytest.mark.parametrize("name", ["cifar_cnn_basic", "lstm"])
+def test_top_k_is_that_of_a_pipeline(name, local_pipelines, server, folder, diamonds):
+    client = keras_fm.Client(server.rest, name)
+    inputs, _ = raw_inputs(name, folder, diamonds)[0]
+    ranked, expected = (predict(inputs, top_k=2) for predict in (client, local_pipelines[name]))
+    assert [[p["label"] for p in row] for row in ranked] == [
+        [p["label"] for p in row] for row in expected
+    ]
+    assert [len(row) for row in client(iter(inputs), top_k=1)] == [1] * len(inputs)
+
+
+def test_top_k_needs_the_names_of_all_classes(monkeypatch, server, folder):
+    client = keras_fm.Client(server.rest, "cifar_cnn_basic")
+    monkeypatch.setattr(client, "_names_of", lambda response: None)
+    [[best]] = client(folder / "photo.jpg", top_k=1)
+    assert set(best) == {"label", "score"}
+    with pytest.raises(InvalidInputError, match="top_k=3 needs the names of all classes"):
+        client(folder / "photo.jpg", top_k=3)
+    with pytest.raises(UnknownNameError, match="no option 'top_k', which is one of classifiers"):
+        keras_fm.Client(server.rest, "gan")("Sneaker", top_k=3)
+
+
+def test_a_folder_and_an_image_of_pillow_are_those_of_a_pipeline(local_pipelines, server, folder):
+    client, pipe = (
+        keras_fm.Client(server.rest, "cifar_cnn_basic"),
+        local_pipelines["cifar_cnn_basic"],
+    )
+    with Image.open(folder / "photo.jpg") as image:
+        for inputs in (folder, str(folder), image):
+            assert_close(client(inputs), pipe(inputs))
 
 
 @pytest.mark.parametrize("scale", [1 / 255, 1 / 300])

@@ -4,6 +4,7 @@ import io
 import json
 
 import helpers
+import pandas as pd
 from PIL import Image
 
 from keras_fm import cli
@@ -59,3 +60,14 @@ def test_errors_of_a_server_are_printed_in_one_line(server, nowhere, folder, cap
         assert error.startswith("keras-fm: ")
         assert error.count("\n") == 1
         assert sentence in error
+
+
+def test_predictions_of_a_server_are_written_to_a_file(server, folder, tmp_path, capsys):
+    tables = []
+    for number, options in enumerate([[], ["--url", server.rest]]):
+        for name, file in {"cifar_cnn_basic": "photo.jpg", "linear_regression": "rows.csv"}.items():
+            out = tmp_path / f"{name}{number}.csv"
+            assert cli.main(["predict", name, str(folder / file), "--out", str(out), *options]) == 0
+            tables.append(pd.read_csv(out))
+    for local, served in zip(tables[:2], tables[2:], strict=True):
+        pd.testing.assert_frame_equal(local, served, rtol=1e-4)

@@ -54,7 +54,7 @@ def test_a_file_of_any_bytes_is_read(tmp_path):
     text = chr(examples.inputs[0]) + "".join(map(chr, examples.targets))
     assert text == "ä\ufffd\r\nb"
     file.write_text("x")
-    with pytest.raises(DataError, match=r"book\.txt: expected a text .* 1 characters"):
+    with pytest.raises(DataError, match=r"book\.txt: expected a text .* 1 character"):
         character_texts.read_text_file(file)
     with pytest.raises(DataError, match=r"none\.txt: can't be read"):
         character_texts.read_text_file(tmp_path / "none.txt")

@@ -9,11 +9,11 @@ from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.errors import DataError, DataWarning
 
 
-def split(examples, count, seed=0, regression=False):
+def split(examples, count, seed=0, regression=False, class_names=()):
     """Return the training and the validation examples, and the notes."""
     notes = DataNotes()
     parts = splitting.train_validation_split(
-        examples, count, seed, regression=regression, notes=notes
+        examples, count, seed, regression=regression, notes=notes, class_names=class_names
     )
     return *parts, notes
 
@@ -85,7 +85,7 @@ def test_duplicates_stay_on_one_side():
     assert len(validation) == 12, "five of each class, rounded up to pairs"
     assert not set(train.inputs) & set(validation.inputs)
     assert notes == [
-        "20 of 40 examples are duplicates of others; they stay on one side of the split"
+        "20 of 40 texts are duplicates of others; duplicates stay on one side of the split"
     ]
 
 
@@ -97,10 +97,41 @@ def test_duplicate_images_stay_on_one_side():
     assert sides[0].isdisjoint(sides[1])
 
 
-def test_duplicates_of_another_class_are_counted():
-    examples = texts(["a", "b", "c", "d", "a", "b"], [0, 1, 0, 1, 1, 1])
-    with pytest.warns(DataWarning, match="1 examples repeat an input with another class"):
-        split(examples, 2)
+def test_duplicates_are_named():
+    names = np.array([f"row {number}" for number in range(1, 7)], object)
+    examples = Examples(list("abcdaf"), np.array([0, 1] * 2 + [0, 1]), "texts", names)
+    _, _, notes = split(examples, 2)
+    assert notes == [
+        "1 of 6 texts is a duplicate of another; duplicates stay on one side of the split: row 5"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (None, "1 duplicate text has conflicting labels: cat and dog"),
+        ("row 1,row 2", "1 duplicate text has conflicting labels: row 1 (cat) and row 2 (dog)"),
+        ("cat/1,dog/2", "1 duplicate text has conflicting labels: cat/1 and dog/2"),
+    ],
+)
+def test_conflicting_labels_are_named(names, message):
+    names = None if names is None else np.array([*names.split(","), *"xyz"], object)
+    examples = Examples([*"aabcd"], np.array([0, 1, 0, 1, 0]), "texts", names)
+    with pytest.warns(DataWarning) as caught:
+        split(examples, 2, class_names=["cat", "dog"])
+    assert [str(warning.message) for warning in caught] == [message]
+
+
+def test_three_pairs_of_conflicting_labels_are_named():
+    inputs = np.repeat(helpers.noise(5).inputs, 2, axis=0)
+    names = np.array([f"{label}/{n}.jpg" for n in range(5) for label in ("cat", "dog")], object)
+    examples = Examples(inputs, np.array([0, 1] * 5), "images", names)
+    with pytest.warns(DataWarning) as caught:
+        split(examples, 2, class_names=["cat", "dog"])
+    assert [str(warning.message) for warning in caught] == [
+        "5 duplicate images have conflicting labels: cat/0.jpg and dog/0.jpg; cat/1.jpg and "
+        "dog/1.jpg; cat/2.jpg and dog/2.jpg; and 2 more"
+    ]
 
 
 def test_equal_rows_of_a_table_are_counted():

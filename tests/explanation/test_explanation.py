@@ -14,6 +14,7 @@ from keras_fm.errors import InvalidInputError
 from keras_fm.explanation import attribution, explanation
 from keras_fm.models import building, loading
 from keras_fm.models.spec import ModelSpec
+from keras_fm.preprocessing.images import pixels
 from keras_fm.tasks.base import ExplainedInput, task_of
 from keras_fm.tasks.image_classification import predict as image_predict
 
@@ -205,6 +206,63 @@ def test_attention_is_explained_and_drawn_for_each_head(bert, tmp_path):
     assert ">dull</span>" in page
 
 
+def test_attention_says_what_was_attended_to(bert):
+    text = str(explanation.explain(bert, "A dull film", method="attention"))
+    assert re.search(r"%; attention, attended to: \S+ 0\.\d\d, ", text)
+    assert "for: " not in text
+
+
+@pytest.mark.parametrize("name", ["tiny_reader", "lstm", "mini_bert"])
+def test_an_unknown_token_is_the_users_word(name, tiny_reader):
+    text = "A Zyxwvut☃ film, unaffordablezyxw. the"
+    spec = ModelSpec.of(registry.find(name)[0])
+    vocabulary = spec.task.data.vocabulary
+    features = vocabulary.features(text.encode(), 512)
+    token_ids = vocabulary.token_ids([text.encode()], 512)[0]
+    assert len(features) == len(token_ids)
+    for feature, token_id in zip(features, token_ids, strict=True):
+        token = vocabulary.tokens[token_id]
+        assert feature == token or (token == "[UNK]" and feature in text.lower())
+    assert "[UNK]" not in features
+    unknown = [feature for feature, token_id in zip(features, token_ids, strict=True)
+               if vocabulary.tokens[token_id] == "[UNK]"]  # fmt: skip
+    assert "☃" in unknown
+    # The middle is left out where the tokens are too many.
+    longer = (f"{text} " * 9).encode()
+    complete = vocabulary.features(longer, 512)
+    assert vocabulary.features(longer, 12) == complete[:6] + complete[-6:]
+    assert len(vocabulary.features(b"", 512)) == len(vocabulary.token_ids([b""], 512)[0])
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (256, 256), (100, 300), (301, 97), (20, 5), (1, 1)])
+def test_positions_are_those_of_the_users_image(shape):
+    """A white pixel of the image, resized, is brightest where its position is mapped back from."""
+    for row, column in [(0, 0), (16, 15), (31, 31)]:
+        position = pixels.position_before((row, column), (32, 32), shape)
+        assert all(0 <= index < side for index, side in zip(position, shape, strict=True))
+        crop = min(shape)
+        if crop < 32:
+            continue
+        image = np.zeros((*shape, 1), "float32")
+        size = -(-crop // 32)
+        rows, columns = (
+            slice(max(0, index - size // 2), index + size // 2 + 1) for index in position
+        )
+        image[rows, columns] = 255
+        resized = pixels.crop_and_resize(image, 32, 32).numpy()[..., 0]
+        brightest = np.unravel_index(resized.argmax(), resized.shape)
+        assert max(abs(brightest[0] - row), abs(brightest[1] - column)) <= 1
+
+
+def test_an_explanation_names_pixels_of_the_users_photo(small_run):
+    text = str(explanation.explain(small_run.model, helpers.image(256, 128), method="occlusion"))
+    row, column = re.search(
+        r"%; occlusion: most of all around row (\d+) of 256, column (\d+) of 128 pixels$", text
+    ).groups()
+    assert 64 < int(row) <= 192, "the center is a square"
+    assert 0 < int(column) <= 128
+
+
 def test_attention_without_a_query_is_uniform(bert):
     weights = [bert.get_layer(f"attention{number}").get_weights() for number in (1, 2)]
     for number, arrays in enumerate(weights, 1):
@@ -235,7 +293,7 @@ def four_features():
 
 
 def test_features_are_named_by_the_size_of_their_scores(four_features):
-    words = "yes 75.0%, for: b +2.00, a +0.10; against: c -3.00, d -0.50"
+    words = "yes 75.0%; occlusion, for: b +2.00, a +0.10; against: c -3.00, d -0.50"
     assert str(four_features) == words
 
 
@@ -284,6 +342,6 @@ def test_the_command_explains_and_draws(small_run, tmp_path, capsys):
     code = cli.main(["explain", str(small_run.path), str(photo), "--out", str(out)])
     shown = capsys.readouterr().out
     assert code == 0
-    assert "most of all for row" in shown
+    assert "grad_cam: most of all around row" in shown
     assert shown.endswith(f"{out}\n")
     assert out.exists()

@@ -254,7 +254,7 @@ def test_where_there_is_no_model(tmp_path, capsys):
 def test_a_server_with_the_same_outputs_passes(protocol, server, version):
     report = checks.serve_check(version, url=getattr(server(), protocol))
     assert report.passed, str(report)
-    assert str(report).count("1 rows, ") == 4
+    assert str(report).count("1 row, ") == 4
 
 
 @pytest.mark.parametrize(

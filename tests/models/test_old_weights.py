@@ -57,7 +57,8 @@ def test_all_weights_of_the_zoo_are_committed():
     }
     committed = {file.sha256 for file in RELEASED}
     if current - committed:
-        uncommitted = old_weights.git(helpers.ROOT, "status", "--porcelain", "--", "zoo").decode()
+        status = ("status", "--porcelain", "--untracked-files=all", "--", "zoo")
+        uncommitted = old_weights.git(helpers.ROOT, *status).decode()
         assert "entry.toml" in uncommitted, f"claimed, but never committed: {current - committed}"
 
 

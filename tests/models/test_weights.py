@@ -342,3 +342,12 @@ def test_a_layer_of_another_package_may_have_a_former_name(tmp_path):
     weights.load_weights(model, store.WeightsFile(path))
     for weight, values in zip(model.weights, expected, strict=True):
         np.testing.assert_array_equal(weight, values)
+
+
+@pytest.mark.parametrize("name", ["model.h5", "model.hdf5", "model", "model.weights.h5", "m.KERAS"])
+def test_a_model_is_saved_as_keras_file_alone(name, model, tmp_path):
+    with pytest.raises(InvalidInputError, match=r"ends in \.keras; received .*save_weights"):
+        model.save(tmp_path / name)
+    assert not (tmp_path / name).exists()
+    model.save(tmp_path / "model.keras")
+    assert loading.get(tmp_path / "model.keras").name == model.name

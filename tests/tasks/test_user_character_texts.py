@@ -116,7 +116,8 @@ def test_a_users_text_gives_the_vocabulary_and_is_learned(run, book):
     assert task_of(run.model).data.characters == ["\n", " ", "ä", "ñ", "ö", "ü", "🙂"]
     assert run.metrics["bits_per_character"] < run.baseline["bits_per_character"] / 2
     run_info = run_files.read_run(run.path)
-    assert run_info["notes"] == ["7 different characters; 1 are unknown ones"]
+    (note,) = run_info["notes"]
+    assert note == "7 different characters; of 2,100 characters 1 is unknown"
     assert "validation_examples = 210" in (run.path / "recipe.toml").read_text()
     metrics = evaluation.evaluate(run.model, data=book)
     assert metrics["num_examples"] == 2100

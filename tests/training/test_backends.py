@@ -16,6 +16,7 @@ from keras_fm.models import loading, weights
 from keras_fm.models.spec import spec_of
 from keras_fm.tasks.base import task_of
 from keras_fm.trainers.adversarial_text import AdversarialTextTrainer
+from keras_fm.trainers.distillation import DistillationTrainer
 from keras_fm.training import fine_tuning
 
 MODELS = registry.list_models()
@@ -76,6 +77,28 @@ def adversarial_losses() -> list[float]:
     return history["loss"] + history["accuracy"]
 
 
+def distillation_losses() -> list[float]:
+    """Loss and accuracy of a linear classifier that learns from another one, by epoch."""
+    random = np.random.default_rng(0)
+
+    def classifier() -> keras.Model:
+        features = keras.Input((6,))
+        model = keras.Model(features, keras.layers.Dense(3)(features))
+        model.set_weights([random.normal(size=array.shape) for array in model.get_weights()])
+        return model
+
+    trainer = DistillationTrainer(classifier(), classifier(), temperature=2.0, weight=0.5)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    metrics = [keras.metrics.CategoricalAccuracy(name="accuracy")]
+    trainer.compile(keras.optimizers.SGD(0.5), loss=loss, metrics=metrics)
+    features = random.normal(size=(64, 6)).astype("float32")
+    labels = np.eye(3, dtype="float32")[random.integers(0, 3, 64)]
+    labels[48:] = 0  # no label
+    trainer.fit(features, labels, batch_size=16, epochs=3, shuffle=False, verbose=0)
+    history = trainer.history.history
+    return history["loss"] + history["accuracy"]
+
+
 def lstm_losses() -> list[float]:
     """The losses of two of the zoo's LSTM layers, by step."""
     series = keras.Input((None, 6))
@@ -130,7 +153,9 @@ def test_the_outputs_are_those_of_tensorflow(name, tensorflow, tmp_path):
     np.testing.assert_allclose(outputs(name, file), expected, atol=1e-4, rtol=1e-5)
 
 
-@pytest.mark.parametrize("train", [gan_losses, adversarial_losses, lstm_losses])
+@pytest.mark.parametrize(
+    "train", [gan_losses, adversarial_losses, distillation_losses, lstm_losses]
+)
 @NOT_TENSORFLOW
 def test_the_losses_are_those_of_tensorflow(train, tensorflow):
     losses = train()

@@ -134,7 +134,7 @@ def test_a_run_is_compared_on_the_same_validation_examples(two_stages):
     report = two_stages.report()
     for part in ("module_net, fine-tuned (head_then_full) on 24 images of noise, 20 to train on",
                  "initialized from module_net", "3 classes: air 8, land 8, water 8",
-                 *two_stages.comparisons, "majority class baseline", fine_tuning.PROBE,
+                 *two_stages.comparisons, "majority-class baseline", fine_tuning.PROBE,
     ):  # fmt: skip
         assert part in report, part
     assert runs.load_run(two_stages.path).report() == report

@@ -10,6 +10,7 @@ from keras_fm.data.examples import Examples
 from keras_fm.data.user.raw_examples import RawExamples
 from keras_fm.data.user.source import TFDS_PREFIX, UserData
 from keras_fm.errors import DataError, UnknownNameError
+from keras_fm.formatting import format_count
 from keras_fm.preprocessing import array_likes
 
 _IMAGE_RANK = 3
@@ -61,7 +62,9 @@ def _from_pair(inputs: Any, targets: Any) -> RawExamples:
     for array in (inputs, values):
         if isinstance(array, np.ndarray) and not array.ndim:
             raise DataError(f"expected arrays of examples; received a single value, {array}")
-    return RawExamples(inputs, values, f"arrays of {len(values):,} examples", class_names)
+    return RawExamples(
+        inputs, values, f"arrays of {format_count(len(values), 'example')}", class_names
+    )
 
 
 def _from_tfds(name: str, split: str) -> RawExamples:
@@ -107,7 +110,9 @@ def _from_dataset(dataset: tf.data.Dataset, rank: int, description: str) -> RawE
     elif rank and len({np.shape(x) for x in inputs}) == 1:
         inputs = np.stack(inputs)
     targets = [target for _, target in pairs]
-    return RawExamples(inputs, targets, f"{description} of {len(pairs):,} examples", class_names)
+    return RawExamples(
+        inputs, targets, f"{description} of {format_count(len(pairs), 'example')}", class_names
+    )
 
 
 def _is_batched(shape: tf.TensorShape, rank: int) -> bool:

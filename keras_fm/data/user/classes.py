@@ -10,6 +10,7 @@ import numpy as np
 from keras_fm.data.user.labels import to_labels, warn_mixed_labels
 from keras_fm.data.user.raw_examples import RawExamples
 from keras_fm.errors import DataError, InvalidInputError, suggest
+from keras_fm.formatting import choose_form, format_count, format_names
 from keras_fm.registry.entry import check_class_names, compose
 
 IMBALANCE_RATIO = 3  # of the most common class to the rarest, from which on a note says so
@@ -117,8 +118,9 @@ def warn_missing_classes(raw: RawExamples, readable: RawExamples) -> None:
     lost = sorted(labels - readable_labels)
     if lost:
         raw.notes.warn(
-            f"{len(lost)} class{'es' * (len(lost) > 1)} without any example that can be read, such "
-            f"as {lost[0]!r}: the model does not learn it"
+            f"{format_count(len(lost), 'class', 'classes')} without any example that can be read: "
+            f"{format_names([*map(repr, lost)])}; the model does not learn "
+            f"{choose_form(len(lost), 'it', 'them')}"
         )
 
 
@@ -150,7 +152,9 @@ def _present_labels(raw: RawExamples) -> tuple[list[Any], np.ndarray]:
         raise DataError(f"{raw.description}: no example has a label")
     if num_missing:
         raw.notes.warn(
-            f"{num_missing:,} of {len(labels):,} examples have no label and are left out"
+            f"{num_missing:,} of {format_count(len(labels), 'example')} "
+            f"{choose_form(num_missing, 'has no label and is', 'have no label and are')} left out: "
+            f"{format_names(raw.names_of(~mask))}"
         )
     present = [label for label in labels if label is not None]
     has_fractions = any(isinstance(label, float) for label in present)
@@ -185,8 +189,9 @@ def _class_indices(labels: list[Any], class_names: Sequence[str], description: s
     if unknown:
         name = next(iter(unknown))
         raise DataError(
-            f"{description}: {unknown.total():,} of {len(labels):,} examples have a class that the "
-            f"model does not know, such as {name!r}. {suggest(name, class_names)}"
+            f"{description}: {unknown.total():,} of {format_count(len(labels), 'example')} "
+            f"{choose_form(unknown.total(), 'has', 'have')} a class that the model does not know: "
+            f"{format_names([*map(repr, unknown)])}. {suggest(name, class_names)}"
         )
     return np.array([index_of[label] for label in labels], "int64")
 
@@ -201,7 +206,8 @@ def _note_classes(raw: RawExamples, class_names: Sequence[str], targets: np.ndar
     rare = [name for name, count in zip(class_names, counts, strict=True) if count < 2]
     if rare:
         raw.notes.warn(
-            f"{len(rare):,} of {len(class_names):,} classes have fewer than 2 examples and can't "
-            f"be validated, such as {rare[0]!r}"
+            f"{len(rare):,} of {format_count(len(class_names), 'class', 'classes')} "
+            f"{choose_form(len(rare), 'has', 'have')} fewer than 2 examples and can't be "
+            f"validated: {format_names([*map(repr, rare)])}"
         )
     raw.notes.extend(filter(None, [describe_imbalance(class_names, targets)]))

@@ -1,11 +1,12 @@
 """Folders of examples, with a folder for each class."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
 from keras_fm.data.user.raw_examples import DataNotes, RawExamples
 from keras_fm.errors import DataError
+from keras_fm.formatting import choose_form, format_count, format_names
 
 # What systems put beside a user's files; anything that begins with a dot is hidden.
 _SYSTEM_FOLDERS = {
@@ -14,6 +15,7 @@ _SYSTEM_FOLDERS = {
 }  # fmt: skip
 _SYSTEM_FILES = {"desktop.ini", "ehthumbs.db", "icon\r", "thumbs.db"}
 
+_MAX_SUFFIXES = 3  # that a message lists
 _SPLIT = re.compile(
     r"((?P<train>train|training)|(?P<validation>val|valid|validation|dev|development)"
     r"|test|testing|eval|evaluation|holdout)([ _-]?(set|split|data|images|texts))?\d*",
@@ -43,19 +45,68 @@ def read_folder(path: Path, suffixes: set[str], noun: str) -> RawExamples:
         files += matching
         names += [folder.name] * len(matching)
         if len(matching) < len(all_files):
-            skipped = f"{len(all_files) - len(matching):,} of {len(all_files):,} files in {folder}"
-            notes.warn(f"{skipped} are no {noun} ({', '.join(sorted(suffixes))}) and are left out")
+            notes.warn(describe_other_files(folder, all_files, suffixes, noun))
         if not matching:
             notes.warn(f"{folder} holds no {noun}: it is no class")
     num_classes = len(set(names))
+    loose = [x for x in _list(path) if x.is_file() and x.suffix.lower() in suffixes]
     if num_classes < 2:
-        raise DataError(
-            f"{path}: expected a folder of {noun} for each of two classes or more; received "
-            f"{len(files):,} {noun} of {num_classes} class{'es' * (num_classes == 0)}"
+        raise DataError(_describe_missing_classes(path, sorted(set(names)), len(loose), noun))
+    if loose:
+        notes.warn(
+            f"{_describe_loose(path, len(loose), noun)}, beside the folders of the classes, and "
+            f"{choose_form(len(loose), 'is', 'are')} left out: "
+            f"{format_names(_relative(loose, path))}"
         )
     return RawExamples(
-        files, names, f"{path}: {len(files):,} {noun} of {num_classes} classes", notes=notes
+        files,
+        names,
+        f"{path}: {len(files):,} {noun} of {num_classes} classes",
+        notes=notes,
+        names=_relative(files, path),
     )
+
+
+def describe_other_files(folder: Path, files: Sequence[Path], suffixes: Set[str], noun: str) -> str:
+    """Say which files of a folder are left out, for they are of another kind.
+
+    Args:
+        folder: The folder.
+        files: All files in it.
+        suffixes: Of the files that are read.
+        noun: What these are, in the plural.
+    """
+    others = [file for file in files if file.suffix.lower() not in suffixes]
+    singular = noun.removesuffix("s")
+    article = "an" if singular[0] in "aeiou" else "a"
+    kind = choose_form(len(others), f"is not {article} {singular}", f"are not {noun}")
+    expected = f" ({', '.join(sorted(suffixes))})" * (len(suffixes) <= _MAX_SUFFIXES)
+    return (
+        f"{len(others):,} of {format_count(len(files), 'file')} in {folder} {kind}{expected} and "
+        f"{choose_form(len(others), 'is', 'are')} left out: "
+        f"{format_names(_relative(others, folder))}"
+    )
+
+
+def _describe_missing_classes(path: Path, classes: Sequence[str], num_loose: int, noun: str) -> str:
+    """Say why a folder has fewer than two classes, and what to do."""
+    if num_loose and not classes:
+        return f"{_describe_loose(path, num_loose, noun)}; put them in one folder per class"
+    received = f"one, {classes[0]}/" if classes else f"no folder with {noun}"
+    loose = f"; {_describe_loose(path, num_loose, noun)}" if num_loose else ""
+    return (
+        f"{path}: expected a folder of {noun} for each of two classes or more; received "
+        f"{received}{loose}"
+    )
+
+
+def _describe_loose(path: Path, count: int, noun: str) -> str:
+    verb = choose_form(count, "lies", "lie")
+    return f"{format_count(count, noun.removesuffix('s'))} {verb} directly in {path}/"
+
+
+def _relative(files: Sequence[Path], folder: Path) -> list[str]:
+    return [file.relative_to(folder).as_posix() for file in files]
 
 
 def list_classes(path: Path, noun: str) -> list[Path]:

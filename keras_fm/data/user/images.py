@@ -12,16 +12,13 @@ from keras_fm.data.user.folders import read_folder
 from keras_fm.data.user.raw_examples import RawExamples
 from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError, InvalidInputError
+from keras_fm.formatting import choose_form, format_count, format_names
 from keras_fm.preprocessing.images import pillow
+from keras_fm.preprocessing.images.folders import IMAGE_SUFFIXES
 from keras_fm.preprocessing.images.inputs import check_collection
 from keras_fm.preprocessing.images.loading import load_image
 from keras_fm.preprocessing.images.pixels import convert_channels, crop_and_resize
 
-# AVIF and HEIC are among them where Pillow can't read them, too: then a message says so.
-SUFFIXES = {
-    ".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png",
-    ".ppm", ".tif", ".tiff", ".webp",
-}  # fmt: skip
 _RESIZE_BATCH = 1000  # images that are resized together: some hundred megabytes of floats
 
 
@@ -37,7 +34,9 @@ def read_user_images(source: UserData) -> RawExamples:
             "text, target and problem_type are for a CSV file or a table; images have none"
         )
     path = source.path
-    return read_arrays(source, rank=3) if path is None else read_folder(path, SUFFIXES, "images")
+    return (
+        read_arrays(source, rank=3) if path is None else read_folder(path, IMAGE_SUFFIXES, "images")
+    )
 
 
 def fit_images(raw: RawExamples, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -71,12 +70,15 @@ def fit_images(raw: RawExamples, shape: Sequence[int]) -> tuple[np.ndarray, np.n
     loaded = [result for result in results if not isinstance(result, str)]
     if not loaded:
         raise DataError(f"{raw.description}: no image can be read: {errors[0]}")
+    mask = np.array([not isinstance(result, str) for result in results])
     if errors:
+        names = raw.names_of(~mask)
         raw.notes.warn(
-            f"{len(errors):,} of {len(results):,} images can't be read and are left out: "
-            f"{errors[0]}"
+            f"{len(errors):,} of {format_count(len(results), 'image')} can't be read and "
+            f"{choose_form(len(errors), 'is', 'are')} left out: "
+            f"{errors[0] if len(errors) == 1 else f'{format_names(names)}; the first: {errors[0]}'}"
         )
-    return np.stack(loaded), np.array([not isinstance(result, str) for result in results])
+    return np.stack(loaded), mask
 
 
 def _as_collection(raw: RawExamples) -> Any:

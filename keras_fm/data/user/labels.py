@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_fm.data.user.raw_examples import RawExamples
 from keras_fm.errors import DataError
+from keras_fm.formatting import format_count
 from keras_fm.preprocessing import array_likes
 from keras_fm.preprocessing.tables.cells import as_text
 
@@ -87,8 +88,8 @@ def warn_mixed_labels(labels: list[Any], raw: RawExamples) -> None:
     if words and num_numbers:
         common = ", ".join(repr(word) for word, _ in words.most_common(3))
         raw.notes.warn(
-            f"the labels are mixed: {num_numbers:,} numbers and {words.total():,} words, such as "
-            f"{common}; each becomes a class"
+            f"the labels are mixed: {format_count(num_numbers, 'number')} and "
+            f"{format_count(words.total(), 'word')}, such as {common}; each becomes a class"
         )
 
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from keras_fm.errors import DataError, DataWarning
 
 
@@ -39,6 +41,7 @@ class RawExamples:
         description: What they are, in words.
         class_names: By class index, where the data has them.
         notes: Sentences for the user.
+        names: What messages call each example, such as its file; None: they are numbered.
     """
 
     inputs: Any
@@ -46,6 +49,15 @@ class RawExamples:
     description: str
     class_names: Sequence[str] | None = None
     notes: DataNotes = field(default_factory=DataNotes)
+    names: Sequence[str] | None = None
+
+    def names_of(self, indices: np.ndarray) -> list[str]:
+        """Return what messages call the examples at some indices, or in a mask."""
+        if indices.dtype == bool:
+            indices = np.flatnonzero(indices)
+        if self.names is None:
+            return [f"example {index}" for index in indices]
+        return [self.names[index] for index in indices]
 
     def __post_init__(self) -> None:
         """Check that there are as many inputs as targets."""

@@ -5,11 +5,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from keras_fm.data import datasets
 from keras_fm.errors import DataError
 from keras_fm.files import local_path
+
+ProblemType = Literal["regression", "classification"]
 
 TFDS_PREFIX = "tfds:"
 _TFDS_NAME = re.compile(r"(?P<dataset>[^/.:\\]+)(/[\w.+-]+)?(:[\w.*]+)?")
@@ -32,7 +34,7 @@ class UserData:
     data: Any
     text: str | None = None
     target: str | None = None
-    problem_type: str | None = None
+    problem_type: ProblemType | None = None
     class_names: Sequence[str] | None = None
     split: str = "train"
 

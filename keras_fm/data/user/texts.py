@@ -1,6 +1,7 @@
 """Texts of a user's own: a folder with a folder for each class, a CSV file, or strings."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,11 @@ from keras_fm.data.user.source import UserData
 from keras_fm.data.user.tables import inference
 from keras_fm.data.user.tables.frames import check_has_column
 from keras_fm.errors import DataError, InvalidInputError
+from keras_fm.formatting import choose_form, format_count, format_names
 from keras_fm.preprocessing import array_likes
-from keras_fm.preprocessing.tables.files import read_table, separator_hint
+from keras_fm.preprocessing.tables.csv_files import separator_hint
+from keras_fm.preprocessing.tables.files import read_table
+from keras_fm.preprocessing.tables.row_names import row_names, with_row_names
 from keras_fm.preprocessing.texts.inputs import encode_text
 
 if TYPE_CHECKING:
@@ -35,12 +39,12 @@ def read_user_texts(source: UserData) -> RawExamples:
     """
     frame = array_likes.as_frame(source.data)
     if frame is not None:
-        return _from_table(frame, source, f"a data frame of {len(frame):,} rows")
+        return _from_table(frame, source, f"a data frame of {format_count(len(frame), 'row')}")
     path = source.path
     if path is None:
         return _from_arrays(source)
     if not path.is_dir():
-        return _from_table(read_table(path), source, str(path))
+        return _from_table(with_row_names(read_table(path), path), source, str(path))
     if source.text is not None or source.target is not None:
         raise InvalidInputError(f"text and target are columns of a CSV file; {path} is a folder")
     raw = read_folder(path, SUFFIXES, "texts")
@@ -70,9 +74,13 @@ def _from_table(frame: "pd.DataFrame", source: UserData, description: str) -> Ra
     texts = frame[text]
     if texts.dtype.kind in "iufb":
         raise DataError(f"{description}: expected texts in {text!r}; received {texts.dtype.name}")
-    description += f": {len(frame):,} texts, column {text!r}; classes, column {target!r}"
+    description += (
+        f": {format_count(len(frame), 'text')}, column {text!r}; classes, column {target!r}"
+    )
     targets = array_likes.to_list(frame[target])
-    return RawExamples(array_likes.to_list(texts), targets, description, notes=notes)
+    return RawExamples(
+        array_likes.to_list(texts), targets, description, notes=notes, names=row_names(texts.index)
+    )
 
 
 def fit_texts(raw: RawExamples) -> tuple[np.ndarray, np.ndarray]:
@@ -97,32 +105,40 @@ def fit_texts(raw: RawExamples) -> tuple[np.ndarray, np.ndarray]:
         )
     num_texts = int(mask.sum())
     if num_texts < len(texts):
+        num_others = len(texts) - num_texts
+        are_empty = choose_form(num_others, "is empty or no text", "are empty or no texts")
         raw.notes.warn(
-            f"{len(texts) - num_texts:,} of {len(texts):,} texts are empty or no texts, and are "
-            "left out"
+            f"{num_others:,} of {format_count(len(texts), 'text')} {are_empty}, and "
+            f"{choose_form(num_others, 'is', 'are')} left out: "
+            f"{format_names(raw.names_of(~mask))}"
         )
     present = np.empty(num_texts, object)
     present[:] = [text for text in texts if text]
-    _warn_unusual(present, raw)
+    _warn_unusual(present, raw, raw.names_of(mask))
     return present, mask
 
 
-def _warn_unusual(texts: np.ndarray, raw: RawExamples) -> None:
+def _warn_unusual(texts: np.ndarray, raw: RawExamples, names: Sequence[str]) -> None:
     """Warn of texts that are numbers or not UTF-8."""
-    numbers = [text for text in texts if _NUMBER.fullmatch(text)]
+    numbers = [index for index, text in enumerate(texts) if _NUMBER.fullmatch(text)]
     if len(numbers) == len(texts):
         raise DataError(
-            f"{raw.description}: expected texts; received numbers, such as {numbers[0]!r}"
+            f"{raw.description}: expected texts; received numbers, such as "
+            f"{texts[0].decode()!r:.40}"
         )
     if numbers:
+        shown = [f"{texts[index].decode()!r:.40} ({names[index]})" for index in numbers]
         raw.notes.warn(
-            f"{len(numbers):,} of {len(texts):,} texts are numbers, such as {numbers[0]!r}"
+            f"{len(numbers):,} of {format_count(len(texts), 'text')} "
+            f"{choose_form(len(numbers), 'is a number', 'are numbers')}: {format_names(shown)}"
         )
-    not_utf8 = [text for text in texts if not _is_utf8(text)]
+    not_utf8 = [index for index, text in enumerate(texts) if not _is_utf8(text)]
     if not_utf8:
         raw.notes.warn(
-            f"{len(not_utf8):,} of {len(texts):,} texts are not UTF-8, such as "
-            f"{not_utf8[0]!r:.40}: bytes that can't be read count as unknown characters"
+            f"{len(not_utf8):,} of {format_count(len(texts), 'text')} "
+            f"{choose_form(len(not_utf8), 'is', 'are')} not UTF-8: "
+            f"{format_names([names[index] for index in not_utf8])}; bytes that can't be read count "
+            "as unknown characters"
         )
 
 

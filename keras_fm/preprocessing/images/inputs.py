@@ -6,6 +6,7 @@ Without TensorFlow, for the client of a server, which is to start fast.
 import io
 import os
 from collections.abc import Iterator, Sequence, ValuesView
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ import numpy as np
 from keras_fm.errors import InvalidInputError
 from keras_fm.files import local_path
 from keras_fm.preprocessing.images import pillow
+from keras_fm.preprocessing.images.folders import list_images
+from keras_fm.store.urls import is_url, read_url, without_secrets
 
 JPEG_SIGNATURE, PNG_SIGNATURE = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _FILE_TYPES = str, bytes, bytearray, memoryview, os.PathLike
@@ -25,9 +28,10 @@ def read_images(inputs: Any) -> list[tuple[str, bytes | np.ndarray]]:
     """Read images as the bytes of JPEG and PNG files or as checked arrays, with names for messages.
 
     Args:
-        inputs: One image or several: a path, the bytes of a file, an open file, an image of Pillow,
-            or an array, tensor or nested list `[height, width, 3, 4, 1 or nothing]`; a
-            4-dimensional array is a batch.
+        inputs: One image or several: the path of a file or of a folder of them, an `http` or
+            `https` address, the bytes of a file, an open file, an image of Pillow, or an array,
+            tensor or nested list `[height, width, 3, 4, 1 or nothing]`; a 4-dimensional array is a
+            batch.
 
     Returns:
         Arrays are `[height, width, 3 or 1]`, 0..255, of any numeric dtype. Files of other formats
@@ -37,10 +41,23 @@ def read_images(inputs: Any) -> list[tuple[str, bytes | np.ndarray]]:
     Raises:
         InvalidInputError: There is no image, a file can't be read, or an array is no image.
     """
-    items = _to_items(inputs)
+    return [read_image(item, index) for index, item in enumerate(list_items(inputs))]
+
+
+def list_items(inputs: Any) -> list[Any]:
+    """List the images of `read_images` without reading them; a folder is its images, sorted.
+
+    Raises:
+        InvalidInputError: There is no image, or it is no collection of images.
+    """
+    items: list[Any] = []
+    for item in _to_items(inputs):
+        is_name = isinstance(item, (str, os.PathLike)) and not is_url(item)
+        path = os.path.expanduser(os.fsdecode(item)) if is_name else ""
+        items += list_images(Path(path)) if os.path.isdir(path) else [item]
     if not items:
         raise InvalidInputError("expected at least one image; received an empty list")
-    return [read_image(item, index) for index, item in enumerate(items)]
+    return items
 
 
 def read_image(item: Any, index: int) -> tuple[str, bytes | np.ndarray]:
@@ -122,6 +139,7 @@ def _name(item: Any, index: int) -> str:
     if not isinstance(item, (str, os.PathLike)):
         return f"image {index}"
     name = os.fsdecode(item)
+    name = without_secrets(name) if is_url(item) else name
     name = name if name.isprintable() else repr(name)
     return name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}... ({len(name):,} characters)"
 
@@ -130,6 +148,8 @@ def _read_file(item: Any, name: str) -> Any:
     """Return the bytes of a file; what is none is returned as it is."""
     if isinstance(item, (bytearray, memoryview)):
         return bytes(item)
+    if is_url(item):
+        return read_url(item)
     try:
         if isinstance(item, (str, os.PathLike)):
             return local_path(os.fsdecode(item)).read_bytes()

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_fm.errors import InvalidInputError
 from keras_fm.preprocessing.images.decoding import decode_image
-from keras_fm.preprocessing.images.inputs import PNG_SIGNATURE, read_image, read_images
+from keras_fm.preprocessing.images.inputs import PNG_SIGNATURE, list_items, read_image
 from keras_fm.preprocessing.images.pixels import convert_channels, crop_and_resize
 
 _TRACING = threading.Lock()
@@ -34,9 +34,22 @@ def load_images(inputs: Any, height: int, width: int, channels: int) -> np.ndarr
     Raises:
         InvalidInputError: There is no image, or an item is not an image.
     """
-    return np.stack(
-        [_fit(content, name, height, width, channels) for name, content in read_images(inputs)]
-    )
+    images, _ = load_images_with_sizes(inputs, height, width, channels)
+    return images
+
+
+def load_images_with_sizes(
+    inputs: Any, height: int, width: int, channels: int
+) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Load the same, and the rows and columns of each image before it is cropped and resized."""
+    images, sizes = [], []
+    # One after the other: the files themselves may not fit into memory together.
+    for index, item in enumerate(list_items(inputs)):
+        name, content = read_image(item, index)
+        array = _to_array(content, name)
+        images.append(_fit(array, height, width, channels))
+        sizes.append((array.shape[0], array.shape[1]))
+    return np.stack(images), sizes
 
 
 def load_image(item: Any, index: int, height: int, width: int, channels: int) -> np.ndarray:
@@ -50,13 +63,11 @@ def load_image(item: Any, index: int, height: int, width: int, channels: int) ->
         channels: 3 for RGB, 1 for grayscale.
     """
     name, content = read_image(item, index)
-    return _fit(content, name, height, width, channels)
+    return _fit(_to_array(content, name), height, width, channels)
 
 
-def _fit(
-    content: bytes | np.ndarray, name: str, height: int, width: int, channels: int
-) -> np.ndarray:
-    image = convert_channels(tf.constant(_to_array(content, name)), channels)
+def _fit(array: np.ndarray, height: int, width: int, channels: int) -> np.ndarray:
+    image = convert_channels(tf.constant(array), channels)
     return crop_and_resize(image, height, width).numpy()
 
 

@@ -26,6 +26,28 @@ def crop_and_resize(images: tf.Tensor, height: int, width: int) -> tf.Tensor:
     return tf.image.resize(center, (height, width), antialias=True)
 
 
+def position_before(
+    position: tuple[int, int], shape: tuple[int, int], original_shape: tuple[int, int]
+) -> tuple[int, int]:
+    """Return where a pixel of a cropped and resized image was before, its center.
+
+    Args:
+        position: The row and the column, from 0 on, in what `crop_and_resize` returned.
+        shape: Its height and width.
+        original_shape: Those of the image before.
+    """
+    (height, width), (rows, columns) = shape, original_shape
+    crop = (
+        min(rows, max(1, columns * height // width)),
+        min(columns, max(1, rows * width // height)),
+    )
+    row, column = (
+        int((side - crop_side) // 2 + (index + 0.5) * crop_side / size)
+        for index, size, side, crop_side in zip(position, shape, original_shape, crop, strict=True)
+    )
+    return row, column
+
+
 def convert_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
     """Convert an image `[rows, columns, 1 or 3]` to grayscale (1) or RGB (3), of the same dtype."""
     if image.shape[-1] == channels:

@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_fm.errors import InvalidInputError
 from keras_fm.preprocessing import array_likes
+from keras_fm.preprocessing.tables.row_names import row_name
 from keras_fm.registry.entry import Input
 
 if TYPE_CHECKING:
@@ -75,10 +76,10 @@ def _to_strings(cells: "pd.Series", column: Input) -> np.ndarray:
     elif not _are_strings(present):
         present = pd.Series([*map(_exact_text, present)], index=present.index, dtype=object)
         if present.isna().any():
-            row = present.index[present.isna()][0]
+            position = int(is_present.nonzero()[0][present.isna().to_numpy().argmax()])
             raise InvalidInputError(
-                f"column {column.name!r}, row {row}: expected a string; received "
-                f"{type(cells[is_present].loc[row]).__name__}"
+                f"column {column.name!r}, {row_name(cells.index, position)}: expected a string; "
+                f"received {type(cells.iloc[position]).__name__}"
             )
     codes, distinct = present.factorize()
     to_category = _category_reader(column.categories)
@@ -124,8 +125,9 @@ def _to_numbers(cells: "pd.Series", column: Input) -> np.ndarray:
     if np.isinf(numbers).any():
         position = int(np.isinf(numbers).argmax())
         raise InvalidInputError(
-            f"column {column.name!r}, row {cells.index[position]}: expected a finite number that "
-            f"float32 holds, or none where it is missing; received {_shown(cells.iloc[position])}"
+            f"column {column.name!r}, {row_name(cells.index, position)}: expected a finite number "
+            "that float32 holds, or none where it is missing; received "
+            f"{_shown(cells.iloc[position])}"
         )
     return numbers
 
@@ -148,8 +150,8 @@ def _parse_numbers(cells: "pd.Series", column: Input) -> np.ndarray:
             position = int(np.isin(codes, wrong).argmax())
             value = present.iloc[position]
             raise InvalidInputError(
-                f"column {column.name!r}, row {present.index[position]}: expected a number, or "
-                f"none where it is missing; received {_shown(value)}"
+                f"column {column.name!r}, {row_name(present.index, position)}: expected a number, "
+                f"or none where it is missing; received {_shown(value)}"
             ) from None
         parsed = np.array(numbers, dtype="float64")
     doubles = np.full(len(cells), np.nan)

@@ -1,35 +1,32 @@
 """Files of tables: CSV, also compressed, Parquet, and JSON. Without TensorFlow."""
 
 import bz2
-import csv
 import gzip
 import io
 import lzma
 import os
-import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_fm.errors import DataError, DataWarning
+from keras_fm.errors import DataError
 from keras_fm.files import local_path
+from keras_fm.formatting import first_line
 from keras_fm.preprocessing.tables import file_kinds
+from keras_fm.preprocessing.tables.csv_files import read_csv
 from keras_fm.preprocessing.tables.json_files import looks_like_json, read_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
 JSON_SUFFIXES = frozenset((".json", ".jsonl", ".ndjson"))
-_DECOMPRESSORS = ((b"\x1f\x8b", gzip), (b"BZh", bz2), (b"\xfd7zXZ\0", lzma))
+DECOMPRESSORS = ((b"\x1f\x8b", gzip), (b"BZh", bz2), (b"\xfd7zXZ\0", lzma))
 # What the modules of the standard library raise; a RuntimeError where a password is missing.
-_DECOMPRESSION_ERRORS = (
+DECOMPRESSION_ERRORS = (
     *(OSError, EOFError, ValueError, RuntimeError),
     *(lzma.LZMAError, zlib.error, zipfile.BadZipFile),
 )
-_MAX_CELL = 2**31 - 1  # bytes of a cell; the csv module's default is 131,072
 
 
 def read_table(path: str | os.PathLike[str], dtype: Any = None) -> "pd.DataFrame":
@@ -52,7 +49,21 @@ def read_table(path: str | os.PathLike[str], dtype: Any = None) -> "pd.DataFrame
         raw = local_path(path).read_bytes()
     except OSError as error:
         kind = _kind_by_suffix(path)
-        raise DataError(f"{path} can't be read as {kind}: {_reason(error)}") from None
+        raise DataError(f"{path} can't be read as {kind}: {first_line(error)}") from None
+    return parse_table(raw, path, dtype)
+
+
+def parse_table(raw: bytes, path: str | os.PathLike[str], dtype: Any = None) -> "pd.DataFrame":
+    """Read the bytes of a file of a table, as `read_table` does.
+
+    Args:
+        raw: The bytes.
+        path: Its name, for messages; the suffix tells JSON from CSV.
+        dtype: As in `read_table`.
+
+    Raises:
+        DataError: As in `read_table`.
+    """
     if raw.startswith(file_kinds.PARQUET):
         return _read_parquet(path, raw)
     raw = _decompress(path, raw)
@@ -62,16 +73,7 @@ def read_table(path: str | os.PathLike[str], dtype: Any = None) -> "pd.DataFrame
     text = _decode(path, raw)
     if Path(path).suffix.lower() in JSON_SUFFIXES or looks_like_json(text):
         return read_json(path, text)
-    return _read_csv(path, text, dtype)
-
-
-def separator_hint(names: Iterable[Any]) -> str:
-    """Return a sentence where a table's only name looks like a header with another separator."""
-    header = [*map(str, names)]
-    separators = [sign for sign in (";", "\t", "|") if len(header) == 1 and sign in header[0]]
-    if not separators:
-        return ""
-    return f" The cells seem to lie between {separators[0]!r}; expected commas."
+    return read_csv(path, text, dtype)
 
 
 def _kind_by_suffix(path: str | os.PathLike[str]) -> str:
@@ -81,23 +83,28 @@ def _kind_by_suffix(path: str | os.PathLike[str]) -> str:
     return "a Parquet file" if suffix == ".parquet" else "a CSV file"
 
 
-def _reason(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
 def _read_parquet(path: str | os.PathLike[str], raw: bytes) -> "pd.DataFrame":
     import pandas as pd
 
     try:
         frame = pd.read_parquet(io.BytesIO(raw))
     except ImportError:
-        raise DataError(
-            f"{path} is a Parquet file, which pandas reads with pyarrow: install pyarrow, or save "
-            "it as CSV"
-        ) from None
+        raise missing_pyarrow(path) from None
     except Exception as error:  # pyarrow has errors of its own
-        raise DataError(f"{path} can't be read as a Parquet file: {_reason(error)}") from None
-    # An index with a name was a column once; one without is row numbers.
+        raise DataError(f"{path} can't be read as a Parquet file: {first_line(error)}") from None
+    return with_plain_index(frame)
+
+
+def missing_pyarrow(path: str | os.PathLike[str]) -> DataError:
+    """Return the error of a Parquet file where pyarrow is not installed."""
+    return DataError(
+        f"{path} is a Parquet file, which pandas reads with pyarrow: install pyarrow, or save it "
+        "as CSV"
+    )
+
+
+def with_plain_index(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a table with numbered rows; an index with a name was a column once."""
     is_named = any(name is not None for name in frame.index.names)
     return frame.reset_index() if is_named else frame.reset_index(drop=True)
 
@@ -105,15 +112,15 @@ def _read_parquet(path: str | os.PathLike[str], raw: bytes) -> "pd.DataFrame":
 def _decompress(path: str | os.PathLike[str], raw: bytes) -> bytes:
     """Decompress a file of gzip, bzip2, xz or zip; return any other as it is."""
     try:
-        for signature, module in _DECOMPRESSORS:
+        for signature, module in DECOMPRESSORS:
             if raw.startswith(signature):
                 return module.decompress(raw)
         if raw.startswith(file_kinds.ZIP) and not file_kinds.describe_foreign(raw, str(path)):
             with zipfile.ZipFile(io.BytesIO(raw)) as archive:
                 (name,) = (name for name in archive.namelist() if not name.endswith("/"))
                 return archive.read(name)
-    except _DECOMPRESSION_ERRORS as error:
-        raise DataError(f"{path} can't be decompressed: {_reason(error)}") from None
+    except DECOMPRESSION_ERRORS as error:
+        raise DataError(f"{path} can't be decompressed: {first_line(error)}") from None
     return raw
 
 
@@ -126,96 +133,3 @@ def _decode(path: str | os.PathLike[str], raw: bytes) -> str:
         advice = file_kinds.encoding_advice(str(path), "latin-1")
         byte = f"byte 0x{raw[error.start]:02x} in line {line:,}"
         raise DataError(f"{path} is not UTF-8 ({byte}): {advice}") from None
-
-
-def _read_csv(path: str | os.PathLike[str], text: str, dtype: Any) -> "pd.DataFrame":
-    import pandas as pd
-
-    header = _checked_header(path, text)
-    names = _with_pandas_names(header)
-    try:
-        frame = pd.read_csv(
-            io.StringIO(text),
-            header=0,
-            names=names,
-            usecols=range(len(names)),  # more cells in a row are empty: `_checked_header`
-            index_col=False,
-            dtype=dtype,
-            skipinitialspace=True,
-            keep_default_na=False,
-            na_values=[""],
-            low_memory=False,  # else the types of a long file's parts are inferred one by one
-        )
-    except ValueError as error:  # pandas' own errors are such
-        raise DataError(f"{path} can't be read as a CSV file: {_reason(error)}") from None
-    # A comma at the end of each line, the header's too, makes a column of nothing.
-    empty = [name for name, title in zip(names, header, strict=True) if not title]
-    return frame.drop(columns=[name for name in empty if frame[name].isna().all()])
-
-
-def _with_pandas_names(header: list[str]) -> list[str]:
-    """Name the columns without a name as pandas does; a file that was written twice has two."""
-    names: list[str] = []
-    for index, title in enumerate(header):
-        name = base = title or f"Unnamed: {index}"
-        number = 1
-        while not title and name in (*header, *names):
-            name, number = f"{base}.{number}", number + 1
-        names.append(name)
-    return names
-
-
-def _checked_header(path: str | os.PathLike[str], text: str) -> list[str]:
-    """Return the names of the columns; raise where two are the same, or a row has more cells.
-
-    Rows of fewer cells get a warning.
-    """
-    with _unlimited_cells():
-        reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
-        rows = _rows(path, reader)
-        header = next((row for row in rows if any(cell.strip() for cell in row)), None)
-        if header is None:
-            raise DataError(f"{path} can't be read as a CSV file: it has no header")
-        header = [name.strip() for name in header]
-        names = [name for name in header if name]
-        duplicate = next((name for name in names if names.count(name) > 1), None)
-        if duplicate is not None:
-            raise DataError(f"{path} has two columns {duplicate!r}; give one another name")
-        width, line = len(header), reader.line_num
-        short_lines = []
-        for row in rows:
-            if 0 < len(row) < width and (len(row) > 1 or row[0].strip()):
-                short_lines.append(line + 1)
-            if len(row) > width and any(cell.strip() for cell in row[width:]):
-                raise DataError(
-                    f"{path}, line {line + 1:,}: expected {width} cells, as in the header; "
-                    f"received {len(row)}, the last {row[-1].strip()!r:.40}. A cell with a comma "
-                    "stands in quotes, and a quote in it twice."
-                    f"{separator_hint(header)}"
-                )
-            line = reader.line_num
-    if short_lines:
-        warnings.warn(
-            f"{path}: {len(short_lines):,} rows have fewer cells than the header, the first in "
-            f"line {short_lines[0]:,}: the other cells count as missing",
-            DataWarning,
-            stacklevel=2,
-        )
-    return header
-
-
-def _rows(path: str | os.PathLike[str], reader: Iterator[list[str]]) -> Iterator[list[str]]:
-    try:
-        yield from reader
-    except csv.Error as error:
-        raise DataError(f"{path} can't be read as a CSV file: {_reason(error)}") from None
-
-
-@contextmanager
-def _unlimited_cells() -> Iterator[None]:
-    """Let the csv module read cells of any length; its limit is a global setting."""
-    limit = csv.field_size_limit(_MAX_CELL)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(limit)

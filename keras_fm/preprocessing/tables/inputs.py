@@ -6,16 +6,23 @@ Without TensorFlow, for the client of a server, which is to start fast.
 import itertools
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_fm.errors import DataError, InvalidInputError
+from keras_fm.formatting import format_names
 from keras_fm.preprocessing import array_likes
 from keras_fm.preprocessing.array_likes import column_name
 from keras_fm.preprocessing.tables.cells import read_column
 from keras_fm.preprocessing.tables.columns import Columns
-from keras_fm.preprocessing.tables.files import read_table, separator_hint
+from keras_fm.preprocessing.tables.csv_files import separator_hint
+from keras_fm.preprocessing.tables.files import parse_table, read_table
+from keras_fm.preprocessing.tables.row_names import row_name, with_row_names
+from keras_fm.store.urls import is_url, read_url, without_secrets
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def read_rows(inputs: Any, columns: Columns) -> dict[str, np.ndarray]:
@@ -23,9 +30,9 @@ def read_rows(inputs: Any, columns: Columns) -> dict[str, np.ndarray]:
 
     Args:
         inputs: A row or a list of rows (each a dict), a dict of columns, a data frame, or the paths
-            of files that `read_table` reads. An empty cell of a number, a missing one, or one of
-            `MISSING_WORDS` in any case, is NaN; an empty or missing one of a string is "". Outer
-            blanks of names and strings don't count.
+            or `http` addresses of files that `read_table` reads. An empty cell of a number, a
+            missing one, or one of `MISSING_WORDS` in any case, is NaN; an empty or missing one of a
+            string is "". Outer blanks of names and strings don't count.
         columns: The model's.
 
     Raises:
@@ -41,8 +48,11 @@ def read_rows(inputs: Any, columns: Columns) -> dict[str, np.ndarray]:
             )
     raw = {column.name: read_column(table[column_name(column.name)], column) for column in columns}
     lengths = {name: len(values) for name, values in raw.items()}
-    if len(set(lengths.values())) != 1 or not next(iter(lengths.values())):
-        raise InvalidInputError(f"expected one row or more in each column; received {lengths} rows")
+    if not any(lengths.values()):
+        raise InvalidInputError("expected one row or more; received none")
+    if len(set(lengths.values())) != 1:
+        received = format_names([f"{count:,} in {name!r}" for name, count in lengths.items()])
+        raise InvalidInputError(f"expected as many rows in each column; received {received}")
     return raw
 
 
@@ -64,8 +74,8 @@ def to_columns(inputs: Any) -> dict[str, Any]:
     if is_list and len(inputs) and all(isinstance(x, (str, os.PathLike)) for x in inputs):
         import pandas as pd
 
-        table = pd.concat([read_table(path, dtype=str) for path in inputs], ignore_index=True)
-        return dict(table.items())
+        tables = [with_row_names(_read_strings(path), path) for path in inputs]
+        return dict(pd.concat(tables).items())
     if isinstance(inputs, Mapping):
         return _by_name({name: _to_cells(cells) for name, cells in inputs.items()})
     rows = list(inputs) if is_list else []
@@ -84,6 +94,19 @@ def to_columns(inputs: Any) -> dict[str, Any]:
         raise InvalidInputError(str(error)) from None
 
 
+def _read_strings(path: str | os.PathLike[str]) -> "pd.DataFrame":
+    """Return the table in a file, or at an `http` address, with cells of CSV files as strings."""
+    if isinstance(path, str) and is_url(path):
+        return parse_table(read_url(path), without_secrets(path), dtype=str)
+    return read_table(path, dtype=str)
+
+
+def row_name_of(table: Mapping[str, Any], position: int) -> str:
+    """Return how a message calls a row of what `to_columns` returned."""
+    cells = next(iter(table.values()))
+    return row_name(cells.index, position) if hasattr(cells, "iloc") else f"row {position}"
+
+
 def _by_name(columns: Mapping[Any, Any]) -> dict[str, Any]:
     """Return columns by their names as strings, if all are different."""
     by_name = {column_name(name): cells for name, cells in columns.items()}
@@ -94,8 +117,10 @@ def _by_name(columns: Mapping[Any, Any]) -> dict[str, Any]:
     return by_name
 
 
-def _to_cells(cells: Any) -> np.ndarray:
-    """Convert a column, or the cell of a single row, to an array."""
+def _to_cells(cells: Any) -> Any:
+    """Convert a column, or the cell of a single row, to an array; a series names its rows."""
+    if hasattr(cells, "iloc"):
+        return cells
     if isinstance(cells, (list, tuple)):
         # As objects: numpy would make the string "nan" of NaN beside a string.
         return np.array(cells, dtype=object)

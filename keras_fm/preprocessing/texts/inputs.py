@@ -19,7 +19,7 @@ from keras_fm.preprocessing.tables.files import read_table
 _EXPECTED = "expected one text (str) or several"
 _MAX_NAME = 255  # characters that a file's name can have
 # Files of rows, of which one column holds the texts.
-_TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json")
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json")
 
 
 def read_texts(inputs: Any) -> np.ndarray:
@@ -83,7 +83,7 @@ def read_file(path: str | os.PathLike[str], column: str | None = None) -> list[s
         InvalidInputError: It can't be read, or the column is not clear.
     """
     path = local_path(path)
-    if path.suffix.lower() not in _TABLE_SUFFIXES:
+    if path.suffix.lower() not in TABLE_SUFFIXES:
         if column is not None:
             raise InvalidInputError(f"a column of texts is that of a table; received {path}")
         return [_read_text(path)]

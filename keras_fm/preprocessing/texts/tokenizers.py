@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras_fm.preprocessing.lookup_tables import index_of_line
 from keras_fm.preprocessing.texts import wordpiece
 from keras_fm.preprocessing.texts.vocabulary import FIRST_WORD_ID, UNK_ID, token_names
+from keras_fm.preprocessing.texts.wordpiece import UNK_TOKEN
 
 
 def split_words(texts: tf.Tensor, symbols: str = r"[^\p{L}\p{M}\p{N}']") -> tf.RaggedTensor:
@@ -58,6 +59,15 @@ class WordTokenizer:
         unknown = tf.RaggedTensor.from_tensor(UNK_ID * is_empty, padding=0)
         return truncate_middle(tf.concat([word_ids, unknown], axis=1), max_length)
 
+    def token_words(self, texts: tf.Tensor, max_length: int) -> tf.RaggedTensor:
+        """Return the word of each token, strings `[batch, (words)]`; see `__call__`."""
+        words = split_words(texts)
+        is_empty = tf.cast(words.row_lengths() == 0, tf.int32)[:, None]
+        unknown = tf.RaggedTensor.from_tensor(
+            tf.fill(tf.shape(is_empty), UNK_TOKEN), lengths=is_empty[:, 0]
+        )
+        return truncate_middle(tf.concat([words, unknown], axis=1), max_length)
+
 
 _WORD_END, _NO_MATCH = -1, -2  # in place of token IDs
 # Stands for "[MASK]" while a text is split; no text has it, for it counts as a space there.
@@ -102,6 +112,19 @@ class WordPieceTokenizer:
         begin, end = (
             tf.fill(tf.stack([words.nrows(tf.int32), 1]), token_id)
             for token_id in (self.cls_id, self.sep_id)
+        )
+        return tf.concat([begin, inner, end], axis=1)
+
+    def token_words(self, texts: tf.Tensor, max_length: int) -> tf.RaggedTensor:
+        """Return the word that each token is of, strings `[batch, (tokens)]`; see `__call__`."""
+        texts = tf.strings.regex_replace(texts, wordpiece.SPACES, " ")
+        words = truncate_middle(split_words(texts, wordpiece.SYMBOLS), 2 * max_length)
+        tokens = self._split_into_tokens(words.flat_values)
+        of_tokens = tokens.with_flat_values(tf.repeat(words.flat_values, tokens.row_lengths()))
+        inner = truncate_middle(words.with_flat_values(of_tokens).merge_dims(1, 2), max_length - 2)
+        begin, end = (
+            tf.fill(tf.stack([words.nrows(tf.int32), 1]), token)
+            for token in (wordpiece.CLS_TOKEN, wordpiece.SEP_TOKEN)
         )
         return tf.concat([begin, inner, end], axis=1)
 

@@ -24,9 +24,19 @@ class TaskData(ABC):
     eval_batch_size: ClassVar[int] = PREDICT_BATCH_SIZE
     # Whether the examples are one sequence, whose end validates; else they are drawn at random.
     is_sequence: ClassVar[bool] = False
+    # Whether a teacher sees the augmented batches; else the examples as they are, once.
+    teacher_sees_batches: ClassVar[bool] = False
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
+
+    @property
+    def user_data_hint(self) -> str:
+        """What a model takes that is not fine-tuned, in a sentence."""
+        return (
+            f"train and evaluate take its own data set, {self.spec.entry.dataset}, without data= "
+            "(--data), and in Python keras_fm.data.Examples"
+        )
 
     def load(self, split: str) -> Examples:
         """Load a split of the data set of the model's entry.
@@ -128,6 +138,9 @@ class TaskData(ABC):
             "epochs": -(-recipe.epochs // recipe.epochs_per_pass),
             "epochs_per_pass": 1,
         }
+        if recipe.teacher:  # it knows the classes of the recipe's data
+            names = ("teacher", "distillation_weight", "distillation_temperature")
+            fields |= {name: recipe.default_of(name) for name in (*names, "unlabeled_split")}
         if recipe.optimizer == "sgd":  # whose steps grow with the batch; Adam's do not
             fields["learning_rate"] = recipe.learning_rate * batch_size / recipe.batch_size
         return fields
@@ -155,7 +168,6 @@ class TaskData(ABC):
     def _no_user_data(self, user_data: UserData) -> DataError:
         received = user_data.data if user_data.path is None else str(user_data.path)
         return DataError(
-            f"{self.spec.name!r} is not trained or evaluated on a user's files: give data=None for "
-            f"its own data set, {datasets.SAMPLE!r} for the bundled sample, or "
-            f"keras_fm.data.Examples; received {received!r}"
+            f"{self.spec.name} can't be trained or evaluated on a user's files; received "
+            f"{received!r}: {self.user_data_hint}"
         )

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_fm.backend import compiles_steps
 from keras_fm.data.examples import Examples
+from keras_fm.errors import InvalidInputError
 from keras_fm.models.spec import ModelSpec
 from keras_fm.optimizers.optimizers import make_optimizer
 
@@ -54,6 +55,42 @@ class Objective(ABC):
     def class_weight(self, examples: Examples, recipe: Any) -> dict[int, float] | None:
         """Return the weight of each class in a training; None where all examples weigh the same."""
         return None
+
+    def check_distillation(self, recipe: Any) -> None:
+        """Check that a model of the task can learn from a teacher by the recipe.
+
+        Raises:
+            InvalidInputError: It can't.
+        """
+        raise InvalidInputError(
+            f"teacher={recipe.teacher!r}: expected a classifier or a regression to train; received "
+            f"{self.spec.name} ({self.spec.task_name})"
+        )
+
+    def distillation_targets(
+        self, examples: Examples, num_unlabeled: int, outputs: np.ndarray | None, recipe: Any
+    ) -> np.ndarray:
+        """Return targets that have a teacher's outputs in them, float32 `[examples, ...]`.
+
+        Args:
+            examples: Those that have labels; they come first.
+            num_unlabeled: How many others there are.
+            outputs: The teacher's outputs for all of them; None where it sees each batch.
+            recipe: Says the weight of the teacher's outputs.
+        """
+        raise NotImplementedError
+
+    def distillation_trainer(
+        self, model: keras.Model, teacher: keras.Model | None, recipe: Any
+    ) -> keras.Model:
+        """Return what is compiled and trained on `distillation_targets`: the model, or its trainer.
+
+        Args:
+            model: The model.
+            teacher: Sees each batch; None where its outputs are in the targets.
+            recipe: The recipe.
+        """
+        return model
 
     def outputs(self, model: keras.Model, examples: Examples) -> np.ndarray | None:
         """Return the outputs that `metrics` takes; None where it computes them itself."""

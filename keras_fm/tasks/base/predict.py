@@ -9,6 +9,8 @@ import keras
 import numpy as np
 
 from keras_fm.data.examples import Examples
+from keras_fm.errors import InvalidInputError
+from keras_fm.models.inference import predict
 from keras_fm.models.spec import ModelSpec
 
 PREDICT_BATCH_SIZE = 500
@@ -36,10 +38,19 @@ class Predictor(ABC):
             InvalidInputError: An input is none that the model takes.
         """
 
+    def preprocess(self, model: keras.Model, inputs: Any) -> Any:
+        """Return raw inputs as the model takes them: an array, or a dict of them by name.
+
+        Further arguments are options, such as a generator's `seed`.
+
+        Raises:
+            InvalidInputError: An input is none that the model takes, or the task does not say how.
+        """
+        raise InvalidInputError(f"{self.spec.task_name} has no preprocessing of its own")
+
     def predict(self, model: keras.Model, inputs: Any) -> np.ndarray:
         """Return a model's outputs for inputs as it takes them, float32 `[examples, ...]`."""
-        outputs = model.predict(inputs, batch_size=PREDICT_BATCH_SIZE, verbose=0)
-        return np.asarray(outputs, np.float32)
+        return predict(model, inputs, PREDICT_BATCH_SIZE)
 
     def predict_examples(self, model: keras.Model, examples: Examples) -> np.ndarray:
         """Return a model's outputs, or those of its backbone, float32 `[examples, ...]`."""
@@ -78,6 +89,7 @@ class ExplainedInput:
         occlusions: Makes the batch of occluded inputs, one for each feature.
         features: Their names; none of an image.
         image: The image as the model sees it, uint8 `[rows, columns, channels]`.
+        image_size: The rows and columns of the image before it was cropped and resized.
         regions: Of an image, the rows and columns that each occlusion covers.
     """
 
@@ -85,4 +97,5 @@ class ExplainedInput:
     occlusions: Callable[[], Any]
     features: tuple[str, ...] = ()
     image: np.ndarray | None = None
+    image_size: tuple[int, int] | None = None
     regions: Sequence[tuple[slice, slice]] = ()

@@ -30,5 +30,11 @@ def _format(name: str, prediction: dict[str, Any], top: int) -> str:
 
 
 CODEC = Codec(
-    "fill_mask", frozenset({"text"}), frozenset({"tokens", "scores"}), _encode, _decode, _format
+    "fill_mask",
+    frozenset({"text"}),
+    frozenset({"tokens", "scores"}),
+    _encode,
+    _decode,
+    _format,
+    input_kind="text",
 )

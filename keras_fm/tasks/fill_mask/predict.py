@@ -36,6 +36,23 @@ class MaskedLMPredictor(Predictor):
             model: The model.
             inputs: One string or several, with `[MASK]` for each missing word.
         """
+        return [
+            self._predict_row(model, row, positions)
+            for row, positions in self._rows_and_positions(inputs)
+        ]
+
+    def preprocess(self, model: keras.Model, inputs: Any) -> dict[str, np.ndarray]:
+        """Return `text_ids` `[texts, length]` and `mask_positions` `[texts, masks]`, int32.
+
+        Both are padded with 0, the positions behind the masks of a text with fewer than others.
+        """
+        rows, positions = zip(*self._rows_and_positions(inputs), strict=True)
+        num_masks = max(map(len, positions))
+        padded = [np.pad(row, (0, num_masks - len(row))) for row in positions]
+        return {"text_ids": pad_sequences(rows), "mask_positions": np.stack(padded)}
+
+    def _rows_and_positions(self, inputs: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the token IDs of each text, and where its masks are."""
         texts = read_texts(inputs)
         for text in texts:
             if MASK_TOKEN.encode() not in text:
@@ -45,12 +62,12 @@ class MaskedLMPredictor(Predictor):
                 )
         vocabulary = self.data.vocabulary
         token_ids = vocabulary.tokenizer(tf.constant(texts), self.data.max_length, parse_masks=True)
+        rows = [np.array(row, "int32") for row in token_ids.to_list()]
         return [
-            self._predict_text(model, text, np.array(row, "int32"))
-            for text, row in zip(texts, token_ids.to_list(), strict=True)
+            (row, self._mask_positions(text, row)) for text, row in zip(texts, rows, strict=True)
         ]
 
-    def _predict_text(self, model: keras.Model, text: bytes, row: np.ndarray) -> dict[str, Any]:
+    def _mask_positions(self, text: bytes, row: np.ndarray) -> np.ndarray:
         vocabulary, count = self.data.vocabulary, text.count(MASK_TOKEN.encode())
         positions = np.flatnonzero(row == vocabulary.mask_id).astype("int32")
         if len(positions) < count:
@@ -58,6 +75,12 @@ class MaskedLMPredictor(Predictor):
                 f"expected {self.expected}; received {count}, of which {len(positions)} are there, "
                 f"in {_start(text)}"
             )
+        return positions
+
+    def _predict_row(
+        self, model: keras.Model, row: np.ndarray, positions: np.ndarray
+    ) -> dict[str, Any]:
+        vocabulary = self.data.vocabulary
         inputs = {"text_ids": pad_sequences([row]), "mask_positions": positions[None]}
         logits = np.asarray(model.predict_on_batch(inputs), "float64")
         probabilities = softmax(logits, axis=-1)[0]

@@ -20,4 +20,5 @@ CODEC = Codec(
     _encode,
     decode_classes,
     format_classes,
+    input_kind="image",
 )

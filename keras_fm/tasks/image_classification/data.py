@@ -18,6 +18,9 @@ from keras_fm.tasks.image_data import check_images
 class ImageData(ClassificationData):
     """Examples are uint8 images `[examples, rows, columns, channels]`."""
 
+    # Beyer et al. 2022 (arXiv:2106.05237): else it teaches what is no longer in the image.
+    teacher_sees_batches = True
+
     @property
     def shape(self) -> list[int]:
         """Rows, columns and channels of the model's images."""

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_fm.preprocessing.images.loading import load_images
+from keras_fm.preprocessing.images.loading import load_images, load_images_with_sizes
 from keras_fm.tasks.base import ExplainedInput
 from keras_fm.tasks.classification import ClassificationPredictor
 
@@ -15,13 +15,17 @@ OCCLUSION_GRID = 8  # an image is occluded by squares of two steps a side, so ma
 
 
 class ImagePredictor(ClassificationPredictor):
-    """Takes paths, the bytes of files, images of Pillow, or arrays 0..255 of any size."""
+    """Takes paths, addresses, bytes of files, images of Pillow, or arrays 0..255 of any size."""
 
     explain_methods = ("grad_cam", "occlusion")
 
     def predict_raw(self, model: keras.Model, inputs: Any) -> list[dict[str, Any]]:
         """Return `label` and `probabilities` of images: one or several."""
-        return self.predictions(self.predict(model, load_images(inputs, *self.data.shape)))
+        return self.predictions(self.predict(model, self.preprocess(model, inputs)))
+
+    def preprocess(self, model: keras.Model, inputs: Any) -> np.ndarray:
+        """Return images, float32 `[images, height, width, channels]`, 0..255."""
+        return load_images(inputs, *self.data.shape)
 
     def explained_inputs(self, inputs: Any) -> list[ExplainedInput]:
         """Return images, and the same with a square in their mean color.
@@ -30,13 +34,15 @@ class ImagePredictor(ClassificationPredictor):
         (arXiv:1311.2901).
         """
         explained = []
-        for image in load_images(inputs, *self.data.shape):
+        images, sizes = load_images_with_sizes(inputs, *self.data.shape)
+        for image, size in zip(images, sizes, strict=True):
             regions = occlusion_regions(image)
             explained.append(
                 ExplainedInput(
                     image[None],
                     partial(_occluded, image, regions),
                     image=image.round().astype("uint8"),
+                    image_size=size,
                     regions=regions,
                 )
             )

@@ -1,5 +1,6 @@
 """Images of labels and seeds."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,8 +15,16 @@ from keras_fm.tasks.base import Predictor
 from keras_fm.tasks.image_generation.codec import MAX_SEED
 from keras_fm.tasks.image_generation.data import sample_latents, to_uint8
 
-# Traced once: run eagerly, the loop over a hundred seeds takes a second.
-_sample_latents = tf.function(sample_latents, reduce_retracing=True)
+
+@functools.cache
+def _latent_sampler(latent_dim: int) -> Any:
+    """Return `sample_latents` as a graph: run eagerly, the loop over 100 seeds takes a second."""
+    sampler = tf.function(functools.partial(sample_latents, latent_dim=latent_dim))
+    return sampler.get_concrete_function(tf.TensorSpec((None,), tf.int64))
+
+
+def _sample_latents(seeds: Any, latent_dim: int) -> tf.Tensor:
+    return _latent_sampler(latent_dim)(tf.constant(seeds, tf.int64))
 
 
 class GeneratorPredictor(Predictor):
@@ -36,9 +45,20 @@ class GeneratorPredictor(Predictor):
         self, model: keras.Model, labels: Sequence[int], seeds: Sequence[int]
     ) -> np.ndarray:
         """Return the same, each image of a seed of its own."""
-        latents = _sample_latents(tf.constant(seeds, tf.int64), self.data.latent_dim).numpy()
-        inputs = {"latent": latents, "label": np.asarray(labels, "int32")}
-        return to_uint8(self.predict(model, inputs)).numpy()
+        return to_uint8(self.predict(model, self._latents(labels, seeds))).numpy()
+
+    def preprocess(
+        self, model: keras.Model, inputs: Any, *, seed: int = 0
+    ) -> dict[str, np.ndarray]:
+        """Return `latent`, float32 `[labels, width]`, and `label`, int32 `[labels]`.
+
+        Args:
+            model: The model.
+            inputs: A label or several.
+            seed: Of the first latent; each next one has the next.
+        """
+        labels, seeds = self._labels_and_seeds(model, inputs, seed)
+        return self._latents([self.spec.labels.index(label) for label in labels], seeds)
 
     def predict_raw(
         self, model: keras.Model, inputs: Any, *, seed: int = 0
@@ -51,6 +71,21 @@ class GeneratorPredictor(Predictor):
             seed: Of the first image; each next one has the next. The same label and seed are the
                 same image, here and in an export.
         """
+        labels, seeds = self._labels_and_seeds(model, inputs, seed)
+        indices = [self.spec.labels.index(label) for label in labels]
+        images = self.generate_from_seeds(model, indices, seeds)
+        return [
+            {"label": label, "seed": image_seed, "image": image}
+            for label, image_seed, image in zip(labels, seeds, images, strict=True)
+        ]
+
+    def _latents(self, labels: Sequence[int], seeds: Sequence[int]) -> dict[str, np.ndarray]:
+        latents = _sample_latents(seeds, self.data.latent_dim).numpy()
+        return {"latent": latents, "label": np.asarray(labels, "int32")}
+
+    def _labels_and_seeds(
+        self, model: keras.Model, inputs: Any, seed: int
+    ) -> tuple[list[str], list[int]]:
         labels = [text.decode("utf-8", "replace") for text in read_texts(inputs)]
         for label in labels:
             if label not in self.spec.labels:
@@ -58,10 +93,4 @@ class GeneratorPredictor(Predictor):
                     f"{model.name} has no label {label!r}. {suggest(label, self.spec.labels)}"
                 )
         seed = check_int("seed", seed, 0, MAX_SEED)
-        seeds = list(range(seed, seed + len(labels)))
-        indices = [self.spec.labels.index(label) for label in labels]
-        images = self.generate_from_seeds(model, indices, seeds)
-        return [
-            {"label": label, "seed": image_seed, "image": image}
-            for label, image_seed, image in zip(labels, seeds, images, strict=True)
-        ]
+        return labels, list(range(seed, seed + len(labels)))

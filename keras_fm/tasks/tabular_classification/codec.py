@@ -4,5 +4,11 @@ from keras_fm.serving.codec import CLASS_OUTPUTS, Codec, decode_classes, format_
 from keras_fm.tasks.tabular_inputs import encode_rows
 
 CODEC = Codec(
-    "serving_default", frozenset(), CLASS_OUTPUTS, encode_rows, decode_classes, format_classes
+    "serving_default",
+    frozenset(),
+    CLASS_OUTPUTS,
+    encode_rows,
+    decode_classes,
+    format_classes,
+    input_kind="row",
 )

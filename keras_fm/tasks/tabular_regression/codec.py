@@ -15,4 +15,12 @@ def _format(name: str, prediction: dict[str, Any], top: int) -> str:
     return f"{name}: {format_value(prediction['value'])}"
 
 
-CODEC = Codec("serving_default", frozenset(), frozenset({"value"}), encode_rows, _decode, _format)
+CODEC = Codec(
+    "serving_default",
+    frozenset(),
+    frozenset({"value"}),
+    encode_rows,
+    _decode,
+    _format,
+    input_kind="row",
+)

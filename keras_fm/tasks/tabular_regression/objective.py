@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_fm.data.examples import Examples
+from keras_fm.errors import InvalidInputError
 from keras_fm.tasks.base import ScoredObjective
 
 
@@ -31,6 +32,29 @@ class RegressionObjective(ScoredObjective):
             "loss": squared_log_error,
             "metrics": [RootMeanSquaredLogError(name="rmse_log")],
         }
+
+    def check_distillation(self, recipe: Any) -> None:
+        """Raise an `InvalidInputError` for a temperature, which values don't have."""
+        default = type(recipe).default_of("distillation_temperature")
+        if recipe.distillation_temperature != default:
+            raise InvalidInputError(
+                "distillation_temperature is for classifiers, which have logits; received "
+                f"{recipe.distillation_temperature} for {self.spec.name}"
+            )
+
+    def distillation_targets(
+        self, examples: Examples, num_unlabeled: int, outputs: np.ndarray | None, recipe: Any
+    ) -> np.ndarray:
+        """Return the weighted mean of target and teacher's value, which minimizes both errors."""
+        assert outputs is not None
+        weight = recipe.distillation_weight
+        values, taught = (
+            np.log(array) if self.data.log else array
+            for array in (self.data.targets(examples), outputs)
+        )
+        mean = (1 - weight) * values + weight * taught[: len(values)]
+        mixed = np.concatenate([mean, taught[len(values) :]])
+        return np.exp(mixed) if self.data.log else mixed
 
     def score(self, outputs: np.ndarray, examples: Examples) -> dict[str, float]:
         """Return `rmse_log` (natural logarithm) of a log target; `rmse`, `mae` (its unit); `r2`."""

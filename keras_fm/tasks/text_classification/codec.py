@@ -18,4 +18,5 @@ CODEC = Codec(
     _encode,
     decode_classes,
     format_classes,
+    input_kind="text",
 )

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_fm.data.examples import Examples
 from keras_fm.data.text_batches import bucket_by_length, pad_sequences
+from keras_fm.preprocessing.texts.inputs import read_texts
 from keras_fm.tasks.base import ExplainedInput
 from keras_fm.tasks.classification import ClassificationPredictor
 
@@ -33,16 +34,20 @@ class TextPredictor(ClassificationPredictor):
         token_ids = self.data.raw_token_ids(inputs)
         return self.predictions(self.predict_token_ids(model, token_ids))
 
+    def preprocess(self, model: keras.Model, inputs: Any) -> np.ndarray:
+        """Return token IDs, int32 `[texts, length]`, padded behind the shorter texts."""
+        return pad_sequences(self.data.raw_token_ids(inputs))
+
     def explained_inputs(self, inputs: Any) -> list[ExplainedInput]:
         """Return texts, and the same with a token masked; padded, as for `predict_raw`."""
-        vocabulary = self.data.vocabulary
+        vocabulary, texts = self.data.vocabulary, read_texts(inputs)
         return [
             ExplainedInput(
                 pad_sequences([row]),
                 partial(_masked, row, vocabulary.mask_id),
-                tuple(vocabulary.tokens[token_id] for token_id in row),
+                vocabulary.features(text, self.data.max_length),
             )
-            for row in self.data.raw_token_ids(inputs)
+            for text, row in zip(texts, self.data.token_ids(texts), strict=True)
         ]
 
 

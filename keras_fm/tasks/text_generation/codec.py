@@ -52,4 +52,5 @@ CODEC = Codec(
     _encode,
     _decode,
     _format,
+    input_kind="text",
 )

@@ -15,6 +15,7 @@ from keras_fm.data.text_batches import SequenceWindows
 from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError, InvalidInputError
+from keras_fm.formatting import choose_form, format_count
 from keras_fm.models.spec import ModelSpec
 from keras_fm.tasks.base import TaskData
 
@@ -26,6 +27,7 @@ class CharacterData(TaskData):
     """Examples are the characters of a text, as code points; each target is the next one."""
 
     eval_batch_size = WINDOWS_PER_BATCH
+    user_data_hint = "train and evaluate take a text file: data='book.txt', or --data book.txt"
     is_sequence = True
 
     @property
@@ -63,7 +65,10 @@ class CharacterData(TaskData):
         codes = character_texts.encode_characters(characters, examples.targets)
         num_unknown = int((codes == UNKNOWN_ID).sum())
         notes = DataNotes()
-        notes.append(f"{len(characters)} different characters; {num_unknown} are unknown ones")
+        notes.append(
+            f"{len(characters)} different characters; of {format_count(len(codes), 'character')} "
+            f"{num_unknown:,} {choose_form(num_unknown, 'is', 'are')} unknown"
+        )
         (text_input,) = self.spec.inputs
         text_input = msgspec.structs.replace(text_input, categories=characters)
         return replace(self.spec, inputs=(text_input,)), examples, notes

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_fm.backend import need_tensorflow
@@ -71,6 +72,19 @@ class CharacterPredictor(Predictor):
         )
         return [{"text": text.decode("utf-8")} for text in texts.numpy()]
 
+    def preprocess(self, model: keras.Model, inputs: Any) -> np.ndarray:
+        """Return the IDs of the prompts' characters, int32 `[prompts, length]`.
+
+        A line's start stands in front of each; behind a shorter one is the ID 0, of unknown
+        characters.
+        """
+        prompts = read_texts(inputs)
+        _check_lengths(prompts)
+        with tempfile.TemporaryDirectory() as folder:
+            tables = CharacterTables(self.data.characters, Path(folder))
+            ids, _ = tables.encode(tf.constant(prompts, tf.string), "prompt")
+        return ids.numpy()
+
     def generate_function(self, model: keras.Model) -> Any:
         """Return `generation.generate_text` for this model as one graph, which is kept."""
         if self._generate is None or self._generate[0] is not model:
@@ -81,7 +95,8 @@ class CharacterPredictor(Predictor):
             def generate(*arguments: tf.Tensor) -> tf.Tensor:
                 return generation.generate_text(model, tables, *arguments)
 
-            self._generate = model, generate
+            # Called directly: TensorFlow counts the traces of all models' functions together.
+            self._generate = model, generate.get_concrete_function()
         return self._generate[1]
 
 

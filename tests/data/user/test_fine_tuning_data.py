@@ -127,8 +127,13 @@ def test_invalid_options_are_named(small_run, tmp_path, options, error, message)
 
 def test_a_generator_can_not_be_fine_tuned(tiny_gan, tmp_path):
     model = keras_fm.get("tiny_gan", weights=None)
-    with pytest.raises(InvalidInputError, match="tiny_gan is no classifier and no regression"):
+    with pytest.raises(InvalidInputError, match="tiny_gan can't be fine-tuned") as error:
         fine_tune(model, tmp_path / "run")
+    with pytest.raises(DataError) as other:
+        keras_fm.train("tiny_gan", data=tmp_path, run_dir=tmp_path / "run")
+    hint = "train and evaluate take its own data set, cifar10, without data= (--data), and in"
+    assert hint in str(error.value)
+    assert hint in str(other.value)
 
 
 def test_texts_of_a_csv_file(tiny_reader, tmp_path):

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from keras_fm.data.user import folders, images
+from keras_fm.data.user import folders
 from keras_fm.data.user.folders import read_folder
 from keras_fm.errors import DataError, DataWarning
+from keras_fm.preprocessing.images.folders import IMAGE_SUFFIXES
 
 SYSTEM_FOLDERS = [
     ".ipynb_checkpoints", "@eaDir", "__MACOSX", ".thumbnails", "$RECYCLE.BIN", ".hidden",
@@ -31,7 +32,7 @@ def write(*files):
 
 def read(folder):
     """Return the names of the classes and the paths of the files, relative to the folder."""
-    raw = read_folder(folder, images.SUFFIXES, "images")
+    raw = read_folder(folder, IMAGE_SUFFIXES, "images")
     return sorted(set(raw.targets)), [str(file.relative_to(folder)) for file in raw.inputs]
 
 
@@ -69,8 +70,49 @@ def test_files_of_all_formats_are_images(photos, suffix):
 
 def test_other_files_are_counted(photos):
     write(photos / "cat" / "more" / "notes.txt", photos / "cat" / "labels.csv")
-    with pytest.warns(DataWarning, match=r"2 of 4 files in .*cat are no images \("):
+    with pytest.warns(
+        DataWarning,
+        match=r"2 of 4 files in .*cat are not images and are left out: labels\.csv and more/not",
+    ):
         assert read(photos)[1] == PHOTOS
+    (photos / "cat" / "labels.csv").unlink()
+    with pytest.warns(DataWarning) as caught:
+        read(photos)
+    assert [str(warning.message) for warning in caught] == [
+        f"1 of 3 files in {photos}/cat is not an image and is left out: more/notes.txt"
+    ]
+
+
+def test_images_beside_the_folders_of_classes_are_told(photos):
+    write(photos / "a.jpg", photos / "b.jpg", photos / "notes.txt")
+    with pytest.warns(DataWarning) as caught:
+        assert read(photos)[1] == PHOTOS
+    assert [str(warning.message) for warning in caught] == [
+        f"2 images lie directly in {photos}/, beside the folders of the classes, and are left out: "
+        "a.jpg and b.jpg"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (["a.jpg"], "1 image lies directly in {}/; put them in one folder per class"),
+        (["a.jpg", "b.jpg"], "2 images lie directly in {}/; put them in one folder per class"),
+        (["cat/a.jpg"], "{}: expected a folder of images for each of two classes or more; received "
+         "one, cat/"),
+        (["cat/a.jpg", "b.jpg"], "{}: expected a folder of images for each of two classes or more; "
+         "received one, cat/; 1 image lies directly in {}/"),
+        ([], "{}: expected a folder of images for each of two classes or more; received no folder "
+         "with images"),
+    ],
+)  # fmt: skip
+def test_a_folder_without_classes_is_described(files, message, tmp_path):
+    folder = tmp_path / "flat"
+    folder.mkdir()
+    write(*(folder / file for file in files))
+    with pytest.raises(DataError) as error:
+        read(folder)
+    assert str(error.value) == message.replace("{}", str(folder))
 
 
 def test_linked_folders_are_followed(photos, tmp_path):

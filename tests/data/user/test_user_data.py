@@ -72,7 +72,7 @@ def test_a_class_without_readable_images_is_noted(photos):
         file.write_bytes(b"no image")
     with pytest.warns(DataWarning):
         spec, _, notes = load("cifar_cnn_basic", photos)
-    assert any("1 class without any example that can be read, such as 'owl'" in x for x in notes)
+    assert any("1 class without any example that can be read: 'owl'" in x for x in notes)
     assert spec.labels == CLASS_NAMES[:2]
 
 
@@ -88,8 +88,11 @@ def test_files_that_are_no_images_are_counted_and_left_out(photos):
         spec, examples, notes = load("cifar_cnn_basic", photos)
     assert (spec.labels, len(examples)) == (CLASS_NAMES, 12)
     messages = "\n".join(str(warning.message) for warning in caught)
-    assert "3 of 15 images can't be read" in messages
-    assert "1 of 6 files in" in messages
+    assert (
+        "3 of 15 images can't be read and are left out: cat/cut.jpg, cat/text.png and dog/gone"
+        in messages
+    )
+    assert "dog is not an image and is left out: notes.txt" in messages
     assert "empty holds no images" in messages
     assert set(messages.split("\n")) <= set(notes)
 
@@ -99,9 +102,9 @@ def test_files_that_are_no_images_are_counted_and_left_out(photos):
     [
         (lambda folder: folder.rename(folder.parent / "moved"), "is not there; expected a folder"),
         (lambda folder: [(folder / x).rename(folder / f".{x}") for x in CLASS_NAMES[1:]],
-         "4 images of 1 class"),
+         "two classes or more; received one, cat/"),
         (lambda folder: [(folder / x).rename(folder / f".{x}") for x in CLASS_NAMES],
-         "0 images of 0 classes"),
+         "received no folder with images"),
         (lambda folder: [file.write_text("x") for file in folder.glob("*/*")], "no image can be"),
         (lambda folder: [(folder / a).rename(folder / b) for a, b in
                          [("cat", "train"), ("dog", "val"), ("owl", "test")]],
@@ -173,13 +176,13 @@ def test_the_same_classes_take_the_order_of_the_model():
 
 def test_named_class_indices():
     data = (noise(4, 32, 32, 3), [0, 1, 0, 1])
-    with pytest.warns(DataWarning, match="1 of 3 classes have fewer than 2 examples.*'fox'"):
+    with pytest.warns(DataWarning, match="1 of 3 classes has fewer than 2 examples.*: 'fox'"):
         spec, _, notes = load("cifar_cnn_basic", data, class_names=["dog", "cat", "fox"])
     assert spec.labels == ("dog", "cat", "fox")
     assert "3 classes: dog 2, cat 2, fox 0" in notes
     with pytest.raises(DataError, match="from 0 to 1; received 0 to 2"):
         load("cifar_cnn_basic", (noise(3, 32, 32, 3), [0, 1, 2]), class_names=["a", "b"])
-    with pytest.raises(DataError, match=r"1 of 3 examples have a class.*'cats'.*mean 'cat'"):
+    with pytest.raises(DataError, match=r"1 of 3 examples has a class.*'cats'.*mean 'cat'"):
         load("cifar_cnn_basic", (noise(3, 32, 32, 3), ["cat", "dog", "cats"]),
               class_names=["cat", "dog"])  # fmt: skip
 
@@ -228,8 +231,8 @@ def test_missing_and_mixed_labels_are_counted():
     with pytest.warns(DataWarning) as caught:
         spec, examples, _ = load("cifar_cnn_basic", (noise(6, 32, 32, 3), targets))
     messages = "\n".join(str(warning.message) for warning in caught)
-    assert "1 of 6 examples have no label" in messages
-    assert "4 numbers and 1 words, such as 'unknown'" in messages
+    assert "1 of 6 examples has no label and is left out: example 2" in messages
+    assert "4 numbers and 1 word, such as 'unknown'" in messages
     assert spec.labels == ("1", "2", "unknown")
     assert np.bincount(examples.targets).tolist() == [2, 2, 1]
 

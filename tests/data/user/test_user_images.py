@@ -8,10 +8,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_fm.data.user.images import SUFFIXES, fit_images, read_user_images
+from keras_fm.data.user.images import fit_images, read_user_images
 from keras_fm.data.user.raw_examples import RawExamples
 from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError, DataWarning
+from keras_fm.preprocessing.images.folders import IMAGE_SUFFIXES
 from keras_fm.preprocessing.images.loading import load_images
 
 SHAPE = 32, 32, 3
@@ -24,7 +25,7 @@ def fit(inputs):
 def test_a_folder_is_read_as_by_the_pipeline(tmp_path):
     cases = odd_images.served_files() | odd_images.other_images()
     files = {name: image for name, (image, _) in cases.items() if isinstance(image, bytes)}
-    suffixes = sorted(SUFFIXES)
+    suffixes = sorted(IMAGE_SUFFIXES)
     for label in ("cat", "dog"):
         for number, (name, content) in enumerate(files.items()):
             file = tmp_path / label / f"{name}{suffixes[number % len(suffixes)]}"

@@ -69,8 +69,8 @@ def test_missing_texts_and_labels_are_counted_and_left_out(reviews):
     with pytest.warns(DataWarning) as caught:
         spec, examples, _ = load(reviews, text="body", target="stars")
     messages = "\n".join(str(warning.message) for warning in caught)
-    assert "2 of 15 texts are empty or no texts" in messages
-    assert "1 of 13 examples have no label" in messages
+    assert f"left out: row 13 of {reviews} and row 15 of {reviews}" in messages
+    assert f"1 of 13 examples has no label and is left out: row 14 of {reviews}" in messages
     assert (spec.labels, len(examples)) == (("3", "4", "5"), 12)
 
 
@@ -87,7 +87,9 @@ def test_texts_of_a_folder_are_loaded(tmp_path):
         for number in range(3):
             (tmp_path / label / f"{number}.txt").write_text(f"\ufeff{text} {number}\n")
     (tmp_path / "good" / "3.txt").write_text(" \n")
-    with pytest.warns(DataWarning, match="1 of 7 texts are empty"):
+    with pytest.warns(
+        DataWarning, match="1 of 7 texts is empty or no text, and is left out: good/3.txt"
+    ):
         spec, examples, _ = load(tmp_path)
     assert spec.labels == ("bad", "good")
     assert sorted(examples.inputs)[0] == b"a dull film 0"
@@ -114,10 +116,12 @@ def test_classes_unknown_to_a_model_are_counted(reviews):
 
 
 def test_texts_that_are_numbers_are_counted():
-    with pytest.warns(DataWarning, match=r"2 of 6 texts are numbers, such as b'4\.5'"):
+    with pytest.warns(
+        DataWarning, match=r"2 of 6 texts are numbers: '4\.5' \(example 0\) and '12' "
+    ):
         _, examples, _ = load((["4.5", "7 of 10", "12", *REVIEWS.values(), "b"], [*"ababab"]))
     assert len(examples) == 6
-    with pytest.raises(DataError, match="expected texts; received numbers, such as b'4'"):
+    with pytest.raises(DataError, match="expected texts; received numbers, such as '4'"):
         load((["4", "5", "1e3", "-7"], [*"abab"]))
 
 
@@ -131,8 +135,8 @@ def test_texts_that_are_not_utf_8_are_counted(tmp_path):
     with pytest.warns(DataWarning) as caught:
         _, examples, _ = load(tmp_path)
     messages = "\n".join(str(warning.message) for warning in caught)
-    assert "1 of 8 texts are empty or no texts" in messages
-    assert "1 of 7 texts are not UTF-8" in messages
+    assert "1 of 8 texts is empty or no text, and is left out: good/utf16.txt" in messages
+    assert "1 of 7 texts is not UTF-8: good/latin.txt" in messages
     assert len(examples) == 7
 
 

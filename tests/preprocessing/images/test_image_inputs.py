@@ -326,8 +326,8 @@ def test_what_is_no_image_has_one_sentence(inputs, message):
     assert len(str(caught.value)) < 400
 
 
-def test_a_folder_is_named(tmp_path):
-    with pytest.raises(InvalidInputError, match="can't be read: Is a directory; give the files in"):
+def test_a_folder_without_images_is_named(tmp_path):
+    with pytest.raises(InvalidInputError, match=f"{tmp_path} holds no image"):
         load(str(tmp_path))
 
 

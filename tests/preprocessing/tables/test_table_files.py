@@ -239,7 +239,7 @@ def test_no_import_of_tensorflow():
 def test_rows_of_fewer_cells_are_told(end, tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("a,b,c\n1,2,3\n4,5\n\n6,7,8\n9" + end, newline="")
-    message = "2 rows have fewer cells than the header, the first in line 3: the other cells count"
+    message = "2 rows have fewer cells than the header, in lines 3 and 6: the other cells count"
     with pytest.warns(DataWarning, match=message):
         frame = read_table(path)
     assert frame["c"].isna().tolist() == [False, True, False, True]

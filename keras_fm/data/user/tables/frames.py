@@ -12,10 +12,13 @@ from keras_fm.data.user.source import UserData
 from keras_fm.data.user.tables import number_columns
 from keras_fm.data.user.tables.number_columns import NumberColumn
 from keras_fm.errors import DataError, InvalidInputError, suggest
+from keras_fm.formatting import choose_form, format_count, format_names
 from keras_fm.preprocessing import array_likes
 from keras_fm.preprocessing.array_likes import column_name
 from keras_fm.preprocessing.tables.columns import unique_name
-from keras_fm.preprocessing.tables.files import read_table, separator_hint
+from keras_fm.preprocessing.tables.csv_files import separator_hint
+from keras_fm.preprocessing.tables.files import read_table
+from keras_fm.preprocessing.tables.row_names import row_names, with_row_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,10 +42,10 @@ def read_frame(
     """
     frame = array_likes.as_frame(source.data)
     if frame is not None:
-        description = f"a data frame of {len(frame):,} rows"
+        description = f"a data frame of {format_count(len(frame), 'row')}"
         frame = array_likes.with_string_names(frame, description)
     elif (path := source.path) is not None:
-        frame = read_table(path, dict.fromkeys(string_columns, str))
+        frame = with_row_names(read_table(path, dict.fromkeys(string_columns, str)), path)
         description = str(path)
     else:
         return _from_arrays(source, notes)
@@ -94,7 +97,12 @@ def drop_missing_targets(
     if num_missing == len(frame):
         raise DataError(f"{description}: no row has a {target!r}")
     if num_missing:
-        notes.warn(f"{num_missing:,} of {len(frame):,} rows without {target!r} are left out")
+        names = row_names(frame.index[is_missing])
+        notes.warn(
+            f"{num_missing:,} of {format_count(len(frame), 'row')} "
+            f"{choose_form(num_missing, 'has', 'have')} no {target!r} and "
+            f"{choose_form(num_missing, 'is', 'are')} left out: {format_names(names)}"
+        )
     return frame[~is_missing]
 
 

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_fm.data.examples import Examples
 from keras_fm.data.user import classes
 from keras_fm.data.user.raw_examples import DataNotes, RawExamples
-from keras_fm.data.user.source import UserData
+from keras_fm.data.user.source import ProblemType, UserData
 from keras_fm.data.user.tables import frames, inference, number_checks, number_columns
 from keras_fm.data.user.tables.number_columns import NumberColumn
 from keras_fm.errors import DataError, InvalidInputError
+from keras_fm.formatting import format_count
 from keras_fm.preprocessing.array_likes import column_name
 from keras_fm.preprocessing.tables.inputs import read_rows
 from keras_fm.registry.entry import Input, Target
@@ -20,7 +21,6 @@ from keras_fm.registry.entry import Input, Target
 if TYPE_CHECKING:
     import pandas as pd
 
-ProblemType = Literal["regression", "classification"]
 PROBLEM_TYPES = ("regression", "classification")
 
 # A column of integers with more different values is a regression target, not one of classes.
@@ -99,8 +99,8 @@ def load_table(
         columns = tuple(inference.infer_columns(inputs, numbers, notes))
     if not columns or len(frame) < 2:
         raise DataError(
-            f"{description}: nothing to learn from {len(frame):,} rows with {len(columns)} usable "
-            "columns"
+            f"{description}: nothing to learn from {format_count(len(frame), 'row')} with "
+            f"{format_count(len(columns), 'usable column')}"
         )
     raw_columns = _read_columns(frame, columns, numbers, notes)
     description += f", column {target_name!r}"

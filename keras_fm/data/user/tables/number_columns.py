@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.data.user.tables import number_formats
+from keras_fm.formatting import choose_form, format_count
 from keras_fm.preprocessing.tables.cells import MISSING_WORDS, as_text, is_number_type, parse_number
 
 if TYPE_CHECKING:
@@ -144,7 +145,8 @@ def _read_strings(cells: "pd.Series", texts: "pd.Series") -> NumberColumn:
     if num_words and not (
         are_numeric and has_few_words and not _are_levels(values[is_number], counts[is_word])
     ):
-        reason = f"{num_numbers:,} of {num_values:,} cells are numbers, and others are words, such "
+        verb = choose_form(num_numbers, "is a number", "are numbers")
+        reason = f"{num_numbers:,} of {num_values:,} cells {verb}, and others are words, such "
         reason += f"as {examples[0]!r:.40}"
         return NumberColumn(None, reason=reason if are_numeric else "")
     if not num_words and not num_missing and 2 * counts[counts == 1].sum() <= counts.sum():
@@ -180,9 +182,10 @@ def _describe_missing(
     words: Sequence[str], num_missing: int, num_cells: int, num_words: int
 ) -> str:
     if num_missing:
+        meaning = choose_form(num_missing, "is a missing number", "are missing numbers")
         return (
-            f"is numeric: {num_missing:,} of {num_cells:,} cells, such as {words[0]!r}, are "
-            "missing numbers"
+            f"is numeric: {num_missing:,} of {format_count(num_cells, 'cell')}, such as "
+            f"{words[0]!r}, {meaning}"
         )
     return "" if num_words else "is numeric: all cells are strings that are numbers"
 

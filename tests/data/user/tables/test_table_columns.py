@@ -217,7 +217,7 @@ def test_a_word_among_numbers_can_be_a_class(word):
     class_names = ("0", "1", "2", word)
     table, _ = load(frame, class_names=class_names)
     assert (table.class_names, len(table.examples)) == (class_names, 60)
-    with pytest.warns(DataWarning, match="the labels are mixed: 59 numbers and 1 words"):
+    with pytest.warns(DataWarning, match="the labels are mixed: 59 numbers and 1 word,"):
         examples = load_eval_table(
             UserData(frame), columns=table.columns, target="y", class_names=class_names
         )

@@ -61,9 +61,9 @@ def test_a_model_is_trained_on_a_table_of_user_data(csv_file, tmp_path, model):
     assert info["inputs"][1]["categories"] == ["x", "y", "z"]
     assert run.metrics["accuracy"] > 0.9 > 0.75 > run.baseline["accuracy"] > 0.5
     report = run.report()
-    for text in ("'id' was left out", "'country' was left out", "1 rows without 'rating'",
+    for text in ("'id' was left out", "'country' was left out", "has no 'rating' and is left",
                  f"auc {run.metrics['auc']:.4f}", "auc 0.5000",
-                 "majority class baseline: accuracy"):  # fmt: skip
+                 "majority-class baseline: accuracy"):  # fmt: skip
         assert text in report
 
     model = runs.load_run(run.path).model
@@ -376,7 +376,7 @@ def test_the_last_examples_of_the_recipes_data_validate():
 
 def test_an_infinite_number_is_named_by_its_row(tmp_path):
     (tmp_path / "t.csv").write_text("m,t\n0,\ninf,a\n" + "1,b\n2,a\n" * 50)
-    with pytest.raises(InvalidInputError, match=r"'m', row 1: .* received inf"):
+    with pytest.raises(InvalidInputError, match=r"'m', row 2 of .*: expected .* received inf"):
         load(tmp_path / "t.csv")
 
 
@@ -394,7 +394,9 @@ def test_a_file_with_semicolons_is_named(tmp_path):
 def test_rows_with_a_word_for_a_missing_target_are_dropped(values, class_names):
     cells = ["?" if index % 20 == 0 else str(value) for index, value in enumerate(values)]
     frame = pd.DataFrame({"a": range(60), "t": cells})
-    with pytest.warns(DataWarning, match="3 of 60 rows without 't' are left out"):
+    with pytest.warns(
+        DataWarning, match="3 of 60 rows have no 't' and are left out: row 0, row 20 and row 40"
+    ):
         table = load(frame)
     assert (table.class_names, len(table.examples)) == (class_names, 57)
     examples = load_eval_table(
@@ -413,7 +415,7 @@ def test_an_evaluation_wants_the_columns_of_the_model():
         load_eval_table(UserData(frame), target="t", **options)
     with pytest.raises(DataError, match="has no column 'u'"):
         load_eval_table(UserData(frame.assign(b=1)), target="u", **options)
-    with pytest.raises(DataError, match=r"1 of 4 examples have a class .*, such as '2'"):
+    with pytest.raises(DataError, match=r"1 of 4 examples has a class .*: '2'"):
         load_eval_table(UserData(frame.assign(b=1)), target="t", **options)
 
 
