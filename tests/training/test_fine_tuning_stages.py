@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import helpers
 import pandas as pd
 import pytest
 
@@ -39,6 +40,23 @@ def test_the_main_stage_is_built_behind_every_other_training(others, monkeypatch
     assert events[-2:] == ["build main", "train main"]
     trained = [event.removeprefix("train ") for event in events if event.startswith("train")]
     assert trained == [*others, "main"]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "trainable"),
+    [
+        ("head", {"logits"}),
+        ("full", {"conv", "norm", "logits"}),
+        ("lora", {"conv", "logits"}),
+    ],
+)
+def test_a_strategy_says_which_layers_are_trained(strategy, trainable, tiny_net):
+    pretrained = loading.get("tiny_net", weights=None)
+    options = fine_tuning_jobs.resolve_options(spec_of(pretrained), strategy, 0, {})
+    data = UserData(helpers.noise(24), class_names=["a", "b", "c"])
+    [job] = fine_tuning_jobs.fine_tuning_jobs(spec_of(pretrained), data, None, options).values()
+    model = fine_tuning._initial_model(pretrained, job)
+    assert {layer.name for layer in model.layers if layer.trainable_weights} == trainable
 
 
 @pytest.mark.parametrize("price", [0.0, -3.0])
