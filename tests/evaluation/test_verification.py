@@ -130,7 +130,16 @@ def test_flops_count_a_multiply_add_as_two(tiny_net):
     assert convolution + dense < counted < 1.5 * (convolution + dense) + 3 * 32 * 32 * 2
 
 
-@pytest.mark.parametrize("name", helpers.thorough(PRETRAINED))
+SLOW = ("lstm.", *helpers.THOROUGH)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.thorough] * name.startswith(SLOW))
+        for name in PRETRAINED
+    ],
+)
 def test_the_zoos_claims_hold_on_the_sample(name, no_tfds):
     report = verification.verify(name)
     assert report.passed, str(report)

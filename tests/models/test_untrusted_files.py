@@ -85,6 +85,12 @@ def test_hostile_files_are_refused(tiny_net, files):
         assert by_model == (name in REFUSED_BY_MODEL), f"{name}: {sentence}"
 
 
+@pytest.mark.parametrize("name", ["external_link", "soft_link", "soft_link_loop"])
+def test_no_link_is_followed(name, files):
+    with pytest.raises(WeightsError, match="is a link to another place"):
+        hdf5.array_shapes(files[name])
+
+
 def test_hostile_files_are_refused_in_little_memory(files):
     report = read_in_child("check", files.values())
     assert report["megabytes"] < 50

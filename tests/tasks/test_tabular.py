@@ -238,7 +238,7 @@ def columns_of(names, first_dtype):
 
 
 @pytest.mark.parametrize("first_dtype", ["string", "float32"])
-@pytest.mark.parametrize("log", [None, False, True])
+@pytest.mark.parametrize("log", [None, pytest.param(False, marks=pytest.mark.thorough), True])
 @pytest.mark.parametrize("model", ["linear_regression", "mlp"])
 def test_a_column_can_have_the_name_of_a_layer(model, log, first_dtype):
     target = None if log is None else Target(name="price", description="", log=log)

@@ -114,6 +114,15 @@ def test_logits_of_a_text_do_not_depend_on_the_batch(served):
     assert np.abs(batch[0] - batch[1]).max() > 1e-3
 
 
+def test_tokens_that_the_model_does_not_read_change_nothing(run, served):
+    max_length = task_of(run.model).data.max_length
+    text_ids = np.random.default_rng(0).integers(1, 2000, (2, max_length + 7), "int32")
+    token_ids = served.signatures["token_ids"]
+    outputs = token_ids(text_ids=tf.constant(text_ids))["logits"]
+    expected = token_ids(text_ids=tf.constant(text_ids[:, :max_length]))["logits"]
+    np.testing.assert_allclose(outputs, expected, atol=1e-6)
+
+
 def test_an_empty_batch_has_empty_outputs(served):
     assert call(served, [])["logits"].shape == (0, 2)
 

@@ -39,7 +39,7 @@ def generate(model):
 
 @pytest.fixture(scope="module")
 def version(model, tmp_path_factory):
-    return saved_model.export(model, tmp_path_factory.mktemp("export"))
+    return saved_model.export(model, tmp_path_factory.mktemp("export"), warmup=False)
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,10 @@
 from types import SimpleNamespace
 
 import helpers
-import numpy as np
+import pandas as pd
 import pytest
 
-from keras_fm.data.examples import Examples
+from keras_fm.data import datasets
 from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError
 from keras_fm.models import loading, run_files
@@ -43,21 +43,30 @@ def test_the_main_stage_is_built_behind_every_other_training(others, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("fields", "message"),
+    ("strategy", "trainable"),
     [
-        ({"targets": np.arange(12)}, "from 0 to 2; received 0 to 11"),
-        ({"inputs": np.zeros((12, 8, 8, 3), np.uint8)}, r"uint8 \[12, 8, 8, 3\]"),
-        ({"targets": np.zeros(5, int)}, "received 5 and 12"),
+        ("head", {"logits"}),
+        ("full", {"conv", "norm", "logits"}),
+        ("lora", {"conv", "logits"}),
     ],
-    ids=["labels", "size", "count"],
 )
-def test_validation_data_is_checked_as_the_training_data_is(fields, message):
-    spec = spec_of(loading.get("cifar_cnn_basic", weights=None))
-    noise = helpers.noise(12)
-    invalid = Examples(**{"inputs": noise.inputs, "targets": noise.targets, **fields,
-                          "description": "the other ones"})  # fmt: skip
+def test_a_strategy_says_which_layers_are_trained(strategy, trainable, tiny_net):
+    pretrained = loading.get("tiny_net", weights=None)
+    options = fine_tuning_jobs.resolve_options(spec_of(pretrained), strategy, 0, {})
+    data = UserData(helpers.noise(24), class_names=["a", "b", "c"])
+    [job] = fine_tuning_jobs.fine_tuning_jobs(spec_of(pretrained), data, None, options).values()
+    model = fine_tuning._initial_model(pretrained, job)
+    assert {layer.name for layer in model.layers if layer.trainable_weights} == trainable
+
+
+@pytest.mark.parametrize("price", [0.0, -3.0])
+def test_validation_data_is_checked_as_the_training_data_is(price):
+    spec = spec_of(loading.get("linear_regression"))
+    sample = datasets.sample("diamonds")
+    frame = pd.DataFrame({**sample.inputs, "price": sample.targets})
+    data = UserData(frame, target="price")
+    other_frame = frame[:20].assign(price=[price, *frame["price"][1:20]])
+    validation = fine_tuning_jobs.validation_source(data, other_frame, None, None, {})
     options = fine_tuning_jobs.resolve_options(spec, "head", 0, {})
-    data = UserData(noise, class_names=["a", "b", "c"])
-    validation = fine_tuning_jobs.validation_source(data, invalid, None, None, {})
-    with pytest.raises(DataError, match=f"the other ones.*{message}"):
+    with pytest.raises(DataError, match=r"20 rows.*logarithm, and 1 targets"):
         fine_tuning_jobs.fine_tuning_jobs(spec, data, validation, options)

@@ -183,19 +183,17 @@ def test_a_table_of_other_columns_is_trained_from_scratch(tmp_path, stop_at):
     stop_at(2)
     command = r"keras-fm fine-tune linear_regression '.*my sizes\.csv' --target verdict --run-dir"
     options = {"target": "verdict", "run_dir": tmp_path / "stopped"}
-    with pytest.warns(DataWarning), pytest.raises(KeyboardInterrupt, match=command):
-        keras_fm.fine_tune("linear_regression", tmp_path / "my sizes.csv", epochs=3, **options)
+
+    def fine_tune(**more):
+        return keras_fm.fine_tune("linear_regression", tmp_path / "my sizes.csv", **options, **more)
+
+    with (
+        pytest.warns(DataWarning, match="linear_regression was trained on other columns"),
+        pytest.raises(KeyboardInterrupt, match=command),
+    ):
+        fine_tune(epochs=3, learning_rate=0.1)
     stop_at(None)
-    keras_fm.fine_tune("linear_regression", tmp_path / "my sizes.csv", resume=True, **options)
-    with pytest.warns(DataWarning, match="linear_regression was trained on other columns"):
-        run = keras_fm.fine_tune(
-            "linear_regression",
-            frame,
-            target="verdict",
-            epochs=3,
-            learning_rate=0.1,
-            run_dir=tmp_path / "run",
-        )
+    run = fine_tune(resume=True)
     assert not (run.path / "head").exists()
     assert "it is trained from scratch" in run.report()
     assert "linear_regression, trained from scratch on" in run.report()
