@@ -11,12 +11,14 @@ from keras_fm.errors import InvalidInputError, RunError, UnknownNameError, sugge
 from keras_fm.models.lookup import NamedModel, look_up
 from keras_fm.options import Verbose, check_verbose
 from keras_fm.registry.recipe import Recipe, load_recipe, recipe_class_of
-from keras_fm.training.train_arguments import (
-    check_new_directory,
+from keras_fm.training.recipe_overrides import (
     check_no_dataset,
     check_overrides,
-    check_seed,
     check_teacher_name,
+)
+from keras_fm.training.train_arguments import (
+    check_new_directory,
+    check_seed,
     check_validation_split,
     load_interrupted_run,
 )
