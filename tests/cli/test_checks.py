@@ -82,6 +82,7 @@ REFUSED = [
     (["predict", "served", "gone.png"], "gone.png can't be read: No such file"),
     (["predict", "served/1", "a.png", "--length", "3"], "cifar_cnn has no option 'length'"),
     (["evaluate", "served"], "served is an export"),
+    (["verify", "served"], "served is an export"),
     (["fine-tune", "served", "photos"], "served is an export"),
     (["explain", "served", "a.png"], "served is an export"),
     (["info", "photos"], "photos is no run directory"),
