@@ -6,6 +6,7 @@ from typing import Any
 from keras_fm.client import Client
 from keras_fm.exporting.local_server import LocalServer
 from keras_fm.models import export_files
+from keras_fm.options import check_option_names
 
 
 class ExportPipeline(Client):
@@ -33,6 +34,12 @@ class ExportPipeline(Client):
     def __call__(self, inputs: Any, **options: Any) -> Any:
         """Return predictions; see `Client`."""
         return super().__call__(inputs, **{"top_k": self.top_k, **options})
+
+    def preprocess(self, inputs: Any, **options: Any) -> dict[str, Any]:
+        """Return raw inputs as the export's signature takes them, arrays by name."""
+        codec = self.codec
+        check_option_names(str(self), codec.encode, options, skip=2)
+        return codec.encode(self.signatures[codec.signature], inputs, **options)
 
     def __repr__(self) -> str:
         """Show the version."""

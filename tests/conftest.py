@@ -60,7 +60,7 @@ def small_version(small_run: "Run", tmp_path_factory: pytest.TempPathFactory) ->
     """The export of the small run, which its tests share: they read it alone."""
     from keras_fm.exporting import saved_model
 
-    return saved_model.export(small_run.model, tmp_path_factory.mktemp("export"))
+    return saved_model.export(small_run.model, tmp_path_factory.mktemp("x") / "cifar_cnn_basic")
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ import pytest
 import keras_fm
 from keras_fm import familiar_names
 from keras_fm.errors import InvalidInputError, UnknownNameError
-from keras_fm.registry.recipe import Recipe
+from keras_fm.registry.recipe import Recipe, recipe_class_of
 from keras_fm.registry.tasks import TASKS
-from keras_fm.training import jobs
+from keras_fm.training.fine_tuning_options import check_fine_tune
+from keras_fm.training.train_arguments import check_train
 
 IMAGES = np.zeros((8, 32, 32, 3), "uint8"), list("abababab")
 
@@ -56,6 +57,14 @@ def test_a_training_says_which_option_is_meant(function, name, value, part):
 )
 def test_what_is_meant_depends_on_the_training(function, name, part):
     assert part in error_of(function, "cifar_cnn_basic", data=IMAGES, **{name: True})
+
+
+@pytest.mark.parametrize(
+    ("function", "check"),
+    [(keras_fm.train, check_train), (keras_fm.fine_tune, check_fine_tune)],
+)
+def test_the_check_of_a_training_has_its_options(function, check):
+    assert [*inspect.signature(check).parameters] == [*inspect.signature(function).parameters]
 
 
 def test_a_field_of_one_stage_is_understood_as_well():
@@ -123,7 +132,7 @@ def test_the_options_of_a_pipelines_call_are_understood():
 
 
 def test_every_synonym_leads_to_an_option_or_a_hint():
-    fields = {field for task in TASKS for field in jobs.recipe_class_of(task).__struct_fields__}
+    fields = {field for task in TASKS for field in recipe_class_of(task).__struct_fields__}
     functions = [getattr(keras_fm, name) for name in dir(keras_fm) if name.islower()]
     options = {"top_k", "length", "num_classes", "image_size"}
     options.update(*(inspect.signature(f).parameters for f in functions if inspect.isfunction(f)))

@@ -39,7 +39,7 @@ runs = [
 tuned = keras_fm.fine_tune(
     runs[0].model, data.sample("diamonds"), epochs=1, run_dir="tuned", strategy="full"
 )
-keras_fm.evaluate(tuned.path, data=data.sample("diamonds"))
+keras_fm.evaluate(tuned.path)
 keras_fm.verify("linear_regression")
 print(keras_fm.export(tuned.model, "exports"))
 """

@@ -50,7 +50,7 @@ def test_every_command_line_is_parsed():
     assert len(commands) >= 40
     for command in commands:
         arguments = shlex.split(command, comments=True)[1:]
-        options = app._parser(arguments).parse_args(arguments)
+        options = app._parser(arguments, "keras-fm").parse_args(arguments)
         assert callable(options.run), command
 
 

@@ -198,7 +198,7 @@ def test_a_repr_of_a_run_has_its_metrics(small_run):
     text = repr(small_run)
     assert str(small_run.path) in text
     assert re.search(r"accuracy 0\.\d+", text)
-    assert "majority class baseline" in small_run._repr_html_()
+    assert "majority-class baseline" in small_run._repr_html_()
 
 
 ROWS = [("task", "image-classification"), ("labels", "猫, [bold], " + "x" * 30)]

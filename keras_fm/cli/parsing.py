@@ -66,14 +66,12 @@ def check_settings(command: argparse.ArgumentParser, names: Iterable[str]) -> No
     model = arguments.get("model")
     for name in names:
         action = model if name in ("name", "name_or_model") else arguments.get(name)
-        if action is None:
-            continue
-        kind, *flags = ("option", *action.option_strings)
-        if not flags:
-            kind, flags = "argument", [action.dest.upper()]
-        raise InvalidInputError(
-            f"--set is for fields of the recipe; {name!r} is an {kind} of the command: {flags[0]}"
-        )
+        if action is not None:
+            flags = action.option_strings
+            described = f"option of the command: {flags[0]}" if flags else "argument of the command"
+            raise InvalidInputError(
+                f"--set is for fields of the recipe; {name!r} is an {described}"
+            )
 
 
 def _name_of(flag: str) -> str:
@@ -85,11 +83,8 @@ def recipe_fields() -> list[str]:
     from keras_fm.registry.recipe import recipe_class_of
 
     classes = map(recipe_class_of, TASKS)
-    return [
-        *dict.fromkeys(
-            field for recipe_class in classes for field in recipe_class.__struct_fields__
-        )
-    ]
+    fields = (field for recipe_class in classes for field in recipe_class.__struct_fields__)
+    return [*dict.fromkeys(fields)]
 
 
 def _did_you_mean(names: Sequence[str]) -> str:

@@ -83,14 +83,14 @@ def is_surely_unknown(dataset: str) -> bool:
 
 
 @cache
-@_quietly()
 def is_known(dataset: str) -> bool:
     """Return whether TFDS has a data set of this name, without configuration and version."""
     if is_surely_unknown(dataset):
         return False
-    import tensorflow_datasets as tfds
+    with _quietly():
+        import tensorflow_datasets as tfds
 
-    return dataset in tfds.list_builders(with_community_datasets=False)
+        return dataset in tfds.list_builders(with_community_datasets=False)
 
 
 @_quietly()

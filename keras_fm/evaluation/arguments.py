@@ -8,7 +8,7 @@ from keras_fm.data.user.source import UserData, check_source
 from keras_fm.errors import InvalidInputError, RunError
 from keras_fm.files import local_path
 from keras_fm.models import run_files
-from keras_fm.models.lookup import find_model, look_up
+from keras_fm.models.lookup import find_model, look_up, read_run_of_model
 from keras_fm.registry.recipe import recipe_class_of
 
 
@@ -42,7 +42,7 @@ def check_verify(name: str | os.PathLike[str]) -> None:
     """Check that `verify` can measure something of this name.
 
     Raises:
-        UnknownNameError: There is no such model, or it has no such weights.
+        UnknownNameError: There is no such model, or it has no such weights, or it is an export.
         RunError: It is no run that ended.
     """
     if not run_files.is_model_path(name):
@@ -52,4 +52,4 @@ def check_verify(name: str | os.PathLike[str]) -> None:
     path = local_path(name)
     if path.suffix == run_files.SUFFIX:
         raise RunError(f"{name} has no claims: verify the run that it is from, or evaluate it")
-    registry.find(run_files.read_complete_run(path)["model"])
+    registry.find(read_run_of_model(path)["model"])

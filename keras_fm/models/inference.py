@@ -44,7 +44,9 @@ class SingleTraceModel(keras.Model):
         return self.predict_function
 
 
-def predict(model: keras.Model, inputs: Any, batch_size: int, title: str) -> np.ndarray:
+def predict(
+    model: keras.Model, inputs: Any, batch_size: int, title: str = "predictions"
+) -> np.ndarray:
     """Return a model's outputs for inputs as it takes them, float32 `[examples, ...]`.
 
     Args:

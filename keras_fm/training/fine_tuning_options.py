@@ -6,17 +6,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from keras_fm.data.user.source import ProblemType, UserData, check_source
+from keras_fm.data.user.source import ProblemType, UserData, check_source, describe_data
 from keras_fm.errors import InvalidInputError, RunError, UnknownNameError, suggest
 from keras_fm.models.lookup import NamedModel, look_up
 from keras_fm.options import Verbose, check_verbose
 from keras_fm.registry.recipe import Recipe, load_recipe, recipe_class_of
-from keras_fm.training.train_arguments import (
-    check_new_directory,
+from keras_fm.training.recipe_overrides import (
     check_no_dataset,
     check_overrides,
-    check_seed,
     check_teacher_name,
+)
+from keras_fm.training.train_arguments import (
+    check_new_directory,
+    check_seed,
     check_validation_split,
     load_interrupted_run,
 )
@@ -146,8 +148,8 @@ def resolve_options(
     recipe_class = recipe_class_of(spec.task_name)
     if recipe_class.fine_tuning_group is None:
         raise InvalidInputError(
-            f"{spec.name} is no classifier and no regression ({spec.task_name}); it can't be "
-            "fine-tuned: train it on your data"
+            f"{spec.name} can't be fine-tuned: its task is {spec.task_name}, and fine_tune is for "
+            f"classifiers and regressions; {describe_data(spec.task_name, spec.package.entry.dataset)}"
         )
     if strategy not in STRATEGIES:
         raise UnknownNameError(f"no strategy {strategy!r}. {suggest(strategy, STRATEGIES)}")

@@ -17,12 +17,10 @@ from keras_fm.models.spec import ModelSpec
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.recipe import OWN_DATA, Recipe, check_fields
 from keras_fm.tasks.base import Task
+from keras_fm.training.recipe_overrides import check_no_dataset, check_overrides, override_known
 from keras_fm.training.train_arguments import (
     check_data_options,
-    check_no_dataset,
-    check_overrides,
     is_recipe_data,
-    override_known,
 )
 
 Data = Any  # what `train` takes; `_load` says what that is

@@ -18,6 +18,9 @@ class RecipeFields(TypedDict, total=False):
     cutout: int
     dataset: str
     discriminator_learning_rate: float
+    distillation_temperature: float
+    distillation_weight: float
+    drop_remainder: bool
     ema_momentum: float
     epochs: int
     epochs_per_pass: int
@@ -43,9 +46,11 @@ class RecipeFields(TypedDict, total=False):
     random_translation: int
     schedule: Literal["constant", "linear"]
     sequence_length: int
+    teacher: str
     token_dropout: float
     train_batch_norm: bool
     trainable: Literal["all", "head", "adapters"]
+    unlabeled_split: str
     validation_examples: int
     warmup_fraction: float
     weight_decay: float

@@ -25,14 +25,13 @@ from keras_fm.training.distillation import check_teacher
 from keras_fm.training.fit import fit
 from keras_fm.training.jobs import TrainingJob
 from keras_fm.training.recipe_fields import RecipeFields
+from keras_fm.training.recipe_overrides import PRETRAINING, split_overrides
 from keras_fm.training.train_arguments import (
-    PRETRAINING,
     check_seed,
     check_train,
     check_validation_split,
     default_init_from,
     find_interrupted_run,
-    split_overrides,
 )
 
 

@@ -15,9 +15,10 @@ from keras_fm.data.text_batches import (
 )
 from keras_fm.data.user.source import UserData
 from keras_fm.models.spec import ModelSpec
+from keras_fm.registry.recipe import recipe_class_of
 from keras_fm.tasks.image_generation.data import GANBatches
 from keras_fm.training import fine_tuning_jobs as stages
-from keras_fm.training import jobs
+from keras_fm.training import fine_tuning_options, jobs
 
 COUNT, BATCH_SIZE = 118, 64
 INDICES = np.arange(COUNT)
@@ -161,9 +162,9 @@ def test_a_training_on_own_data_takes_every_example(name, data, drops):
 def test_a_fine_tuning_takes_every_example_in_each_stage(drops):
     overrides = {} if drops is None else {"drop_remainder": drops}
     spec = ModelSpec.of(registry.find("cifar_cnn_basic")[0])
-    options = stages.resolve_options(spec, "head_then_full", 0, overrides)
+    options = fine_tuning_options.resolve_options(spec, "head_then_full", 0, overrides)
     stage_jobs = stages.fine_tuning_jobs(spec, UserData(OWN_IMAGES), None, options)
-    stage_jobs["scratch"] = stages.from_scratch_job(stage_jobs[stages.MAIN_STAGE], 3)
+    stage_jobs["scratch"] = stages.from_scratch_job(stage_jobs[fine_tuning_options.MAIN_STAGE], 3)
     assert len(stage_jobs) == 3
     assert {job.recipe.drop_remainder for job in stage_jobs.values()} == {bool(drops)}
 
@@ -172,6 +173,6 @@ def test_a_fine_tuning_takes_every_example_in_each_stage(drops):
 def test_the_recipes_of_the_zoo_drop_the_remainder(name):
     package, _ = registry.find(name)
     assert "drop_remainder" not in (package.path / "recipe.toml").read_text()
-    recipe_class = jobs.recipe_class_of(package.entry.task)
+    recipe_class = recipe_class_of(package.entry.task)
     assert recipe_class.__struct_defaults__
     assert helpers.recipe(package.entry.task).drop_remainder

@@ -76,7 +76,7 @@ def test_test_time_augmentation_adds_the_logits_of_the_mirror_image(task):
         return np.eye(10)[[1]] * 3 * is_light_on_the_right
 
     outputs = np.eye(10)[[0]] * 2.0
-    model = SimpleNamespace(predict=predict)
+    model = SimpleNamespace(name="light", predict=predict)
     metrics = task.objective.metrics(model, examples, outputs)
     assert (metrics["accuracy"], metrics["accuracy_tta"]) == (0, 1)
     metrics = task.objective.metrics(model, examples, 2 * outputs)

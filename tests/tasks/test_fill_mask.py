@@ -61,7 +61,7 @@ def test_accuracy_and_perplexity_are_of_all_masked_tokens_of_all_batches(spec, m
         start = next(starts)
         return logits[start : start + len(inputs["text_ids"])].astype("float32")
 
-    model = SimpleNamespace(predict_on_batch=predict_on_batch)
+    model = SimpleNamespace(name="guesser", predict_on_batch=predict_on_batch)
     metrics = spec.task.objective.metrics(model, texts, None)
     assert metrics["masked_accuracy"] == pytest.approx(1 - 1 / len(targets))
     lost = np.log(np.e + 399)

@@ -11,8 +11,14 @@ from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError
 from keras_fm.models import loading, run_files
 from keras_fm.models.spec import spec_of
-from keras_fm.training import fine_tuning, fine_tuning_jobs, jobs, monitoring
-from keras_fm.training.fine_tuning_jobs import HEAD_STAGE, MAIN_STAGE, SCRATCH_STAGE
+from keras_fm.training import (
+    fine_tuning,
+    fine_tuning_jobs,
+    fine_tuning_options,
+    jobs,
+    monitoring,
+)
+from keras_fm.training.fine_tuning_options import HEAD_STAGE, MAIN_STAGE, SCRATCH_STAGE
 
 
 @pytest.mark.parametrize(
@@ -52,7 +58,7 @@ def test_the_main_stage_is_built_behind_every_other_training(others, monkeypatch
 )
 def test_a_strategy_says_which_layers_are_trained(strategy, trainable, tiny_net):
     pretrained = loading.get("tiny_net", weights=None)
-    options = fine_tuning_jobs.resolve_options(spec_of(pretrained), strategy, 0, {})
+    options = fine_tuning_options.resolve_options(spec_of(pretrained), strategy, 0, {})
     data = UserData(helpers.noise(24), class_names=["a", "b", "c"])
     [job] = fine_tuning_jobs.fine_tuning_jobs(spec_of(pretrained), data, None, options).values()
     model = fine_tuning._initial_model(pretrained, job)
@@ -66,7 +72,7 @@ def test_validation_data_is_checked_as_the_training_data_is(price):
     frame = pd.DataFrame({**sample.inputs, "price": sample.targets})
     data = UserData(frame, target="price")
     other_frame = frame[:20].assign(price=[price, *frame["price"][1:20]])
-    validation = fine_tuning_jobs.validation_source(data, other_frame, None, None, {})
-    options = fine_tuning_jobs.resolve_options(spec, "head", 0, {})
+    validation = fine_tuning_options.validation_source(data, other_frame, None, None, {})
+    options = fine_tuning_options.resolve_options(spec, "head", 0, {})
     with pytest.raises(DataError, match=r"20 rows.*logarithm, and 1 targets"):
         fine_tuning_jobs.fine_tuning_jobs(spec, data, validation, options)

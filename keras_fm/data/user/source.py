@@ -17,6 +17,16 @@ TFDS_PREFIX = "tfds:"
 _TFDS_NAME = re.compile(r"(?P<dataset>[^/.:\\]+)(/[\w.+-]+)?(:[\w.*]+)?")
 
 
+def describe_data(task_name: str, dataset: str) -> str:
+    """Return what a model takes that is not fine-tuned, in a sentence."""
+    if task_name == "text-generation":
+        return "train and evaluate take a text file: data='book.txt', or --data book.txt"
+    return (
+        f"train and evaluate take its own data set, {dataset}, without data= (--data), and in "
+        "Python keras_fm.data.Examples"
+    )
+
+
 @dataclass(frozen=True)
 class UserData:
     """A user's data and what the user says of it.

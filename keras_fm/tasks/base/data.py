@@ -12,7 +12,7 @@ from keras_fm.data.batches import Batches, dataset_from_arrays
 from keras_fm.data.example_digests import example_digests
 from keras_fm.data.examples import Examples
 from keras_fm.data.user.raw_examples import DataNotes
-from keras_fm.data.user.source import UserData
+from keras_fm.data.user.source import UserData, describe_data
 from keras_fm.errors import DataError, UnknownNameError
 from keras_fm.models.spec import ModelSpec
 from keras_fm.registry.recipe import Recipe
@@ -31,14 +31,6 @@ class TaskData(ABC):
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
-
-    @property
-    def user_data_hint(self) -> str:
-        """What a model takes that is not fine-tuned, in a sentence."""
-        return (
-            f"train and evaluate take its own data set, {self.spec.entry.dataset}, without data= "
-            "(--data), and in Python keras_fm.data.Examples"
-        )
 
     def load(self, split: str) -> Examples:
         """Load a split of the data set of the model's entry.
@@ -176,5 +168,5 @@ class TaskData(ABC):
         received = user_data.data if user_data.path is None else str(user_data.path)
         return DataError(
             f"{self.spec.name} can't be trained or evaluated on a user's files; received "
-            f"{received!r}: {self.user_data_hint}"
+            f"{received!r}: {describe_data(self.spec.task_name, self.spec.entry.dataset)}"
         )

@@ -28,7 +28,6 @@ class CharacterData(TaskData):
     """Examples are the characters of a text, as code points; each target is the next one."""
 
     eval_batch_size = WINDOWS_PER_BATCH
-    user_data_hint = "train and evaluate take a text file: data='book.txt', or --data book.txt"
     is_sequence = True
     digest_unit = "lines"
 

@@ -47,8 +47,21 @@ REFUSED = [
     # Recipe fields.
     (["train", "cifar_cnn", "--set", "epoch=2"], "no field 'epoch'. Did you mean 'epochs'"),
     (["train", "cifar_cnn", "--set", "epochs=two"], "received 'two'"),
-    (["train", "cifar_cnn", "--set", "seed=3"], "'seed' is no field of the recipe"),
-    (["train", "cifar_cnn", "--set", "name=lstm"], "'name' is no field of the recipe"),
+    (["train", "cifar_cnn", "--set", "lr=0.1"], "no field 'lr'. Did you mean 'learning_rate'"),
+    (["fine-tune", "lstm", "r.csv", "--set", "head.lr=1"], "Did you mean 'learning_rate'"),
+    (["train", "mini_bert", "--set", "pretraining.lr=1"], "Did you mean 'learning_rate'"),
+    (["train", "cifar_cnn", "--set", "pretrained=true"], "init_from="),
+    (["train", "cifar_cnn", "--set", "seed=3"], "'seed' is an option of the command: --seed"),
+    (["train", "lstm", "--set", "teacher=a"], "'teacher' is an option of the command: --teacher"),
+    (["train", "cifar_cnn", "--set", "name=lstm"], "'name' is an argument of the command"),
+    (["fine-tune", "lstm", "r.csv", "--set", "data=r.csv"], "'data' is an argument of the command"),
+    (["train", "mlp", "--data", "r.csv", "--set", "dataset=x"], "leave out dataset"),
+    (["fine-tune", "lstm", "r.csv", "--set", "dataset=x"], "leave out dataset"),
+    # Teachers.
+    (["train", "lstm", "--teacher", "mini_bret"], "unknown model 'mini_bret'. Did you mean"),
+    (["train", "lstm", "--teacher", "stopped"], "the training in stopped did not end"),
+    (["fine-tune", "lstm", "r.csv", "--strategy", "full", "--set", "teacher=mini_bret"],
+     "unknown model 'mini_bret'"),
     (["train", "linear_regression", "--set", "flip=random"], "no field 'flip'"),
     (["train", "mini_bert", "--set", "pretraining.epochs=x"], "received 'x'"),
     (["fine-tune", "lstm", "r.csv", "--set", "head.epochs=0"], "received 0"),
@@ -62,6 +75,19 @@ REFUSED = [
     (["train", "lstm", "--resume", "--run-dir", "stopped"], "trains 'cifar_cnn_basic', not 'lstm'"),
     (["fine-tune", "cifar_cnn_basic", "photos", "--resume", "--run-dir", "stopped"],
      "is no fine-tuning"),
+    (["train", "lstm", "--resume", "--run-dir", "own"], "began on r.csv: name the same data again"),
+    (["train", "lstm", "--resume", "--run-dir", "own", "--data", "r.csv", "--validation-split",
+      "0.1"], "leave out validation_split"),
+    # Exports.
+    (["predict", "served", "gone.png"], "gone.png can't be read: No such file"),
+    (["predict", "served/1", "a.png", "--length", "3"], "cifar_cnn has no option 'length'"),
+    (["evaluate", "served"], "served is an export"),
+    (["verify", "served"], "served is an export"),
+    (["fine-tune", "served", "photos"], "served is an export"),
+    (["explain", "served", "a.png"], "served is an export"),
+    (["info", "photos"], "photos is no run directory"),
+    (["export", "cifar_cnn", "served"], "served holds cifar_cnn with the classes 'a', 'b'"),
+    (["export", "lstm", "served"], "served holds cifar_cnn with the task image-classification"),
     (["export", "cifar_cnn", "exports", "--version", "3"], "exports/3 exists"),
     (["export", "cifar_cnn", "a.png"], "a.png is a file"),
     (["export", "--all", "exports", "--precision", "int4"], "received 'int4'"),
@@ -83,13 +109,33 @@ REFUSED = [
     (["fine-tune", "gan", "photos/"], "it can't be fine-tuned"),
     (["train", "cifar_cnn", "--target", "y"], "name it as data"),
     (["train", "cifar_cnn", "--seed", "-1"], "received -1"),
+    (["train", "cifar_cnn", "--verbose", "loud"], "verbose is 'auto', 0, 1 or 2; received 'loud'"),
+    (["fine-tune", "lstm", "r.csv", "--verbose", "3"], "received 3"),
+    (["train", "cifar_cnn", "--validation-split", "2"], "from 0.0 to 1.0; received 2.0"),
+    (["fine-tune", "lstm", "r.csv", "--validation-split", "-1"], "received -1.0"),
+    (["fine-tune", "lstm", "r.csv", "--validation-split", "0.1", "--validation-data", "r.csv"],
+     "validation_split and validation_data each say"),
+    (["train", "lstm", "--validation-split", "0.1", "--set", "validation_examples=3"],
+     "validation_split and validation_examples each say"),
+    (["verify"], "expected a model or a run directory; --all verifies all"),
+    (["verify", "--json"], "expected a model or a run directory; --all verifies all"),
+    (["verify", "--all", "lstm"], "--all verifies every pretrained model: name none"),
     (["evaluate", "cifar_cnn", "--target", "y"], "name it as well (data=, or --data)"),
 ]  # fmt: skip
 
 
+SPEC = {
+    "model": "cifar_cnn",
+    "task": "image-classification",
+    "labels": ["a", "b"],
+    "inputs": [],
+    "target": None,
+}
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """The current folder: an image, tables, an export, a stopped run, and a folder of no images."""
+    """The current folder: an image, tables, exports, stopped runs, and a folder of no images."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.png").write_bytes(helpers.encode(helpers.image(8, 8)))
     (tmp_path / "why.png").touch()
@@ -99,6 +145,12 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "images" / "bag-0.png").touch()
     run_info = {"model": "cifar_cnn_basic", "init_from": "random", "data": "x", "seed": 0}
     (tmp_path / "stopped" / "run.json").write_text(json.dumps(run_info))
+    (tmp_path / "own").mkdir()
+    run_info |= {"model": "lstm", "data": "r.csv", "split": ""}
+    (tmp_path / "own" / "run.json").write_text(json.dumps(run_info))
+    (tmp_path / "served" / "1").mkdir(parents=True)
+    (tmp_path / "served" / "1" / "saved_model.pb").touch()
+    (tmp_path / "served" / "1" / "keras_fm.json").write_text(json.dumps(SPEC))
     return tmp_path
 
 
@@ -123,9 +175,10 @@ def test_the_checks_import_nothing_slow(folder):
     code = (
         "import json, sys\n"
         "from keras_fm import cli\n"
-        "codes = [cli.main(arguments) for arguments in json.load(sys.stdin)]\n"
-        "slow = {'keras', 'tensorflow', 'tensorflow_datasets', 'jax'} & sys.modules.keys()\n"
-        "assert set(codes) == {2} and not slow, (codes, slow)\n"
+        "for arguments in json.load(sys.stdin):\n"
+        "    code = cli.main(arguments)\n"
+        "    slow = {'keras', 'tensorflow', 'tensorflow_datasets', 'jax'} & sys.modules.keys()\n"
+        "    assert code == 2 and not slow, (arguments, code, slow)\n"
     )
     command_lines = [arguments for arguments, _ in REFUSED]
     process = subprocess.run(
@@ -165,16 +218,19 @@ def test_what_can_be_done_is_not_refused(folder, monkeypatch, capsys):
         ["evaluate", "lstm", "--data", "r.csv", "--target", "stars"],
         ["export", "cifar_cnn", "exports", "--version", "4"],
         ["export", "--all", "exports"],
-        ["verify"],
+        ["predict", "served", "a.png"],
+        ["train", "lstm", "--teacher", "mini_bert", "--verbose", "0", "--validation-split", "0.1"],
+        ["train", "lstm", "--resume", "--run-dir", "own", "--data", "r.csv"],
+        ["verify", "--quick"],
+        ["verify", "--all", "--json"],
     ):
         with pytest.raises(ReachedError):
             cli.main(arguments)
 
 
 def test_a_keras_file_is_known_by_its_specification(folder, monkeypatch, capsys):
-    spec = {"model": "cifar_cnn", "task": "image-classification", "labels": ["a", "b"]}
     with zipfile.ZipFile(folder / "mine.keras", "w") as archive:
-        archive.writestr("config.json", json.dumps({"config": {"keras_fm": spec}}))
+        archive.writestr("config.json", json.dumps({"config": {"keras_fm": SPEC}}))
     monkeypatch.setattr(app, "_import_keras", lambda: pytest.fail("Keras is imported"))
     assert cli.main(["predict", "mine.keras", "a.png", "--length", "3"]) == 2
     assert "has no option 'length'" in capsys.readouterr().err
