@@ -149,7 +149,8 @@ def resolve_options(
     if recipe_class.fine_tuning_group is None:
         raise InvalidInputError(
             f"{spec.name} can't be fine-tuned: its task is {spec.task_name}, and fine_tune is for "
-            f"classifiers and regressions; {describe_data(spec.task_name, spec.package.entry.dataset)}"
+            "classifiers and regressions; "
+            f"{describe_data(spec.task_name, spec.package.entry.dataset)}"
         )
     if strategy not in STRATEGIES:
         raise UnknownNameError(f"no strategy {strategy!r}. {suggest(strategy, STRATEGIES)}")
