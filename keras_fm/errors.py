@@ -76,12 +76,17 @@ class DataWarning(UserWarning):
     """Something in a user's data that was left out or looks wrong, with how many there are."""
 
 
+def near_names(name: str, known: Iterable[str]) -> list[str]:
+    """Return the known names that are nearest to `name`, at most three."""
+    if len(name) > _LONGEST_NAME:
+        return []
+    return difflib.get_close_matches(name, [*known], n=3, cutoff=0.5)
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """Says which known names are nearest to `name`, or which there are when none is near."""
     known = sorted(known)
-    near = []
-    if len(name) <= _LONGEST_NAME:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    near = near_names(name, known)
     if near:
         return f"Did you mean {' or '.join(map(repr, near))}?"
     return f"Known: {', '.join(known) or 'none'}."

@@ -43,6 +43,19 @@ def local_path(path: str | os.PathLike[str]) -> Path:
         return Path(path)
 
 
+def check_folder_path(path: Path) -> None:
+    """Check that a folder is there or can be made: nothing on the way to it is a file.
+
+    Raises:
+        InvalidInputError: A part of the path is a file.
+    """
+    for parent in (path, *path.parents):
+        if parent.is_dir():
+            return
+        if parent.exists():
+            raise InvalidInputError(f"expected a folder; {parent} is a file")
+
+
 @contextlib.contextmanager
 def atomic_path(
     path: str | os.PathLike[str], *, fsync: bool = False, temporary: Path | None = None

@@ -1,12 +1,19 @@
 """Checks of options: their names; numbers of Python and numpy, but no truth values and no NaN."""
 
+import functools
 import inspect
 import math
 import numbers
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal, ParamSpec, TypeVar, get_args
 
-from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
+from keras_fm.errors import InvalidInputError, UnknownNameError
+from keras_fm.familiar_names import suggest_option
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Verbose = Literal["auto", 0, 1, 2]
 
 
 def to_python(value: Any) -> Any:
@@ -72,7 +79,12 @@ def check_float(
 
 
 def check_option_names(
-    owner: str, function: Callable[..., Any], options: Mapping[str, Any], *, skip: int
+    owner: str,
+    function: Callable[..., Any],
+    options: Mapping[str, Any],
+    *,
+    skip: int,
+    verb: str = "",
 ) -> None:
     """Check that a function takes the options.
 
@@ -81,6 +93,7 @@ def check_option_names(
         function: The function.
         options: By name.
         skip: How many of its first parameters are no options.
+        verb: The public function that the user called, for the hint.
 
     Raises:
         UnknownNameError: It has no such parameter.
@@ -88,7 +101,38 @@ def check_option_names(
     known = [*inspect.signature(function).parameters][skip:]
     for name in options:
         if name not in known:
-            raise UnknownNameError(f"{owner} has no option {name!r}. {suggest(name, known)}")
+            hint = suggest_option(name, known, verb)
+            raise UnknownNameError(f"{owner} has no option {name!r}. {hint}")
+
+
+def with_checked_options(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a public function: the error of an unknown option says which one is meant."""
+
+    @functools.wraps(function)
+    def checked(*arguments: P.args, **options: P.kwargs) -> R:
+        name = function.__name__
+        check_option_names(name, function, options, skip=0, verb=name)
+        return function(*arguments, **options)
+
+    return checked
+
+
+def check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
+    """Return the value, one of some; a number of numpy as Python's.
+
+    Raises:
+        InvalidInputError: It is none of them.
+    """
+    python_value = to_python(value)
+    if isinstance(python_value, (str, int)) and python_value in choices:
+        return python_value
+    *others, last = map(repr, choices)
+    raise InvalidInputError(f"{name} is {', '.join(others)} or {last}; received {value!r}")
+
+
+def check_verbose(verbose: Any) -> Verbose:
+    """Return what Keras takes as `verbose`, or raise an `InvalidInputError`."""
+    return check_choice("verbose", verbose, get_args(Verbose))
 
 
 def _range(low: float | None, high: float | None, above: float | None = None) -> str:

@@ -4,7 +4,7 @@ import inspect
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -12,12 +12,16 @@ from keras_fm import notebook
 from keras_fm.batch_prediction.prediction import predict_to_file
 from keras_fm.models.global_state import keras_settings
 from keras_fm.models.loading import resolve_model
+from keras_fm.models.lookup import find_export
 from keras_fm.models.spec import spec_of
-from keras_fm.options import check_option_names
+from keras_fm.options import check_option_names, with_checked_options
 from keras_fm.preprocessing.names import names_of
 from keras_fm.registry.tasks import task_module
 from keras_fm.serving import ranking, streams
 from keras_fm.serving.predictions import PredictionList
+
+if TYPE_CHECKING:
+    from keras_fm.export_pipelines import ExportPipeline
 
 
 class Pipeline:
@@ -58,7 +62,7 @@ class Pipeline:
         """
         top_k = self._check_top_k(options.pop("top_k", self.top_k))
         predict = self.spec.task.predictor.predict_raw
-        check_option_names(self.model.name, predict, options, skip=2)
+        check_option_names(self.model.name, predict, options, skip=2, verb="pipeline")
         if streams.is_stream(inputs):
             return self._stream(inputs, top_k, options)
         predictions = self._predict(inputs, top_k, options)
@@ -153,9 +157,10 @@ class Pipeline:
         return ranking.check_top_k(self.model.name, top_k, is_classifier=is_classifier)
 
 
+@with_checked_options
 def pipeline(
     name_or_model: str | os.PathLike[str] | keras.Model, *, top_k: int | None = None
-) -> Pipeline:
+) -> "Pipeline | ExportPipeline":
     """Return a callable from raw inputs to predictions, one dict an input.
 
     A classifier returns `label` and `probabilities` by label, or with `top_k` the most probable
@@ -171,7 +176,8 @@ def pipeline(
     they are transparent.
 
     Args:
-        name_or_model: A model's name, a run directory, or a model from `get`, `train`, `fine_tune`.
+        name_or_model: A model's name, a run directory, or a model from `get`, `train`, `fine_tune`;
+            or an export, a folder of versions or one of them, which predicts here as in a server.
         top_k: Of a classifier: how many labels to return for an input, each as
             `{"label", "score"}`, the most probable first; None for all, by label. A call may say
             otherwise.
@@ -184,4 +190,9 @@ def pipeline(
         >>> classify("photo.jpg", top_k=2)
         [[{'label': 'cat', 'score': 0.93}, {'label': 'dog', 'score': 0.04}]]
     """
+    path = find_export(name_or_model)
+    if path is not None:
+        from keras_fm.export_pipelines import ExportPipeline
+
+        return ExportPipeline(path, top_k)
     return Pipeline(resolve_model(name_or_model), top_k)

@@ -109,3 +109,29 @@ def test_tensorboard_finds_the_embeddings_that_ship():
     for config in configs:
         assert [*config.parent.glob("events.out.tfevents.*")], f"no event file beside {config}"
         assert (config.parent / "embeddings.tsv").is_file(), config
+
+
+LOGS = sorted((helpers.ROOT / "zoo").glob("*/weights/*.logs"))
+
+
+@pytest.mark.parametrize("logs", LOGS, ids=lambda logs: logs.name)
+def test_the_logs_that_ship_name_their_data_and_no_folder(logs):
+    from tensorboard.plugins.hparams import plugin_data_pb2
+
+    dataset = registry.info(logs.parents[1].name).dataset
+    for folder in {file.parent for file in logs.rglob("events.out.tfevents.*")}:
+        events = helpers.read_events(folder)
+        for tag in events.Tags()["tensors"]:
+            for event in events.Tensors(tag) if tag == "recipe" else []:
+                assert f'dataset = "{dataset}"' in event.tensor_proto.string_val[0].decode()
+        if "_hparams_/session_start_info" in events.Tags()["tensors"]:
+            content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+            info = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
+            assert info.hparams["dataset"].string_value == dataset
+            assert info.hparams["model"].string_value == logs.parents[1].name
+            texts = [info.group_name, *(value.string_value for value in info.hparams.values())]
+            assert not [text for text in texts if "/" in text or "\\" in text]
+    folders = (b"/home/", b"/tmp/", b"/root/", b"/work/", b"/Users/", b"C:\\Users")
+    for file in logs.rglob("*"):
+        if file.is_file():
+            assert not [folder for folder in folders if folder in file.read_bytes()], file

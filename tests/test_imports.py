@@ -12,7 +12,9 @@ PACKAGE = helpers.ROOT / "keras_fm"
 # adapters. What stands in one line does not import each other, but where the next table says so.
 LEVELS = (
     ("errors",),
+    ("familiar_names",),
     ("backend", "files", "formatting", "http_session", "logs", "notebook", "options", "startup"),
+    ("progress",),
     ("registry",),
     ("store", "serving", "optimizers", "trainers"),
     ("preprocessing",),
@@ -20,7 +22,9 @@ LEVELS = (
     ("models",),
     ("tasks",),
     ("batch_prediction",),
-    ("adapters", "client", "evaluation", "explanation", "exporting", "pipelines"),
+    ("adapters", "client", "evaluation", "explanation", "exporting"),
+    ("export_pipelines",),
+    ("pipelines",),
     ("training",),
     ("demo",),
     ("cli",),
@@ -38,6 +42,7 @@ LEVELS_OF = {
     "data": (
         ("examples_view",),
         ("examples", "ppmi"),
+        ("example_digests",),
         ("batches", "character_texts", "datasets", "example_files"),
         ("augmentation", "text_batches", "user"),
         ("splitting",),

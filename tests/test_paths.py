@@ -9,7 +9,14 @@ import pytest
 
 import keras_fm
 from keras_fm import adapters, cli, data
-from keras_fm.errors import InvalidInputError, KerasFmError, RunError, UnknownNameError
+from keras_fm.errors import (
+    DataWarning,
+    ExportError,
+    InvalidInputError,
+    KerasFmError,
+    RunError,
+    UnknownNameError,
+)
 from keras_fm.exporting import checks
 
 
@@ -37,7 +44,8 @@ def test_every_verb_knows_the_home_folder(home, capsys):
     rows.to_csv(home / "rows.csv", index=False)
     model = keras_fm.get("~/runs/a")
     assert helpers.same_weights(model, run.model)
-    assert keras_fm.evaluate("~/runs/a", data="~/rows.csv")["num_examples"] == len(rows)
+    with pytest.warns(DataWarning, match="were in the training data"):
+        assert keras_fm.evaluate("~/runs/a", data="~/rows.csv")["num_examples"] == len(rows)
     assert len(keras_fm.pipeline("~/runs/a")("~/rows.csv")) == len(rows)
     explanation = keras_fm.explain("~/runs/a", rows[:1])
     assert explanation.save("~/why.html") == home / "why.html"
@@ -47,9 +55,10 @@ def test_every_verb_knows_the_home_folder(home, capsys):
     assert keras_fm.get("linear_regression", weights="~/runs/a/model.weights.h5")
     run.model.save(home / "mine.keras")
     assert helpers.same_weights(keras_fm.get("~/mine.keras"), run.model)
-    fine_tuned = keras_fm.fine_tune(
-        "~/runs/a", "~/rows.csv", target="price", epochs=1, run_dir="~/runs/b", strategy="head"
-    )
+    with pytest.warns(DataWarning, match="that validate were in the training data"):
+        fine_tuned = keras_fm.fine_tune(
+            "~/runs/a", "~/rows.csv", target="price", epochs=1, run_dir="~/runs/b", strategy="head"
+        )
     assert fine_tuned.path == home / "runs" / "b"
     assert keras_fm.verify("~/runs/b").passed
     assert cli.main(["predict", "gan", "Coat", "--out", "~/images"]) == 0
@@ -98,6 +107,10 @@ def test_what_is_no_model_is_named(verb, name, message, home, tmp_path):
     for file in ("m.h5", "table.csv"):
         (folder / file).touch()
     more = {"explain": ["x"], "fine_tune": ["x"], "export": ["out"]}.get(verb, [])
+    if verb == "pipeline" and name in ("exports", "exports/1"):  # it takes an export, if it is one
+        with pytest.raises(ExportError):
+            keras_fm.pipeline(name)
+        return
     with pytest.raises((UnknownNameError, InvalidInputError), match=message):
         getattr(keras_fm, verb)(name, *more)
     assert not (folder / "out").exists()

@@ -38,7 +38,7 @@ from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataWarning
 from keras_fm.registry.recipe import parse_setting
 from keras_fm.tasks.base import task_of
-from keras_fm.training import fine_tuning, fine_tuning_jobs, runs
+from keras_fm.training import fine_tuning, fine_tuning_options, runs
 
 FROM_SCRATCH, TFIDF = "from_scratch", "tfidf"
 GENRES = {
@@ -193,7 +193,7 @@ def measure(
 ) -> dict[str, float]:
     """Return the accuracy on the test split of each method, trained on the examples."""
     accuracies = {TFIDF: tfidf_accuracy(examples, test)} if TFIDF in methods else {}
-    for strategy in fine_tuning_jobs.STRATEGIES:
+    for strategy in fine_tuning_options.STRATEGIES:
         compare = strategy == "head_then_full" and FROM_SCRATCH in methods
         if strategy not in methods and not compare:
             continue
@@ -208,11 +208,11 @@ def measure(
                 augment_with=generator,
                 seed=seed,
                 run_dir=path,
-                **settings,
+                **{"drop_remainder": True, **settings},  # as all rows of the tables were measured
             )
             accuracies[strategy] = accuracy(run, test)
             if compare:
-                scratch = runs.load_run(path / fine_tuning_jobs.SCRATCH_STAGE)
+                scratch = runs.load_run(path / fine_tuning_options.SCRATCH_STAGE)
                 accuracies[FROM_SCRATCH] = accuracy(scratch, test)
     return {method: accuracies[method] for method in methods}
 

@@ -11,6 +11,7 @@ import argparse
 import keras_fm
 from keras_fm.errors import InvalidInputError
 from keras_fm.exporting import inference_graph
+from keras_fm.exporting.arguments import PRECISIONS
 from keras_fm.models.spec import spec_of
 from keras_fm.registry.metrics import METRICS
 from keras_fm.tasks.base import task_of
@@ -24,14 +25,14 @@ def main() -> None:
     parser.add_argument("models", nargs="+", metavar="MODEL")
     parser.add_argument("--split", default="test", help="test, train or sample (default: test)")
     options = parser.parse_args()
-    print("| model | metric |", *(f"{precision} |" for precision in inference_graph.PRECISIONS))
-    print("|---" * (2 + len(inference_graph.PRECISIONS)) + "|")
+    print("| model | metric |", *(f"{precision} |" for precision in PRECISIONS))
+    print("|---" * (2 + len(PRECISIONS)) + "|")
     for name in options.models:
         model = keras_fm.get(name)
         entry = spec_of(model).entry
         metric = next(iter(entry.weights[entry.default_weights].metrics))
         examples = task_of(model).data.load(options.split)
-        values = [_measure(model, metric, examples, x) for x in inference_graph.PRECISIONS]
+        values = [_measure(model, metric, examples, x) for x in PRECISIONS]
         print(
             f"| {name} | {METRICS[metric].title} |", *(f"{value} |" for value in values), flush=True
         )

@@ -146,7 +146,15 @@ def _check_same_recipes(finished: list[runs.Run], package: registry.ModelPackage
 
 
 def _check_logs(run: runs.Run) -> None:
-    """Check that TensorBoard shows the embeddings: it looks only where event files are."""
+    """Check that TensorBoard shows the embeddings: it looks only where event files are.
+
+    The logs ship, so they must name no folder of this machine either.
+    """
+    paths = {folder.resolve() for folder in (run.path.parent, Path.home(), Path.cwd())}
+    folders = [str(path).encode() for path in paths if path != path.parent]  # the root is in all
+    for file in (run.path / "logs").rglob("*"):
+        if file.is_file() and any(folder in file.read_bytes() for folder in folders):
+            raise RunError(f"{file} names a folder of this machine, which would ship: train again")
     for config in (run.path / "logs").rglob("projector_config.pbtxt"):
         if not any(config.parent.glob("events.out.tfevents.*")):
             raise RunError(

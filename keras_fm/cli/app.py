@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 
 from keras_fm import __version__
+from keras_fm.cli import completion
+from keras_fm.cli.parsing import parse
 from keras_fm.cli.streams import prepare_streams
 from keras_fm.errors import DataWarning, KerasFmError
 from keras_fm.startup import hidden_remarks
@@ -30,6 +32,8 @@ COMMANDS = {
     "serve-check": "export",
     "cache": "cache",
     "demo": "demo",
+    "runs": "runs",
+    "completion": "completion",
 }
 
 EXAMPLES = """examples:
@@ -42,23 +46,30 @@ EXAMPLES = """examples:
   keras-fm verify cifar_cnn
   keras-fm export cifar_cnn exports/cifar_cnn
   keras-fm cache list
+  keras-fm runs
   tensorboard --logdir runs
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, prog: str = "keras-fm") -> int:
     """Run one command.
 
     Args:
         arguments: Without the program's name; None for those of the process.
+        prog: How the user calls the program, for the usage.
 
     Returns:
-        The exit code: 0, 1 for a claim that was not confirmed, 2 for bad input, 130 when stopped.
+        The exit code: 0, 1 for a claim that was not confirmed and for nothing that matches, 2 for
+        bad input, 130 when stopped.
     """
     prepare_streams()
     arguments = sys.argv[1:] if arguments is None else arguments
-    options = _parser(arguments).parse_args(arguments)
+    parser = _parser(arguments, prog)
+    completion.complete(parser)
+    options = parse(parser, arguments, [*COMMANDS])
     try:
+        if options.check is not None:
+            options.check(options)
         needs_keras = options.needs_keras
         if needs_keras(options) if callable(needs_keras) else needs_keras:
             _import_keras()
@@ -78,9 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str], prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="keras-fm",
+        prog=prog,
         description="Pretrained Keras models: predict, train, fine-tune, evaluate, serve.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

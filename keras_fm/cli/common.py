@@ -1,15 +1,25 @@
 """What the modules of commands share."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+from keras_fm import registry
+
 Run = Callable[[argparse.Namespace], int]
+Check = Callable[[argparse.Namespace], None]
 NeedsKeras = bool | Callable[[argparse.Namespace], bool]
 
 
 def add_command(
-    commands: Any, run: Run, summary: str, example: str, *, needs_keras: NeedsKeras = True
+    commands: Any,
+    run: Run,
+    summary: str,
+    *examples: str,
+    details: str = "",
+    check: Check | None = None,
+    needs_keras: NeedsKeras = True,
 ) -> argparse.ArgumentParser:
     """Add the command that `run` is named after.
 
@@ -17,18 +27,46 @@ def add_command(
         commands: The subparsers.
         run: Runs it and returns the exit code.
         summary: What it does.
-        example: A command line.
+        *examples: Command lines.
+        details: More for its help, such as the fields of its JSON.
+        check: Raises a `KerasFmError` where the options tell that `run` would, before Keras is
+            imported; None where nothing can be known before.
         needs_keras: Whether it needs Keras, which takes seconds to import, or a function of the
             options that says so.
 
     Returns:
         The parser of the command.
     """
-    parser = commands.add_parser(
+    parser: argparse.ArgumentParser = commands.add_parser(
         run.__name__.strip("_").replace("_", "-"),
         help=summary,
-        description=summary,
-        epilog=f"example: {example}",
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog="\n  ".join(["examples:", *examples]) + (f"\n\n{details}" if details else ""),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(run=run, needs_keras=needs_keras)
+    parser.set_defaults(run=run, check=check, needs_keras=needs_keras, parser=parser)
     return parser
+
+
+def add_model(command: argparse.ArgumentParser, description: str, **options: Any) -> None:
+    """Add the argument that names a model; a shell completes it."""
+    complete_with(command.add_argument("model", help=description, **options), _complete_model)
+
+
+def complete_with(action: argparse.Action, completer: Callable[..., list[str]]) -> None:
+    """Let a shell complete the value of an option: from its beginning to the whole ones."""
+    action.completer = completer  # type: ignore[attr-defined]  # the name is argcomplete's
+
+
+def _complete_model(prefix: str, **_: Any) -> list[str]:
+    """Return the names of models and the paths of folders that begin with `prefix`."""
+    names = [name for name in registry.list_models() if name.startswith(prefix)]
+    return names + list(_folders(prefix))
+
+
+def _folders(prefix: str) -> Iterator[str]:
+    parent = prefix.rpartition("/")[0]
+    for path in sorted(Path(parent or ".").glob("*/")):
+        name = f"{parent}/{path.name}" if parent else path.name
+        if name.startswith(prefix) and (parent or path.name == "runs"):
+            yield f"{name}/"

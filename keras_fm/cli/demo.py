@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from keras_fm.cli.common import add_command
+from keras_fm.files import check_folder_path, local_path
 
 
 def add(commands: Any) -> None:
@@ -13,8 +14,13 @@ def add(commands: Any) -> None:
         _demo,
         "classify, fine-tune, export and query the export, in a minute",
         "keras-fm demo",
+        check=_check_demo,
     )
     command.add_argument("--directory", default="runs", help="output directory (default: runs)")
+
+
+def _check_demo(options: argparse.Namespace) -> None:
+    check_folder_path(local_path(options.directory))
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -1,36 +1,92 @@
 """Evaluation: `evaluate` and `verify`."""
 
 import argparse
+import json
+from dataclasses import asdict
 from typing import Any
 
 from keras_fm import registry
-from keras_fm.cli.common import add_command
+from keras_fm.cli.common import add_command, add_model
 from keras_fm.cli.printing import print_table
+from keras_fm.errors import InvalidInputError
 from keras_fm.formatting import format_value
+from keras_fm.registry.metrics import METRICS
+
+EVALUATE_FIELDS = """fields of --json:
+  METRIC         each metric of the model's task, by its name; a number
+  num_examples   how many examples were evaluated
+  data           what they are
+  slices         with --slice-by: a number by class or category"""
+VERIFY_FIELDS = """fields of --json, a list with an object a model:
+  name     the model
+  data     what it was measured on
+  passed   whether all claims were confirmed
+  checks   a list of claims, each with name, claimed and measured (strings) and passed
+  left_out the claims that --quick leaves out"""
 
 
 def add(commands: Any) -> None:
     """Add the commands to the parser."""
     command = add_command(
-        commands, _evaluate, "evaluate a model", "keras-fm evaluate cifar_cnn --slice-by label"
+        commands,
+        _evaluate,
+        "evaluate a model",
+        "keras-fm evaluate cifar_cnn --slice-by label",
+        "keras-fm evaluate lstm --data reviews.csv --text body --target stars",
+        "keras-fm evaluate runs/mine --data photos/ --json",
+        details=EVALUATE_FIELDS,
+        check=_check_evaluate,
     )
-    command.add_argument("model", help="a model's name or a run directory")
-    command.add_argument("--split", default="test", help="test, train or sample (default: test)")
+    add_model(command, "a model's name or a run directory")
+    command.add_argument(
+        "--split",
+        help="test, train or sample of the model's data set (default: test; of a run on own data, "
+        "what validated it)",
+    )
     command.add_argument("--data", help="your own data: a folder, a CSV file, or a text file")
     command.add_argument("--text", help="the column of the texts in the CSV file")
     command.add_argument("--target", help="the column of the classes or the target")
     command.add_argument(
         "--slice-by", help="'label' for the recall of each class; of a table, a column"
     )
-
-    command = add_command(
-        commands, _verify, "measure every reported metric again", "keras-fm verify cifar_cnn"
+    command.add_argument(
+        "--quick", action="store_true", help="leave out metrics that a model is trained for"
     )
     command.add_argument(
-        "model",
-        nargs="*",
-        help="MODEL, MODEL.TAG or a fine-tuning run directory (default: all pretrained models)",
+        "--json", action="store_true", help="the metrics as JSON, in full precision"
     )
+
+    command = add_command(
+        commands,
+        _verify,
+        "measure every reported metric again",
+        "keras-fm verify cifar_cnn",
+        "keras-fm verify runs/mine --json",
+        "keras-fm verify --quick",
+        details=VERIFY_FIELDS,
+        check=_check_verify,
+    )
+    add_model(
+        command,
+        "MODEL, MODEL.TAG or a run directory",
+        nargs="*",
+    )
+    command.add_argument("--all", action="store_true", help="verify all pretrained models")
+    command.add_argument(
+        "--quick", action="store_true", help="leave out what takes minutes; alone, for all models"
+    )
+    command.add_argument("--json", action="store_true", help="all claims as JSON")
+
+
+def _evaluate_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    names = ("data", "text", "target", "split", "slice_by")
+    return {name: getattr(options, name) for name in names}
+
+
+def _check_evaluate(options: argparse.Namespace) -> None:
+    from keras_fm.evaluation.arguments import check_evaluate
+
+    check_evaluate(options.model, **_evaluate_arguments(options))
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -38,12 +94,13 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     metrics = evaluate(
         options.model,
-        data=options.data,
-        text=options.text,
-        target=options.target,
-        split=options.split,
-        slice_by=options.slice_by,
+        **_evaluate_arguments(options),
+        quick=options.quick,
+        verbose=0 if options.json else "auto",  # nothing but the JSON on stdout
     )
+    if options.json:
+        print(json.dumps(metrics, indent=2))
+        return 0
     slices = metrics.pop("slices", {})
     sliced_metric = "recall" if options.slice_by == "label" else next(iter(metrics))
     rows = [
@@ -59,9 +116,53 @@ def _format(value: float) -> str:
     return format_value(value, ".4f", 1e-3)
 
 
+def _check_verify(options: argparse.Namespace) -> None:
+    from keras_fm.evaluation.arguments import check_verify
+
+    for name in _models_to_verify(options):
+        check_verify(name)
+
+
 def _verify(options: argparse.Namespace) -> int:
     from keras_fm.evaluation.verification import verify
 
-    reports = [verify(name) for name in options.model or registry.list_models(pretrained=True)]
-    print("\n\n".join(map(str, reports)))
-    return 0 if all(report.passed for report in reports) else 1
+    names = _models_to_verify(options)
+    if options.json:
+        reports = [verify(name, quick=options.quick, verbose=0) for name in names]
+        objects = [{**asdict(report), "passed": report.passed} for report in reports]
+        print(json.dumps(objects, indent=2))
+        return 0 if all(report.passed for report in reports) else 1
+    passed = []
+    for number, name in enumerate(names):
+        print(f"{chr(10) * bool(number)}{name}", flush=True)
+        print(_format_row(("claim", "claimed", "measured", "")), flush=True)
+        report = verify(name, quick=options.quick, on_check=_print_check)
+        print(f"measured on {report.data}")
+        if report.left_out:
+            print(f"left out, for they take minutes: {', '.join(report.left_out)}")
+        passed.append(report.passed)
+    return 0 if all(passed) else 1
+
+
+def _models_to_verify(options: argparse.Namespace) -> list[str]:
+    pretrained = registry.list_models(pretrained=True)
+    if options.all and options.model:
+        raise InvalidInputError("--all verifies every pretrained model: name none")
+    if not (options.model or options.all or options.quick):
+        raise InvalidInputError(
+            f"expected a model or a run directory; --all verifies all {len(pretrained)} pretrained "
+            "models, some of which take minutes, and --quick leaves that out"
+        )
+    return options.model or pretrained
+
+
+def _print_check(check: Any) -> None:
+    print(_format_row(check.row), flush=True)
+
+
+def _format_row(cells: tuple[str, ...]) -> str:
+    """Return a row of a table whose other rows are not known yet."""
+    width = max(len(metric.title) for metric in METRICS.values())
+    return "  ".join(
+        f"{cell:{width if index == 0 else 16}}" for index, cell in enumerate(cells)
+    ).rstrip()

@@ -3,9 +3,11 @@
 import argparse
 from typing import Any
 
-from keras_fm.cli.common import add_command
+from keras_fm.cli.common import add_command, add_model
 from keras_fm.cli.printing import format_command
 from keras_fm.errors import InvalidInputError
+from keras_fm.files import local_path
+from keras_fm.models import export_files
 
 
 def add(commands: Any) -> None:
@@ -14,9 +16,12 @@ def add(commands: Any) -> None:
         commands,
         _export,
         "export a SavedModel",
-        "keras-fm export cifar_cnn exports/cifar_cnn; keras-fm export --all exports",
+        "keras-fm export cifar_cnn exports/cifar_cnn",
+        "keras-fm export runs/mine exports/mine --precision bfloat16",
+        "keras-fm export --all exports",
+        check=_check_export,
     )
-    command.add_argument("model", nargs="?", help="a model's name or a run directory")
+    add_model(command, "a model's name or a run directory", nargs="?")
     command.add_argument(
         "directory", help="the base path for TF Serving, with a subdirectory per version"
     )
@@ -40,7 +45,9 @@ def add(commands: Any) -> None:
         commands,
         _serve_check,
         "check whether TF Serving can load and run an export",
+        "keras-fm serve-check exports/cifar_cnn",
         "keras-fm serve-check exports/cifar_cnn --url http://localhost:8501",
+        check=_check_serve_check,
     )
     command.add_argument(
         "directory", help="a version, or a directory of versions, of which the latest is checked"
@@ -48,28 +55,44 @@ def add(commands: Any) -> None:
     command.add_argument("--url", help="a TF Serving that has loaded it, to compare its responses")
 
 
-def _export(options: argparse.Namespace) -> int:
-    from keras_fm.exporting.saved_model import export, export_all
-
-    export_options = {
+def _export_options(options: argparse.Namespace) -> dict[str, Any]:
+    return {
         "warmup": not options.no_warmup,
         "precision": options.precision,
         "optimize_for": options.optimize_for,
     }
-    if options.all:
-        if options.model is not None or options.number is not None:
-            raise InvalidInputError("--all exports every model: name the directory alone")
-        for version in export_all(options.directory, **export_options):
-            print(version)
-        return 0
-    if options.model is None:
+
+
+def _check_export(options: argparse.Namespace) -> None:
+    from keras_fm.exporting.arguments import check_export
+
+    if options.all and (options.model is not None or options.number is not None):
+        raise InvalidInputError("--all exports every model: name the directory alone")
+    if not options.all and options.model is None:
         raise InvalidInputError(
             f"expected MODEL DIRECTORY, or --all DIRECTORY; received {options.directory!r} alone"
         )
+    check_export(
+        options.model, options.directory, version=options.number, **_export_options(options)
+    )
+
+
+def _export(options: argparse.Namespace) -> int:
+    from keras_fm.exporting.saved_model import export, export_all
+
+    export_options = _export_options(options)
+    if options.all:
+        for version in export_all(options.directory, **export_options):
+            print(version, flush=True)
+        return 0
     path = export(options.model, options.directory, version=options.number, **export_options)
     command = format_command("saved_model_cli", "show", "--dir", path, "--all")
     print(f"{path}\n{command}\n{path.parent / 'README.md'}")
     return 0
+
+
+def _check_serve_check(options: argparse.Namespace) -> None:
+    export_files.find_version(local_path(options.directory))
 
 
 def _serve_check(options: argparse.Namespace) -> int:

@@ -1,13 +1,20 @@
 """Predictions: `predict` and `explain`."""
 
 import argparse
+import itertools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_fm.cli.common import add_command
+from keras_fm.cli import printing
+from keras_fm.cli.common import add_command, add_model
 from keras_fm.errors import InvalidInputError
-from keras_fm.options import check_int
+from keras_fm.files import local_path
+from keras_fm.models import export_files
+from keras_fm.models.lookup import find_export, look_up
+from keras_fm.options import check_int, check_option_names
+from keras_fm.registry.tasks import task_module
 
 # Options of a generator, which its pipeline takes.
 GENERATOR_OPTIONS = [
@@ -17,18 +24,32 @@ GENERATOR_OPTIONS = [
 ]
 
 
+INPUTS = """inputs:
+  images   files that Pillow reads
+  tables   CSV, TSV, Parquet or JSON files, a prediction for each row
+  texts    the texts themselves, in quotes; a .txt file (or any other) is one text, all of it; of a
+           CSV, TSV, Parquet or JSON file each row of the column --text is one, or of the only
+           column of strings"""
+
+
 def add(commands: Any) -> None:
     """Add the commands to the parser."""
     command = add_command(
         commands,
         _predict,
         "predict with a model here or in TF Serving",
-        "keras-fm predict cifar_cnn a.jpg b.png; keras-fm predict mlp rows.csv --out prices.csv; "
+        "keras-fm predict cifar_cnn a.jpg b.png",
+        "keras-fm predict lstm reviews.csv --text body",
+        "keras-fm predict mlp rows.csv --out prices.csv",
+        'keras-fm predict char_lstm "ROMEO:" --length 300 --temperature 0.8 --seed 0',
         "keras-fm predict gan Sneaker Coat --out images",
+        "keras-fm predict --url http://localhost:8501 cifar_cnn a.jpg",
+        details=INPUTS,
+        check=_check_predict,
         needs_keras=lambda options: not (options.url or "").startswith("http"),
     )
-    command.add_argument(
-        "model", help="a model's name or a run directory; with --url its name in the server"
+    add_model(
+        command, "a model's name, a run directory or an export; with --url its name in the server"
     )
     command.add_argument(
         "inputs",
@@ -70,8 +91,12 @@ def add(commands: Any) -> None:
         _explain,
         "explain predictions by feature attributions",
         "keras-fm explain cifar_cnn cat.jpg --out why.png",
+        'keras-fm explain lstm "a wonderful film"',
+        "keras-fm explain lstm reviews.csv --text body --out why.html",
+        details=INPUTS,
+        check=_check_explain,
     )
-    command.add_argument("model", help="a model's name or a run directory")
+    add_model(command, "a model's name or a run directory")
     command.add_argument(
         "inputs", nargs="+", metavar="INPUT", help="images, a table's file, texts or files of them"
     )
@@ -86,13 +111,45 @@ def add(commands: Any) -> None:
     )
 
 
-def _predict(options: argparse.Namespace) -> int:
-    from keras_fm.cli import printing
-
-    top = check_int("--top", options.top, 1)
+def _check_predict(options: argparse.Namespace) -> None:
+    check_int("--top", options.top, 1)
     _check_out(options)
+    headers = _headers(options.header)
+    inputs = _read_inputs(options) if options.out is None else options.inputs
+    if options.url is not None:
+        return
+    if options.timeout is not None or headers:
+        raise InvalidInputError("--timeout and --header are for a server: name it with --url")
+    generator_options = _generator_options(options)
+    name, task_name, labels = _describe(options.model)
+    if task_name is None:
+        return
+    codec = task_module(task_name, "codec").CODEC
+    check_option_names(name, codec.encode, generator_options, skip=2)
+    if options.out is None or not codec.input_kind:
+        codec.check(name, labels, inputs, **generator_options)
+    if task_name == "image-generation":
+        seed = options.seed or 0
+        printing.check_image_files(zip(options.inputs, itertools.count(seed)), options.out)
+
+
+def _describe(model: str) -> tuple[str, str | None, Sequence[str]]:
+    """Return the name, task and labels of a model or an export; no task of a foreign one."""
+    path = find_export(model)
+    if path is None:
+        named = look_up(model)
+        return named.name, named.task_name, named.labels
+    info = export_files.read_info(export_files.find_version(path))
+    return (info["model"], info["task"], info["labels"]) if info else (model, None, ())
+
+
+def _generator_options(options: argparse.Namespace) -> dict[str, Any]:
     values = {name: getattr(options, name) for name, *_ in GENERATOR_OPTIONS}
-    generator_options = {name: value for name, value in values.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _predict(options: argparse.Namespace) -> int:
+    top, generator_options = options.top, _generator_options(options)
     inputs = _read_inputs(options) if options.out is None else options.inputs
     predictor = _predictor(options)
     if options.out is not None and predictor.codec.input_kind:
@@ -147,12 +204,10 @@ def _read_inputs(options: argparse.Namespace) -> list[str | Path]:
 
     inputs: list[str | Path] = []
     for word in options.inputs:
-        if not is_file_name(word):
-            inputs.append(word)
-        elif options.text is None:
-            inputs.append(Path(word).expanduser())
-        else:
+        if options.text is not None:
             inputs += read_file(word, options.text)
+        else:
+            inputs.append(Path(word).expanduser() if is_file_name(word) else word)
     return inputs
 
 
@@ -163,8 +218,6 @@ def _predictor(options: argparse.Namespace) -> Any:
 
         timeout = {} if options.timeout is None else {"timeout": options.timeout}
         return Client(options.url, options.model, headers=_headers(options.header), **timeout)
-    if options.timeout is not None or options.header:
-        raise InvalidInputError("--timeout and --header are for a server: name it with --url")
     from keras_fm.pipelines import pipeline
 
     return pipeline(options.model)
@@ -178,6 +231,18 @@ def _headers(words: list[str]) -> dict[str, str]:
             raise InvalidInputError(f"--header is NAME:VALUE; received {name!r} without a colon")
         headers[name.strip()] = value.strip()
     return headers
+
+
+def _check_explain(options: argparse.Namespace) -> None:
+    from keras_fm.explanation.arguments import check_explain, check_figure
+
+    check_explain(options.model, method=options.method)
+    named = look_up(options.model)
+    codec = task_module(named.task_name, "codec").CODEC
+    codec.check(named.name, named.labels, _read_inputs(options))
+    if options.out is not None:
+        is_image = named.task_name.startswith("image-")
+        check_figure(local_path(options.out), is_image=is_image)
 
 
 def _explain(options: argparse.Namespace) -> int:

@@ -5,11 +5,12 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from keras_fm.errors import InvalidInputError
-from keras_fm.files import local_path
+from keras_fm.files import check_folder_path, local_path
 from keras_fm.formatting import format_table
 
 Predictions = Sequence[dict[str, Any]]
@@ -62,18 +63,35 @@ def save_images(predictions: Predictions, directory: str | os.PathLike[str] | No
         return predictions
     from PIL import Image
 
-    folder = local_path(directory or ".")
-    files = [folder / f"{_as_file_name(p['label'])}-{p['seed']}.png" for p in predictions]
-    for file in files:
-        if file.exists():
-            raise InvalidInputError(f"{file} exists; name another directory, or another seed")
-    folder.mkdir(parents=True, exist_ok=True)
+    files = check_image_files(((p["label"], p["seed"]) for p in predictions), directory)
+    local_path(directory or ".").mkdir(parents=True, exist_ok=True)
     for file, prediction in zip(files, predictions, strict=True):
         Image.fromarray(prediction["image"].squeeze()).save(file)
     return [
         {"label": prediction["label"], "seed": prediction["seed"], "file": str(file)}
         for file, prediction in zip(files, predictions, strict=True)
     ]
+
+
+def check_image_files(
+    images: Iterable[tuple[str, int]], directory: str | os.PathLike[str] | None
+) -> list[Path]:
+    """Return the files that generated images are written to.
+
+    Args:
+        images: The label and the seed of each.
+        directory: See `save_images`.
+
+    Raises:
+        InvalidInputError: One exists.
+    """
+    folder = local_path(directory or ".")
+    check_folder_path(folder)
+    files = [folder / f"{_as_file_name(label)}-{seed}.png" for label, seed in images]
+    for file in files:
+        if file.exists():
+            raise InvalidInputError(f"{file} exists; name another directory, or another seed")
+    return files
 
 
 def _as_file_name(label: str) -> str:

@@ -3,8 +3,16 @@
 import argparse
 from typing import Any
 
-from keras_fm.cli.common import add_command
-from keras_fm.cli.printing import format_command
+from keras_fm.cli import next_commands
+from keras_fm.cli.common import add_command, add_model, complete_with
+from keras_fm.cli.parsing import check_settings, recipe_fields
+
+DATA = """data:
+  images   a folder with a folder of image files for each class
+  texts    a CSV, TSV, Parquet or JSON file with a text (--text) and its class (--target) in each
+           row, or a folder with a folder of .txt files for each class, each file one text
+  tables   a CSV, TSV, Parquet or JSON file with the column to predict (--target)
+  any      the name of a TFDS data set, with tfds: in front where a file has the same name"""
 
 
 def add(commands: Any) -> None:
@@ -14,8 +22,11 @@ def add(commands: Any) -> None:
         _train,
         "train a model by its recipe",
         "keras-fm train cifar_cnn --set epochs=2 --set batch_size=256",
+        "keras-fm train mlp --data houses.csv --target price",
+        "keras-fm train cifar_cnn --run-dir runs/mine --resume",
+        check=_check_train,
     )
-    command.add_argument("model", help="a model's name")
+    add_model(command, "a model's name")
     command.add_argument("--data", help="'sample' for the bundled examples, or your own data")
     command.add_argument(
         "--teacher", help="a model whose outputs are learned too (knowledge distillation)"
@@ -30,10 +41,13 @@ def add(commands: Any) -> None:
         commands,
         _fine_tune,
         "fine-tune a pretrained model on your own data",
-        "keras-fm fine-tune cifar_cnn photos/; "
+        "keras-fm fine-tune cifar_cnn photos/",
         "keras-fm fine-tune lstm reviews.csv --text body --target stars",
+        "keras-fm fine-tune cifar_cnn photos/ --strategy lora --set epochs=5",
+        details=DATA,
+        check=_check_fine_tune,
     )
-    command.add_argument("model", help="a model's name, a run directory or a .keras file")
+    add_model(command, "a model's name, a run directory or a .keras file")
     command.add_argument(
         "data", help="a folder with a folder for each class, a CSV file, or a TFDS data set's name"
     )
@@ -46,7 +60,6 @@ def add(commands: Any) -> None:
         "--split", default="train", help="split of a TFDS data set (default: train)"
     )
     command.add_argument("--validation-data-split", help="split of a TFDS data set to validate on")
-    command.add_argument("--validation-split", type=float, help="fraction of DATA to validate on")
     command.add_argument(
         "--strategy",
         default="head_then_full",
@@ -65,13 +78,14 @@ def add(commands: Any) -> None:
 
 def _add_options(command: argparse.ArgumentParser) -> None:
     """Add the options of both commands."""
-    command.add_argument(
+    fields = command.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
         help="override a field of the recipe; may be repeated",
     )
+    complete_with(fields, lambda prefix, **_: [f"{name}=" for name in recipe_fields()])
     command.add_argument("--target", help="the column of the CSV file to predict")
     command.add_argument(
         "--problem-type", help="regression or classification (default: inferred from the column)"
@@ -79,58 +93,73 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--run-dir", help="a new directory (default: under runs/)")
     command.add_argument("--resume", action="store_true", help="resume the run in --run-dir")
     command.add_argument("--seed", type=int, default=0)
+    command.add_argument(
+        "--validation-split", type=float, help="fraction of the data to validate on, such as 0.2"
+    )
+    command.add_argument(
+        "--verbose",
+        default="auto",
+        help="0 prints nothing but the report, 1 draws a bar, 2 prints a line an epoch (default: "
+        "auto: 1 on a terminal, else 2)",
+    )
+
+
+def _arguments(options: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Return the named options and those of both commands, as the Python function takes them."""
+    from keras_fm.registry.recipe import parse_setting
+
+    names = (*names, "target", "problem_type", "run_dir", "resume", "seed", "validation_split")
+    settings = dict(parse_setting(text) for text in options.set)
+    check_settings(options.parser, settings)
+    verbose = int(options.verbose) if options.verbose.isdecimal() else options.verbose
+    return {**{name: getattr(options, name) for name in names}, "verbose": verbose, **settings}
+
+
+def _train_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    teacher = {} if options.teacher is None else {"teacher": options.teacher}
+    return {**_arguments(options, "data", "init_from"), **teacher}
+
+
+def _check_train(options: argparse.Namespace) -> None:
+    from keras_fm.training.train_arguments import check_train
+
+    check_train(options.model, **_train_arguments(options))
 
 
 def _train(options: argparse.Namespace) -> int:
-    from keras_fm.registry.recipe import parse_setting
     from keras_fm.training.training import train
 
-    run = train(
-        options.model,
-        data=options.data,
-        target=options.target,
-        problem_type=options.problem_type,
-        init_from=options.init_from,
-        run_dir=options.run_dir,
-        resume=options.resume,
-        seed=options.seed,
-        **({} if options.teacher is None else {"teacher": options.teacher}),
-        **dict(parse_setting(text) for text in options.set),
-    )
+    run = train(options.model, **_train_arguments(options))
     print(f"\n{run.report()}\n")
-    print(format_command("tensorboard", "--logdir", run.path / "logs"))
-    print(format_command("keras-fm", "evaluate", run.path))
-    print(format_command("keras-fm", "export", run.path, f"exports/{run.model.name}"))
+    print(*next_commands.after_training(run.path), sep="\n")
     return 0
 
 
+def _fine_tune_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    return _arguments(
+        options,
+        "data",
+        "text",
+        "class_names",
+        "split",
+        "validation_data",
+        "validation_data_split",
+        "strategy",
+        "compare",
+        "augment_with",
+    )
+
+
+def _check_fine_tune(options: argparse.Namespace) -> None:
+    from keras_fm.training.fine_tuning_options import check_fine_tune
+
+    check_fine_tune(options.model, **_fine_tune_arguments(options))
+
+
 def _fine_tune(options: argparse.Namespace) -> int:
-    from keras_fm.registry.recipe import parse_setting
     from keras_fm.training.fine_tuning import fine_tune
 
-    run = fine_tune(
-        options.model,
-        options.data,
-        text=options.text,
-        target=options.target,
-        problem_type=options.problem_type,
-        class_names=options.class_names,
-        split=options.split,
-        validation_data=options.validation_data,
-        validation_data_split=options.validation_data_split,
-        validation_split=options.validation_split,
-        strategy=options.strategy,
-        compare=options.compare,
-        augment_with=options.augment_with,
-        run_dir=options.run_dir,
-        resume=options.resume,
-        seed=options.seed,
-        **dict(parse_setting(text) for text in options.set),
-    )
+    run = fine_tune(options.model, **_fine_tune_arguments(options))
     print(f"\n{run.report()}\n")
-    print(format_command("tensorboard", "--logdir", run.path))
-    print(format_command("keras-fm", "predict", run.path), "...")
-    if run.metrics:
-        print(format_command("keras-fm", "verify", run.path))
-    print(format_command("keras-fm", "export", run.path, f"exports/{run.model.name}"))
+    print(*next_commands.after_fine_tuning(run.path), sep="\n")
     return 0

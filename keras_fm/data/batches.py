@@ -4,7 +4,7 @@ So a training that is resumed at an epoch sees the same batches as one that was 
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -20,12 +20,18 @@ SHUFFLE_STREAM, FLIP_STREAM, BATCH_STREAM = range(3)
 class Batches:
     """Batches of (inputs, targets).
 
-    A pass visits every example once, in a new order; the last batch is dropped if it is not full. A
-    pass takes as many epochs as the recipe has `epochs_per_pass`.
+    A pass visits every example once, in a new order. A last batch that is not full is dropped where
+    the recipe has `drop_remainder`: the recipes of the zoo do, so that their steps, schedules and
+    figures stay what they are; a training on a user's own data has every example in each epoch, as
+    in Keras' `fit`. A pass takes as many epochs as the recipe has `epochs_per_pass`.
 
     `fit` takes `as_dataset()`. Set `epoch` before each epoch: Keras does not tell a data set which
     epoch it is in.
     """
+
+    unit: ClassVar[str] = "examples"  # what a batch has several of
+    # False where a short batch would change what is learned, such as the balance of two networks.
+    allows_short_batch: ClassVar[bool] = True
 
     def __init__(
         self, inputs: examples.Inputs, targets: np.ndarray, *, recipe: Recipe, seed: int
@@ -48,7 +54,21 @@ class Batches:
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
-        return self.num_examples // self.batch_size // self.recipe.epochs_per_pass
+        drop_remainder = self.recipe.drop_remainder or not self.allows_short_batch
+        full, remainder = divmod(self.num_examples, self.batch_size)
+        batches_per_pass = full + bool(remainder and not drop_remainder)
+        return batches_per_pass // self.recipe.epochs_per_pass
+
+    @property
+    def examples_per_epoch(self) -> int:
+        """The number of examples that an epoch visits."""
+        return min(len(self) * self.batch_size, self.num_examples)
+
+    @property
+    def num_left_out(self) -> int:
+        """The number of examples that no batch of a pass has; others in each pass."""
+        num_used = len(self) * self.recipe.epochs_per_pass * self.batch_size
+        return max(0, self.num_examples - num_used)
 
     def __getitem__(self, step: int) -> tuple[Any, np.ndarray]:
         """Return the batch of a step of the current epoch."""

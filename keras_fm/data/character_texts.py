@@ -14,6 +14,7 @@ from keras_fm.formatting import format_count
 UNKNOWN_ID = 0  # of every character that is not in the vocabulary
 # Size of the vocabulary of a user's text at most: the softmax is over all of it.
 MAX_CHARACTERS = 1000
+MIN_LINE_LENGTH = 20  # of a line by which a text is found again: shorter ones recur in other texts
 
 
 def read_text_file(path: str | os.PathLike[str]) -> Examples:
@@ -41,6 +42,16 @@ def concatenate_texts(examples: Examples) -> Examples:
     """
     text = b"\n\n".join(map(bytes, examples.inputs)).decode("utf-8", "replace")
     return character_examples(text.replace("<br />", "\n"), examples.description)
+
+
+def long_lines(examples: Examples) -> np.ndarray:
+    """Return the lines of a text that have `MIN_LINE_LENGTH` characters, an object array."""
+    codes = np.asarray(examples.inputs, "<u4")
+    lines = [line.strip() for line in codes.tobytes().decode("utf-32-le", "replace").splitlines()]
+    lines = [line for line in lines if len(line) >= MIN_LINE_LENGTH]
+    array = np.empty(len(lines), object)
+    array[:] = lines
+    return array
 
 
 def character_vocabulary(examples: Examples) -> list[str]:

@@ -1,10 +1,15 @@
 """Data sets of TensorFlow Datasets (TFDS), and the samples that ship with the package."""
 
+import os
+import re
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -53,10 +58,36 @@ def is_prepared(dataset: str) -> bool:
     return bool(builder(dataset).is_prepared())
 
 
+def is_surely_unknown(dataset: str) -> bool:
+    """Return whether TFDS can have no data set of this name, without importing it for a second.
+
+    It names a data set after the class that builds it, or after the folder of that; it also reads
+    folders of data that other classes built. False where that is not sure.
+    """
+    name = dataset.removeprefix("tfds:").partition("/")[0]
+    module_spec = find_spec("tensorflow_datasets")
+    if "tensorflow_datasets" in sys.modules or module_spec is None or module_spec.origin is None:
+        return False  # other classes may be registered by now
+    folder = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+    if not name.isidentifier() or os.path.exists(os.path.join(os.path.expanduser(folder), name)):
+        return False
+    package = Path(module_spec.origin).parent
+    class_name = name.replace("_", "")
+    defined = re.compile(rf"(?im)^class {class_name}\(".encode())
+    return not (package / "datasets" / name).exists() and not any(
+        defined.search(file.read_bytes())
+        for part in package.iterdir()
+        if part.is_dir() and part.name not in ("core", "scripts", "testing")
+        for file in part.rglob("*.py")
+    )
+
+
 @cache
 @_quietly()
 def is_known(dataset: str) -> bool:
     """Return whether TFDS has a data set of this name, without configuration and version."""
+    if is_surely_unknown(dataset):
+        return False
     import tensorflow_datasets as tfds
 
     return dataset in tfds.list_builders(with_community_datasets=False)

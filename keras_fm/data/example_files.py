@@ -1,5 +1,6 @@
 """Files of examples: what a run was evaluated on, to evaluate it again."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ from keras_fm.files import atomic_write
 def save_examples(examples: Examples, path: Path) -> None:
     """Write examples to an `.npz` file without Python objects, atomically."""
     columns = examples.inputs if isinstance(examples.inputs, dict) else {"": examples.inputs}
-    arrays: dict[str, Any] = {
-        f"inputs/{name}": _without_objects(column) for name, column in columns.items()
-    }
+    arrays: dict[str, Any] = {}
+    for name, column in columns.items():
+        if column.dtype == object:
+            arrays |= _pack_texts(column, name)
+        else:
+            arrays[f"inputs/{name}"] = column
     arrays |= {"targets": examples.targets, "description": np.array(examples.description)}
     with atomic_write(path, "wb") as stream:
         np.savez_compressed(stream, **arrays)
@@ -30,7 +34,14 @@ def load_examples(path: Path) -> Examples:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             columns = {
-                name.removeprefix("inputs/"): arrays[name] for name in arrays if "inputs/" in name
+                name.removeprefix("inputs/"): arrays[name]
+                for name in arrays
+                if name.startswith("inputs/")
+            }
+            columns |= {
+                name.removeprefix("bytes/"): _unpack_texts(arrays, name.removeprefix("bytes/"))
+                for name in arrays
+                if name.startswith("bytes/")
             }
             targets, description = arrays["targets"], str(arrays["description"])
     except (OSError, ValueError, KeyError, EOFError) as error:
@@ -41,6 +52,21 @@ def load_examples(path: Path) -> Examples:
     return Examples(inputs, targets, description)
 
 
-def _without_objects(column: np.ndarray) -> np.ndarray:
-    """Convert texts to bytes of one length: the padding compresses to nothing."""
-    return column.astype("S") if column.dtype == object else column
+def _pack_texts(column: np.ndarray, name: str) -> dict[str, np.ndarray]:
+    """Return the bytes of all texts, one behind the other, and their lengths."""
+    texts = [
+        text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+        for text in column.tolist()
+    ]
+    return {
+        f"bytes/{name}": np.frombuffer(b"".join(texts), "uint8"),
+        f"lengths/{name}": np.array([len(text) for text in texts], "int64"),
+    }
+
+
+def _unpack_texts(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    joined, lengths = arrays[f"bytes/{name}"].tobytes(), arrays[f"lengths/{name}"]
+    ends = lengths.cumsum()
+    texts = np.empty(len(ends), object)
+    texts[:] = [joined[start:end] for start, end in zip(ends - lengths, ends, strict=True)]
+    return texts

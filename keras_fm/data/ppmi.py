@@ -5,10 +5,12 @@ from scipy import sparse
 from scipy.sparse.linalg import svds
 
 from keras_fm.preprocessing.texts.vocabulary import PAD_ID
+from keras_fm.progress import say, track
 
 WINDOW = 10  # context words to each side; the weight falls linearly with the distance
 SMOOTHING = 0.75  # exponent of the context distribution: rare context words count less
 STANDARD_DEVIATION = 0.45  # of the values of the embeddings
+LARGE = 1_000_000  # tokens; the decomposition of their counts takes a while, and has no steps
 
 
 def ppmi_embeddings(text_ids: np.ndarray, vocabulary_size: int, width: int) -> np.ndarray:
@@ -25,6 +27,8 @@ def ppmi_embeddings(text_ids: np.ndarray, vocabulary_size: int, width: int) -> n
         vocabulary_size: Number of token IDs.
         width: Of an embedding.
     """
+    if text_ids.size > LARGE:
+        say(f"word embeddings (PPMI) of {text_ids.size:,} tokens; that takes some minutes")
     counts = _cooccurrences(text_ids, vocabulary_size).tocoo()
     if counts.nnz <= width:  # too few words for so many singular values
         return np.zeros((vocabulary_size, width), "float32")
@@ -45,7 +49,8 @@ def ppmi_embeddings(text_ids: np.ndarray, vocabulary_size: int, width: int) -> n
 def _cooccurrences(text_ids: np.ndarray, vocabulary_size: int) -> sparse.csr_matrix:
     """Count pairs of words within a window, weighted by distance, `[words, context words]`."""
     counts = sparse.csr_matrix((vocabulary_size, vocabulary_size), dtype="float64")
-    for distance in range(1, min(WINDOW + 1, text_ids.shape[1])):
+    distances = range(1, min(WINDOW + 1, text_ids.shape[1]))
+    for distance in track(distances, "word embeddings (PPMI): pairs of words by their distance"):
         left, right = text_ids[:, :-distance], text_ids[:, distance:]
         is_pair = (left != PAD_ID) & (right != PAD_ID)
         weights = np.full(np.count_nonzero(is_pair), 1 - (distance - 1) / WINDOW)

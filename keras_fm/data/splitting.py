@@ -1,10 +1,10 @@
 """Splits into training and validation examples: seeded, stratified, duplicates on one side."""
 
-import hashlib
 from collections.abc import Hashable, Sequence
 
 import numpy as np
 
+from keras_fm.data.example_digests import example_digests
 from keras_fm.data.examples import Examples, Inputs
 from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.errors import DataError
@@ -190,8 +190,4 @@ def _quantile_bins(targets: np.ndarray) -> np.ndarray:
 
 def _example_keys(inputs: Inputs) -> Sequence[Hashable]:
     """Compute a key for each example, equal for equal inputs."""
-    if isinstance(inputs, dict):
-        return list(zip(*(column.tolist() for column in inputs.values()), strict=True))
-    if inputs.ndim == 1:
-        return inputs.tolist()
-    return [hashlib.blake2b(array.tobytes()).digest() for array in inputs]
+    return example_digests(inputs).tolist()

@@ -50,13 +50,15 @@ class BucketedTexts(Batches):
 
     def epoch_order(self, rng: np.random.Generator) -> np.ndarray:
         """Draw the order of the texts: sorted by length in buckets, then batches shuffled."""
-        num_used = self.recipe.epochs_per_pass * len(self) * self.batch_size
-        shuffled = rng.permutation(self.num_examples)[:num_used]
+        num_batches = self.recipe.epochs_per_pass * len(self)
+        num_full = min(num_batches, self.num_examples // self.batch_size) * self.batch_size
+        permutation = rng.permutation(self.num_examples)
+        shuffled, last = np.split(permutation[: num_batches * self.batch_size], [num_full])
         bucket_size = BUCKET_BATCHES * self.batch_size
         buckets = np.split(shuffled, range(bucket_size, len(shuffled), bucket_size))
         by_length = [bucket[np.argsort(self.lengths[bucket], kind="stable")] for bucket in buckets]
         batches = np.concatenate(by_length).reshape(-1, self.batch_size)
-        return rng.permutation(batches).ravel()
+        return np.concatenate([rng.permutation(batches).ravel(), last])  # the short batch, if any
 
     def inputs_for(self, indices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Make the token IDs of the texts at `indices`, padded, int32 `[batch, length]`."""
@@ -77,6 +79,8 @@ class SequenceWindows(Batches):
     Each epoch cuts the text into adjacent windows from a random offset and visits them in a random
     order: over the epochs a character occurs at every position of a window.
     """
+
+    unit = "windows"
 
     def __init__(self, ids: np.ndarray, next_ids: np.ndarray, *, recipe: Any, seed: int) -> None:
         """Create the batches.
@@ -110,6 +114,8 @@ class MaskedLMBatches(Batches):
     fewer in a batch.
     """
 
+    unit = "windows"
+
     def __init__(
         self, rows: np.ndarray, mask_generator: "MaskGenerator", *, recipe: Any, seed: int
     ) -> None:
@@ -125,6 +131,7 @@ class MaskedLMBatches(Batches):
         super().__init__(token_ids, token_ids, recipe=recipe, seed=seed)
         self.mask_generator = mask_generator
         self.short_windows = SequenceWindows(token_ids, token_ids, recipe=recipe, seed=seed)
+        self.num_examples = self.short_windows.num_examples
         self.long_windows = self.short_windows
         if recipe.long_sequence_length:
             batch_size = max(
@@ -138,6 +145,11 @@ class MaskedLMBatches(Batches):
     def __len__(self) -> int:
         """Return the number of batches, the same in each epoch."""
         return min(len(self.short_windows), len(self.long_windows))
+
+    @property
+    def num_left_out(self) -> int:
+        """The number of short windows that no batch has."""
+        return max(0, self.num_examples - len(self) * self.short_windows.batch_size)
 
     def __getitem__(self, step: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """Return the batch of a step of the current epoch."""

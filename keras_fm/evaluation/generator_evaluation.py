@@ -14,6 +14,7 @@ from keras_fm.models.building import as_float32
 from keras_fm.models.inference import TRACE_COUNT, SingleTraceModel
 from keras_fm.models.loading import get
 from keras_fm.models.spec import spec_of
+from keras_fm.progress import DelayedBar, current_verbose, say
 from keras_fm.tasks.base import PREDICT_BATCH_SIZE, Task
 
 # Of the classifier trained on generated images. It has to stay a matter of minutes; what more of
@@ -42,8 +43,9 @@ class GeneratorEvaluator:
 
     def predict_with_features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the predicted labels `[images]`, and the features `[images, width]`."""
+        bar = DelayedBar(f"predictions of {self.model.name}")
         logits, features = self._classify_and_embed.predict(
-            images, batch_size=PREDICT_BATCH_SIZE, verbose=0
+            images, batch_size=PREDICT_BATCH_SIZE, verbose=0, callbacks=[bar]
         )
         return np.asarray(logits).argmax(-1), np.asarray(features, "float64")
 
@@ -60,12 +62,16 @@ class GeneratorEvaluator:
         task.adapt(model, generated)
         batches = task.data.batches(generated, recipe, seed)
         trainer = task.objective.compiled_model(model, recipe, steps=len(batches) * EPOCHS)
+        say(
+            f"training {self.spec.name} on {len(generated):,} generated images, for the "
+            f"classification accuracy score: {EPOCHS} epochs of {len(batches):,} steps"
+        )
         with left_out("tensorflow", TRACE_COUNT):
             trainer.fit(
                 batches.as_dataset(),
                 epochs=EPOCHS,
                 callbacks=[SetEpoch(batches)],
                 shuffle=False,
-                verbose=0,
+                verbose=current_verbose(),
             )
         return task.predictor.predict(as_float32(model), images).argmax(-1)

@@ -1,25 +1,34 @@
 """`verify`: measures every claim of an entry again."""
 
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 import keras
 
 from keras_fm import notebook, registry, store
-from keras_fm.data import datasets, example_files
-from keras_fm.errors import RunError
+from keras_fm.data import datasets
+from keras_fm.evaluation import run_examples
+from keras_fm.evaluation.arguments import check_verify
 from keras_fm.evaluation.evaluation import Split, evaluate
 from keras_fm.evaluation.flops import count_flops
 from keras_fm.files import local_path
 from keras_fm.formatting import format_repr, format_table
 from keras_fm.models import loading, run_files
 from keras_fm.models.global_state import preserved_global_state
+from keras_fm.models.spec import spec_of
+from keras_fm.options import Verbose, with_checked_options
+from keras_fm.progress import say, with_verbose
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.entry import Weights
 from keras_fm.registry.metrics import METRICS
 from keras_fm.registry.recipe import fingerprint
+
+# Two cores have some 20 billion a second: what has more than these is no matter of a minute or two.
+_MINUTES_OF_FLOPS = 3e12
 
 
 @dataclass(frozen=True)
@@ -31,14 +40,23 @@ class ClaimCheck:
     measured: str
     passed: bool
 
+    @property
+    def row(self) -> tuple[str, str, str, str]:
+        """The cells of a table."""
+        return self.name, self.claimed, self.measured, "ok" if self.passed else "DRIFT"
+
+
+OnCheck = Callable[[ClaimCheck], None]
+
 
 @dataclass(frozen=True)
 class ClaimReport:
-    """All checks of one weights file."""
+    """All checks of one weights file; `left_out` are the claims that `quick` does not measure."""
 
     name: str
     data: str
     checks: tuple[ClaimCheck, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -47,7 +65,10 @@ class ClaimReport:
 
     def __str__(self) -> str:
         """Return a table of the checks."""
-        return f"{self._title}\n{format_table(self._rows)}"
+        lines = [self._title, format_table(self._rows)]
+        if self.left_out:
+            lines.append(f"left out, for they take minutes: {', '.join(self.left_out)}")
+        return "\n".join(lines)
 
     def __repr__(self) -> str:
         """Return the same."""
@@ -64,67 +85,134 @@ class ClaimReport:
 
     @property
     def _rows(self) -> list[tuple[str, ...]]:
-        rows: list[tuple[str, ...]] = [("claim", "claimed", "measured", "")]
-        return rows + [
-            (c.name, c.claimed, c.measured, "ok" if c.passed else "DRIFT") for c in self.checks
-        ]
+        return [("claim", "claimed", "measured", ""), *(check.row for check in self.checks)]
 
 
+@with_checked_options
+@with_verbose
 @preserved_global_state()
-def verify(name: str | os.PathLike[str]) -> ClaimReport:
+def verify(
+    name: str | os.PathLike[str],
+    *,
+    quick: bool = False,
+    verbose: Verbose = "auto",
+    on_check: OnCheck | None = None,
+) -> ClaimReport:
     """Measure parameters, FLOPs, file size, sha256 and metrics of a model's weights again.
 
     The metrics are measured on the full test split where it is on this machine, else on the bundled
     sample; the report says which.
 
-    Of a fine-tuning its metrics are measured, on its validation examples, which its run keeps.
+    Of a run its metrics are measured, on the examples that validated it: its directory keeps those
+    of a user's own data, others are loaded from their data set again.
 
     Args:
-        name: `"model"` (its default weights) or `"model.tag"`; or the directory of a fine-tuning.
+        name: `"model"` (its default weights) or `"model.tag"`; or a run directory.
+        quick: Leaves out what takes minutes: metrics that a model is trained for, and the test
+            split of a large model, in whose place the bundled sample is measured. The report says
+            what was left out.
+        verbose: 1 says what is measured and draws bars, 2 says it without bars, 0 is silent;
+            `"auto"` is 1 on a terminal and in a notebook, else 2.
+        on_check: Is called with each claim as soon as it is measured.
 
     Raises:
-        DataError: The run keeps no examples.
+        DataError: No example validated the run, or they can't be had.
         RunError: It is no run.
     """
+    check_verify(name)
     if run_files.is_model_path(name):
-        path = local_path(name)
-        if path.suffix == run_files.SUFFIX:
-            raise RunError(f"{name} has no claims: verify the run that it is from, or evaluate it")
-        return _verify_run(path)
+        return _verify_run(local_path(name), on_check)
     package, tag = registry.find(str(name))
     record = package.entry.weights_of(tag)
     model = loading.get(name)
     file = store.find_weights(package, tag).path
     is_full = datasets.is_prepared(record.dataset)
-    # A claim may be of a part of a split, such as "test[:250]".
-    split = cast(Split, record.split if is_full else datasets.SAMPLE)
-    metrics = evaluate(model, split=split)
-    checks = [
-        _exact("file size", record.file_size, file.stat().st_size),
-        _exact("sha256", record.sha256, store.sha256_of(file)),
-        _exact("recipe sha256", record.recipe_sha256, fingerprint(package.path / record.recipe)),
-        *_initial_weights(package, record),
-        _exact("parameters", record.num_parameters, model.count_params()),
-    ]
+    left_out: list[str] = []
+    if is_full and quick and _takes_minutes(package, record):
+        is_full = False
+        left_out.append(f"all {record.num_examples:,} test examples, in place of the sample")
+    claims = record.metrics if is_full else record.sample_metrics
+    if quick:
+        slow = [metric for metric in claims if METRICS[metric].needs_training]
+        left_out += [METRICS[metric].title for metric in slow]
+        claims = {metric: value for metric, value in claims.items() if metric not in slow}
+    checks = _Checks(on_check)
+    checks.add(_exact("file size", record.file_size, file.stat().st_size))
+    checks.add(_exact("sha256", record.sha256, store.sha256_of(file)))
+    recipe_file = package.path / record.recipe
+    checks.add(_exact("recipe sha256", record.recipe_sha256, fingerprint(recipe_file)))
+    checks.add(*_initial_weights(package, record))
+    checks.add(_exact("parameters", record.num_parameters, model.count_params()))
     if keras.backend.backend() == "tensorflow":  # the counter reads a TensorFlow graph
-        checks.append(_exact("FLOPs", record.flops, count_flops(model)))
+        checks.add(_exact("FLOPs", record.flops, count_flops(model)))
+    _announce(package, record, claims, is_full)
+    measured: set[str] = set()
+
+    def add_measured(metrics: Mapping[str, float]) -> None:
+        for metric, claimed in claims.items():
+            if metric in metrics and metric not in measured:
+                measured.add(metric)
+                checks.add(_close(metric, claimed, metrics[metric], record.num_examples))
+
+    measure = partial(evaluate, quick=True) if quick else evaluate
+    if any(METRICS[metric].needs_training for metric in claims):  # the others are there long before
+        measure = partial(evaluate, on_metrics=add_measured)
+    # A claim may be of a part of a split, such as "test[:250]".
+    metrics = measure(model, split=cast(Split, record.split if is_full else datasets.SAMPLE))
     if is_full:
-        checks.append(_exact("test examples", record.num_examples, metrics["num_examples"]))
-    for metric, claimed in (record.metrics if is_full else record.sample_metrics).items():
-        checks.append(_close(metric, claimed, metrics[metric], metrics["num_examples"]))
-    return ClaimReport(str(name), metrics["data"], tuple(checks))
+        checks.add(_exact("test examples", record.num_examples, metrics["num_examples"]))
+    for metric, claimed in claims.items():
+        if metric not in measured:
+            checks.add(_close(metric, claimed, metrics[metric], metrics["num_examples"]))
+    return ClaimReport(str(name), metrics["data"], tuple(checks.checks), tuple(left_out))
 
 
-def _verify_run(path: Path) -> ClaimReport:
+class _Checks:
+    """The checks so far; each is handed on as soon as it is made."""
+
+    def __init__(self, on_check: OnCheck | None) -> None:
+        self.checks: list[ClaimCheck] = []
+        self.on_check = on_check
+
+    def add(self, *checks: ClaimCheck) -> None:
+        for check in checks:
+            self.checks.append(check)
+            if self.on_check is not None:
+                self.on_check(check)
+
+
+def _announce(
+    package: ModelPackage, record: Weights, claims: Mapping[str, float], is_full: bool
+) -> None:
+    """Say what is measured now, where it takes more than a moment."""
+    if not is_full:
+        return
+    titles = ", ".join(METRICS[metric].title for metric in claims)
+    takes = "; it takes some minutes" if _takes_minutes(package, record) else ""
+    say(f"measuring {titles} on {record.num_examples:,} test examples{takes}")
+    for metric in claims:
+        if METRICS[metric].needs_training:
+            say(f"a model is trained for the {METRICS[metric].title}: that takes longest by far")
+
+
+def _takes_minutes(package: ModelPackage, record: Weights) -> bool:
+    """Estimate from the FLOPs whether a test split takes minutes on two cores.
+
+    Those of a model of texts are for one token, of at most `max_length`.
+    """
+    length = package.entry.inputs[0].max_length or 1
+    return record.flops * record.num_examples * length > _MINUTES_OF_FLOPS
+
+
+def _verify_run(path: Path, on_check: OnCheck | None) -> ClaimReport:
     model = loading.load_run(path)
-    examples = example_files.load_examples(path / run_files.VALIDATION)
+    examples = run_examples.validation_examples(path, spec_of(model).task)
     metrics = evaluate(model, data=examples)
-    checks = [
-        _close(metric, claimed, metrics[metric], metrics["num_examples"])
-        for metric, claimed in run_files.read_result(path)["metrics"].items()
-        if metric in METRICS
-    ]
-    return ClaimReport(str(path), metrics["data"], tuple(checks))
+    checks = _Checks(on_check)
+    for metric, claimed in run_files.read_result(path)["metrics"].items():
+        if metric in METRICS:
+            checks.add(_close(metric, claimed, metrics[metric], metrics["num_examples"]))
+    return ClaimReport(str(path), metrics["data"], tuple(checks.checks))
 
 
 def _initial_weights(package: ModelPackage, record: Weights) -> list[ClaimCheck]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_fm import notebook
 from keras_fm.errors import InvalidInputError, suggest
+from keras_fm.explanation.arguments import check_explain, check_figure
 from keras_fm.explanation.attribution import (
     Attribution,
     attention_rollout,
@@ -22,7 +23,9 @@ from keras_fm.files import local_path
 from keras_fm.formatting import format_repr, format_value
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
+from keras_fm.options import Verbose, with_checked_options
 from keras_fm.preprocessing.images.pixels import position_before
+from keras_fm.progress import track, with_verbose
 from keras_fm.serving import streams
 from keras_fm.tasks import pictures
 from keras_fm.tasks.base import ExplainablePredictor, ExplainedInput, task_of
@@ -73,13 +76,7 @@ class Explanation:
             InvalidInputError: The file exists, or has another suffix.
         """
         path, is_image = local_path(path), self.attributions[0].image is not None
-        suffix = ".png" if is_image else ".html"
-        if path.suffix != suffix:
-            raise InvalidInputError(
-                f"this explanation is drawn to a {suffix} file; received {path}"
-            )
-        if path.exists():
-            raise InvalidInputError(f"{path} exists; name another file")
+        check_figure(path, is_image=is_image)
         path.parent.mkdir(parents=True, exist_ok=True)
         content = (
             notebook.to_png(_image_sheet(self.attributions)) if is_image else self._page().encode()
@@ -92,9 +89,15 @@ class Explanation:
         return f"<!doctype html><meta charset=utf-8><style>{STYLE}</style>{sections}\n"
 
 
+@with_checked_options
+@with_verbose
 @preserved_global_state()
 def explain(
-    name_or_model: str | os.PathLike[str] | keras.Model, inputs: Any, *, method: Method = "auto"
+    name_or_model: str | os.PathLike[str] | keras.Model,
+    inputs: Any,
+    *,
+    method: Method = "auto",
+    verbose: Verbose = "auto",
 ) -> Explanation:
     """Explain predictions: which tokens, columns or regions speak for them, and which against.
 
@@ -112,6 +115,8 @@ def explain(
         name_or_model: A model's name, a run directory, or a model from `get`, `train`, `fine_tune`.
         inputs: What `pipeline` takes.
         method: `"auto"` is the first that the model has.
+        verbose: 1 draws a bar where it takes longer than a moment, 0 and 2 do not; `"auto"` is 1 on
+            a terminal and in a notebook.
 
     Raises:
         InvalidInputError: An input is none that the model takes, or the model has no such method.
@@ -120,6 +125,7 @@ def explain(
         >>> explanation = keras_fm.explain("cifar_cnn", ["cat.jpg"])
         >>> explanation.save("why.png")
     """
+    check_explain(name_or_model, method=method)
     model = resolve_model(name_or_model)
     predictor = task_of(model).predictor
     if not isinstance(predictor, ExplainablePredictor):
@@ -132,7 +138,8 @@ def explain(
     name: str = predictor.explain_methods[0] if method == "auto" else method
     inputs = list(inputs) if streams.is_stream(inputs) else inputs
     explained_inputs = predictor.explained_inputs(inputs)
-    return Explanation(name, [_attribute(model, predictor, x, name) for x in explained_inputs])
+    tracked = track(explained_inputs, f"explanations by {name}")
+    return Explanation(name, [_attribute(model, predictor, x, name) for x in tracked])
 
 
 def _attribute(

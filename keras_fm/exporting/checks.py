@@ -1,6 +1,5 @@
 """Checks whether a server could load and run an export, without the server itself."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,11 +11,12 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
-from keras_fm.errors import ExportError, InvalidInputError, KerasFmError
-from keras_fm.exporting import warmup
+from keras_fm.errors import ExportError, KerasFmError
+from keras_fm.exporting import server_files, warmup
 from keras_fm.exporting.session import Session
 from keras_fm.files import local_path
 from keras_fm.formatting import format_count, format_table
+from keras_fm.models import export_files
 from keras_fm.serving import rest, servers, signatures
 
 # Registered, but not where a server runs: another process's Python, another machine's GPU.
@@ -78,7 +78,7 @@ def serve_check(directory: str | os.PathLike[str], *, url: str | None = None) ->
     Raises:
         InvalidInputError: There is no SavedModel.
     """
-    version = _find_version(local_path(directory))
+    version = export_files.find_version(local_path(directory))
     checks = [_check_operations(version)]
     name = "TensorFlow session"
     try:
@@ -93,17 +93,6 @@ def serve_check(directory: str | os.PathLike[str], *, url: str | None = None) ->
         if url is not None:
             checks += _check_server(session, version, url)
     return ServingReport(version, tuple(checks))
-
-
-def _find_version(path: Path) -> Path:
-    if (path / "saved_model.pb").exists():
-        return path
-    versions = [int(folder.name) for folder in path.glob("*") if folder.name.isdecimal()]
-    if not versions:
-        raise InvalidInputError(
-            f"{path} holds no SavedModel and no version of one: export a model there first"
-        )
-    return path / str(max(versions))
 
 
 def _check_operations(version: Path) -> ServingCheck:
@@ -193,7 +182,7 @@ def _batch_deviation(responses: list[dict[str, np.ndarray]]) -> float:
 
 def _check_server(session: Session, version: Path, url: str) -> Iterator[ServingCheck]:
     """Send the example requests beside the export to a server."""
-    server = servers.connect(url, _model_name(version))
+    server = servers.connect(url, server_files.served_name(version.parent))
     for signature, definition in signatures.parse_protos(session.signatures).items():
         file = version.parent / "requests" / f"{signature}.json"
         if not file.exists():
@@ -232,10 +221,3 @@ def _output_deviation(
         elif not (received == values).all():
             raise ExportError(f"{name}: expected {values.tolist()}; received {received.tolist()}")
     return deviation
-
-
-def _model_name(version: Path) -> str:
-    file = version / "keras_fm.json"
-    if not file.exists():
-        return version.parent.name
-    return str(json.loads(file.read_text("utf-8"))["model"])

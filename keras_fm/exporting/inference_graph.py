@@ -7,20 +7,18 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_fm.errors import InvalidInputError
+from keras_fm.exporting.arguments import Precision, check_precision
 from keras_fm.layers.normalization import scale_and_offset
 from keras_fm.models.backbone import EMBEDDING_LAYER
 from keras_fm.models.spec import attach_spec, spec_of
 from keras_fm.models.transfer import copy_weights
-
-Precision = Literal["float32", "bfloat16", "int8"]
-PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 _TRANSPOSED = keras.layers.Conv2DTranspose  # the inputs are the last axis of its kernel
 # Layers whose kernel and bias can take in a scale and an offset of each channel.
@@ -57,10 +55,7 @@ def inference_model(model: keras.Model, precision: Precision = "float32") -> ker
     Raises:
         InvalidInputError: Another precision, or a model that has nothing to quantize.
     """
-    if precision not in PRECISIONS:
-        raise InvalidInputError(
-            f"precision is one of {', '.join(PRECISIONS)}; received {precision!r}"
-        )
+    check_precision(precision)
     graph = _Graph.from_model(model)
     folded = _foldable(model, graph)
     policies = _bfloat16_policies(model, graph) if precision == "bfloat16" else {}

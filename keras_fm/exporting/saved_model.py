@@ -1,37 +1,38 @@
 """`export`: a model as a SavedModel that TF Serving serves as it is."""
 
+import datetime
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import keras
 import tensorflow as tf
 
+import keras_fm
 from keras_fm import registry
 from keras_fm.backend import need_tensorflow
-from keras_fm.errors import InvalidInputError
 from keras_fm.exporting import inference_graph, server_files
-from keras_fm.exporting.inference_graph import Precision
+from keras_fm.exporting.arguments import OptimizeFor, Precision, check_export, check_version
 from keras_fm.exporting.parity import export_parity
+from keras_fm.exporting.same_model import check_same_model
 from keras_fm.exporting.warmup import write_warmup
 from keras_fm.files import atomic_directory, local_path
 from keras_fm.logs import left_out
+from keras_fm.models import export_files, run_files
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
 from keras_fm.models.run_files import write_json
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.weights import weights_sha256
-from keras_fm.options import check_int
+from keras_fm.options import with_checked_options
+from keras_fm.progress import track
 from keras_fm.tasks.base import Signature, Task
 
-OptimizeFor = Literal["memory", "latency"]
-INFO = "keras_fm.json"
-MAX_VERSION = 2**63 - 1  # TF Serving counts in int64
 
-
+@with_checked_options
 @preserved_global_state()
 def export(
     name_or_model: str | os.PathLike[str] | keras.Model,
@@ -53,7 +54,7 @@ def export(
 
     Args:
         name_or_model: A model's name, a run directory, or a model.
-        directory: The base path that TF Serving is given.
+        directory: The base path that TF Serving is given; its name is the model's in the server.
         version: None for the next free one. An old one is never overwritten.
         warmup: Puts requests into the version that the server runs before it serves others.
         precision: `"bfloat16"` computes in it, twice as fast where the server's CPU has it;
@@ -66,33 +67,39 @@ def export(
         The path of the version.
 
     Raises:
-        InvalidInputError: The version exists, or is no whole number from 1; there is no such
-            precision or aim, or nothing to quantize.
+        InvalidInputError: The version exists, or is no whole number from 1; the directory holds a
+            model of another task, or of other classes or inputs; there is no such precision or aim,
+            or nothing to quantize.
         KerasFmError: Keras runs on another backend than TensorFlow.
     """
     need_tensorflow("a SavedModel is written by")
-    if optimize_for not in get_args(OptimizeFor):
-        raise InvalidInputError(
-            f"optimize_for is one of {', '.join(get_args(OptimizeFor))}; received {optimize_for!r}"
-        )
+    check_export(
+        name_or_model, directory, version=version, precision=precision, optimize_for=optimize_for
+    )
     base = local_path(directory)
-    next_version = partial(_free_version, base)
-    target = next_version() if version is None else _check_version(base, version)
+    next_version = partial(check_version, base, None)
+    target = check_version(base, version)
     model = resolve_model(name_or_model)
     spec = spec_of(model)
+    check_same_model(base, spec.to_dict())
+    served_name = server_files.served_name(base)
     served = inference_graph.inference_model(model, precision)
     base.mkdir(parents=True, exist_ok=True)
     # The temporary folder's name is no number, so TF Serving ignores it.
     with atomic_directory(target, next_version if version is None else None) as new:
-        options = {"precision": precision, "optimize_for": optimize_for}
+        options = {
+            "precision": precision,
+            "optimize_for": optimize_for,
+            "exported_from": _name_of(name_or_model),
+        }
         signatures = _write_saved_model(model, served, spec, new.temporary, options)
         if warmup:
-            write_warmup(new.temporary, spec.name, signatures)
-    server_files.write_server_files(base, spec.name, signatures)
+            write_warmup(new.temporary, served_name, signatures)
+    server_files.write_server_files(base, served_name, signatures)
     return new.path
 
 
-def export_all(directory: str | os.PathLike[str], **options: Any) -> list[Path]:
+def export_all(directory: str | os.PathLike[str], **options: Any) -> Iterator[Path]:
     """Export each pretrained model of the zoo into a folder of its name, for one server.
 
     `directory/models.config` names them all; it is rewritten.
@@ -101,13 +108,13 @@ def export_all(directory: str | os.PathLike[str], **options: Any) -> list[Path]:
         directory: The folder of the folders.
         **options: Of `export`.
 
-    Returns:
-        The paths of the versions.
+    Yields:
+        The path of each version, when it is written.
     """
     base, names = local_path(directory), registry.list_models(pretrained=True)
-    versions = [export(name, base / name, **options) for name in names]
+    for name in track(names, f"exporting {len(names)} models"):
+        yield export(name, base / name, **options)
     (base / "models.config").write_text(server_files.models_config(names), "utf-8")
-    return versions
 
 
 def _write_saved_model(
@@ -133,17 +140,47 @@ def _write_saved_model(
         with left_out("tensorflow", "^Assets written to"):  # a temporary path
             archive.write_out(str(path), verbose=False)
         reference = task.serving.signatures(model, Path(folder))
-        parity = export_parity(reference.by_name, tf.saved_model.load(str(path)))
+        loaded = tf.saved_model.load(str(path))
+        parity = export_parity(reference.by_name, loaded)
     info = {
         **spec.to_dict(),
         **options,
         "weights_sha256": weights_sha256(model),
         "signatures": list(signatures.by_name),
+        "interface": {name: _interface(loaded.signatures[name]) for name in signatures.by_name},
         "parity": parity,
-        "written_by": {"keras": keras.__version__, "tensorflow": tf.__version__},
+        "exported_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "written_by": {
+            "keras_fm": keras_fm.__version__,
+            "keras": keras.__version__,
+            "tensorflow": tf.__version__,
+        },
     }
-    write_json(path / INFO, info)
+    write_json(path / export_files.INFO, info)
     return signatures.by_name
+
+
+def _name_of(name_or_model: Any) -> str:
+    """Return the name of what is exported, without the folders around a run."""
+    path = run_files.run_path(name_or_model)
+    if path is not None:
+        return run_files.run_name(path)
+    return name_or_model.name if isinstance(name_or_model, (keras.Model, Path)) else name_or_model
+
+
+def _interface(signature: Any) -> dict[str, Any]:
+    """Return dtype and shape of each input and output of a loaded signature."""
+    sides = {
+        "inputs": signature.structured_input_signature[1],
+        "outputs": signature.structured_outputs,
+    }
+    return {
+        side: {
+            name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
+            for name, spec in specs.items()
+        }
+        for side, specs in sides.items()
+    }
 
 
 def _as_graph(fn: Callable[..., Any], inputs: Any) -> Callable[..., Any]:
@@ -154,15 +191,3 @@ def _as_graph(fn: Callable[..., Any], inputs: Any) -> Callable[..., Any]:
         return graph(*arguments)
 
     return call
-
-
-def _check_version(base: Path, version: int) -> Path:
-    path = base / str(check_int("version", version, 1, MAX_VERSION))
-    if path.exists():
-        raise InvalidInputError(f"{path} exists; leave version out for the next free one")
-    return path
-
-
-def _free_version(base: Path) -> Path:
-    used = [int(path.name) for path in base.glob("*") if path.name.isdecimal()]
-    return base / str(max(used, default=0) + 1)

@@ -1,5 +1,6 @@
 """The files beside the versions of an export: TF Serving's configuration, a README, requests."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def write_server_files(base: Path, name: str, signatures: Mapping[str, Signature
 
     Args:
         base: The folder of the versions.
-        name: Of the model.
+        name: Of the model in the server.
         signatures: By name.
     """
     for file, text in {"models.config": models_config([name]), **CONFIGS}.items():
@@ -82,6 +83,11 @@ def write_server_files(base: Path, name: str, signatures: Mapping[str, Signature
         )
     text = README.format(name=name, models=MODELS, signatures=sections)
     (base / "README.md").write_text(text, "utf-8")
+
+
+def served_name(base: Path) -> str:
+    """Return the name of a model in the server: that of the folder of its versions."""
+    return re.sub(r"[^\w.-]+", "_", base.resolve().name, flags=re.ASCII).strip("_") or "model"
 
 
 def models_config(names: Iterable[str]) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 import keras
 
 from keras_fm.data.examples import Examples
-from keras_fm.errors import UnknownNameError, suggest
+from keras_fm.errors import UnknownNameError
+from keras_fm.familiar_names import suggest_option
 from keras_fm.models.backbone import head_layers
 from keras_fm.models.global_state import keras_settings
 from keras_fm.models.precision import Precision, resolve_precision
@@ -82,9 +83,9 @@ def _build(spec: ModelSpec, precision: Precision, overrides: Mapping[str, Any]) 
     known = parameters.keys() - arguments.keys()
     for name in overrides:
         if name not in known:
-            raise UnknownNameError(
-                f"{spec.name!r} has no argument {name!r}. {suggest(name, known)}"
-            )
+            options = {*known, "weights", *(["num_classes"] if spec.labels else [])}
+            hint = suggest_option(name, options, "get")
+            raise UnknownNameError(f"{spec.name!r} has no argument {name!r}. {hint}")
     arguments |= {name: to_python(value) for name, value in overrides.items()}
     with keras_settings(precision):
         return attach_spec(builder(**arguments), spec)

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_fm.data.examples import take_rows
+from keras_fm.progress import DelayedBar, track
 
 _TRACING = threading.RLock()
 # Of `fit` and `evaluate`, whose one trace TensorFlow counts for all models together: it warns of
@@ -43,21 +44,25 @@ class SingleTraceModel(keras.Model):
         return self.predict_function
 
 
-def predict(model: keras.Model, inputs: Any, batch_size: int) -> np.ndarray:
+def predict(model: keras.Model, inputs: Any, batch_size: int, title: str) -> np.ndarray:
     """Return a model's outputs for inputs as it takes them, float32 `[examples, ...]`.
 
     Args:
         model: With one output.
         inputs: An array, or a dict of them by the names of the inputs.
         batch_size: How many examples are computed at once.
+        title: Of the bar, where it takes longer than a moment.
     """
     graph = _graph_of(model)
     if graph is None or graph.fit(take_rows(inputs, slice(1))) is None:
-        outputs = model.predict(inputs, batch_size=batch_size, verbose=0)
+        bar = DelayedBar(title)
+        outputs = model.predict(inputs, batch_size=batch_size, verbose=0, callbacks=[bar])
         return np.asarray(outputs, np.float32)
     num_examples = len(keras.tree.flatten(inputs)[0])
     batches = [slice(start, start + batch_size) for start in range(0, num_examples, batch_size)]
-    outputs = [graph(graph.fit(take_rows(inputs, batch))).numpy() for batch in batches]
+    outputs = [
+        graph(graph.fit(take_rows(inputs, batch))).numpy() for batch in track(batches, title)
+    ]
     return np.concatenate(outputs).astype(np.float32, copy=False)
 
 

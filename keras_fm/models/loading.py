@@ -8,16 +8,16 @@ import keras
 
 from keras_fm import registry, store
 from keras_fm.errors import InvalidInputError, UnknownNameError, WeightsError
+from keras_fm.familiar_names import FEATURES
 from keras_fm.files import local_path
 from keras_fm.models import keras_file, run_files
 from keras_fm.models import weights as weights_files
 from keras_fm.models.building import build, replace_head
+from keras_fm.models.lookup import find_model, read_run_of_model
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.transfer import transfer_weights
-from keras_fm.options import check_int
+from keras_fm.options import check_int, to_python
 from keras_fm.registry import ModelPackage
-
-_SAVED_MODEL = "saved_model.pb"
 
 
 def get(
@@ -59,12 +59,12 @@ def get(
         >>> model.predict(images)  # uint8 or float, [batch, 32, 32, 3], 0..255
     """
     if num_classes is not None:
-        num_classes = check_int("num_classes", num_classes, 2)
+        num_classes = _check_num_classes(num_classes)
     if run_files.is_model_path(name):
         if weights != "default" or overrides:
             raise InvalidInputError(f"{name} has weights and arguments of its own; give none")
         return _with_num_classes(load_file(local_path(name)), num_classes)
-    package, tag = _find(str(name))
+    package, tag = find_model(str(name))
     tag = weights if isinstance(weights, str) and weights in package.entry.weights else tag
     if num_classes is not None and tag is None and weights == "default":
         tag = _pretraining_tag(package)
@@ -81,6 +81,17 @@ def get(
     classifier = build(spec, **overrides)
     transfer_weights(model, classifier)
     return classifier
+
+
+def _check_num_classes(num_classes: Any) -> int:
+    """Return the number of classes; the error says what timm's 0 is here."""
+    try:
+        return check_int("num_classes", num_classes, 2)
+    except InvalidInputError as error:
+        value = to_python(num_classes)
+        if type(value) is not int or value != 0:
+            raise
+        raise InvalidInputError(f"{error}. For a model without its head: {FEATURES}") from None
 
 
 def resolve_model(name_or_model: str | os.PathLike[str] | keras.Model) -> keras.Model:
@@ -104,8 +115,9 @@ def load_run(path: Path) -> keras.Model:
 
     Raises:
         RunError: It is no run directory, or its training did not end.
+        UnknownNameError: It is an export.
     """
-    run_info = run_files.read_complete_run(path)
+    run_info = read_run_of_model(path)
     package, _ = registry.find(run_info["model"])
     model = build(ModelSpec.from_dict(package, run_info))
     weights_files.load_weights(model, store.WeightsFile(path / run_files.WEIGHTS))
@@ -117,6 +129,7 @@ def load_file(path: Path) -> keras.Model:
 
     Raises:
         RunError: It is no run directory, or its training did not end.
+        UnknownNameError: It is an export.
         WeightsError: The file is missing, altered, or none of ours.
     """
     if path.suffix != run_files.SUFFIX:
@@ -129,37 +142,6 @@ def load_file(path: Path) -> keras.Model:
         raise WeightsError(f"{path} can't be opened as a Keras model: {reason}") from None
     spec_of(model)
     return model
-
-
-def _find(name: str) -> tuple[ModelPackage, str | None]:
-    """Return a model's package and its tag; the error says what a file of the name is."""
-    try:
-        return registry.find(name)
-    except UnknownNameError:
-        _check_no_file(name, local_path(name))
-        raise
-
-
-def _check_no_file(name: str, path: Path) -> None:
-    if path.suffix in (".h5", ".hdf5"):
-        raise UnknownNameError(
-            f"{name} is an HDF5 file, which holds weights without their model: expected a model's "
-            f"name, a run directory or a {run_files.SUFFIX} file; weights={name!r} loads weights"
-        )
-    if path.suffix in (".pb", ".tflite", ".onnx") or _is_export(path):
-        raise UnknownNameError(
-            f"{name} is an export, which TF Serving serves: expected a model's name, a run "
-            f"directory or a {run_files.SUFFIX} file"
-        )
-    if path.exists():
-        raise UnknownNameError(
-            f"{name} is no run directory (it has no {run_files.RUN_INFO}) and no "
-            f"{run_files.SUFFIX} file"
-        )
-
-
-def _is_export(path: Path) -> bool:
-    return (path / _SAVED_MODEL).exists() or any(path.glob(f"*/{_SAVED_MODEL}"))
 
 
 def _with_num_classes(model: keras.Model, num_classes: int | None) -> keras.Model:

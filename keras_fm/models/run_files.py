@@ -6,7 +6,9 @@ recipe.toml       the resolved recipe
 run.json          model, labels, data, seed, environment; written first
 pretraining/      the run directory of the pretraining, where there was one; head/ likewise, of the
                   first stage of a fine-tuning, and scratch/ of a training from scratch beside it
-validation.npz    the examples that a fine-tuning is evaluated on, for `verify`
+validation.npz    the examples that a training on a user's own data is evaluated on, for
+                  `evaluate` and `verify`; those of a data set are loaded from it again
+training_digests.npy   a digest of each training example, by which `evaluate` finds them again
 logs/             TensorBoard event files
 history.csv       loss and metrics of each epoch
 checkpoints/      what an interrupted training resumes from; gone when it ends
@@ -14,6 +16,7 @@ model.weights.h5  the weights
 result.json       metrics and minutes; written last, so a run that has it is complete
 """
 
+import csv
 import json
 import os
 import shlex
@@ -25,7 +28,9 @@ from keras_fm.files import atomic_write, local_path
 
 SUFFIX = ".keras"
 RECIPE, RUN_INFO, RESULT = "recipe.toml", "run.json", "result.json"
+RANDOM = "random"  # the initial weights of a training from scratch
 WEIGHTS, VALIDATION, HISTORY = "model.weights.h5", "validation.npz", "history.csv"
+DIGESTS = "training_digests.npy"
 
 
 def is_run(path: str | os.PathLike[str]) -> bool:
@@ -46,6 +51,23 @@ def is_model_path(name: Any) -> bool:
     if not isinstance(name, (str, os.PathLike)):
         return False
     return isinstance(name, os.PathLike) or is_run(name) or name.endswith(SUFFIX)
+
+
+def run_path(name: Any) -> Path | None:
+    """Return the path of the run directory that a user names; None of anything else."""
+    is_path = isinstance(name, (str, os.PathLike)) and is_run(name)
+    return local_path(name) if is_path else None
+
+
+def run_name(path: Path) -> str:
+    """Return the name of a run, such as `wine`, of a stage in it `wine/head`.
+
+    It names no folder around the run: logs and exports are shown to others.
+    """
+    path = path.resolve()
+    ancestors = [path, *path.parents]
+    outermost = next((folder for folder in reversed(ancestors) if is_run(folder)), path)
+    return path.relative_to(outermost.parent).as_posix()
 
 
 def read_run(path: Path) -> dict[str, Any]:
@@ -71,22 +93,36 @@ def read_complete_run(path: Path) -> dict[str, Any]:
     """
     run_info = read_run(path)
     if not is_complete(path):
-        command = ["train", run_info["model"]]
-        if run_info.get("strategy"):
-            init_from = run_info["init_from"]
-            command = [
-                "fine-tune",
-                run_info["model"] if init_from == "random" else init_from,
-                "DATA",
-            ]
-        words = ["keras-fm", *command, "--run-dir", str(path), "--resume"]
-        raise RunError(f"the training in {path} did not end; resume it: {shlex.join(words)}")
+        raise RunError(resume_hint(path, run_info))
     return run_info
+
+
+def resume_hint(path: Path, run_info: dict[str, Any]) -> str:
+    """Say that a training did not end, and which command resumes it."""
+    command = ["train", run_info["model"]]
+    if run_info.get("strategy"):
+        init_from = run_info["init_from"]
+        command = ["fine-tune", run_info["model"] if init_from == "random" else init_from, "DATA"]
+    elif run_info.get("split") == "sample":
+        command += ["--data", "sample"]
+    elif run_info.get("split") == "":
+        command += ["--data", "DATA"]
+    words = ["keras-fm", *command, "--run-dir", str(path), "--resume"]
+    return f"the training in {path} did not end; resume it: {shlex.join(words)}"
 
 
 def read_result(path: Path) -> dict[str, Any]:
     """Return metrics, baseline, minutes and comparisons of a complete run."""
     return json.loads((path / RESULT).read_text("utf-8"))
+
+
+def read_history(path: Path) -> list[dict[str, float]]:
+    """Return a dict an epoch from the file of `write_history`; none where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    return [{name: float(value) for name, value in row.items()} for row in rows]
 
 
 def write_json(path: Path, value: Any) -> None:

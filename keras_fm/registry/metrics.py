@@ -14,6 +14,7 @@ class Metric:
         tolerance: How much a value may differ on other hardware.
         is_proportion: Whether it is the proportion of correct examples, one of which may be a tie.
         upper_bound: No value is above it.
+        needs_training: Whether a model is trained to measure it, which takes minutes.
     """
 
     title: str
@@ -21,6 +22,7 @@ class Metric:
     tolerance: float
     is_proportion: bool = False
     upper_bound: float = math.inf
+    needs_training: bool = False
 
     @property
     def heading(self) -> str:
@@ -50,7 +52,7 @@ METRICS = {
     # Of a classifier trained on generated images alone (Ravuri and Vinyals 2019, arXiv:1905.10887);
     # on other hardware or in other precision that is another one.
     "classification_accuracy_score": replace(
-        _proportion("classification accuracy score"), tolerance=0.01
+        _proportion("classification accuracy score"), tolerance=0.01, needs_training=True
     ),
     "evaluator_accuracy": _proportion("evaluator accuracy"),
     "frechet_distance": Metric("Fréchet distance", ".4f", tolerance=0.0005),

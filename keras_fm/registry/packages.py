@@ -136,7 +136,11 @@ def find(name: str) -> tuple[ModelPackage, str | None]:
     # Other distributions are only searched where the zoo has no such model.
     models = _zoo() if model in _zoo() else packages()
     if model not in models:
-        path_hint = "; no run directory is there either." if "/" in name else "."
+        path_hint = "."
+        if os.path.exists(name):
+            path_hint = "; a file or folder has that name: keras-fm info shows runs and exports."
+        elif "/" in name:
+            path_hint = "; no run directory is there either."
         raise UnknownNameError(f"unknown model {name!r}{path_hint} {suggest(model, models)}")
     if dot and not tag:
         raise UnknownNameError(f"{name!r} ends in a dot: write {model!r} or '{model}.TAG'")

@@ -7,16 +7,19 @@ its own, so a field that would do nothing is an unknown one.
 import hashlib
 import json
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
-from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
+from keras_fm.errors import InvalidInputError, UnknownNameError
+from keras_fm.familiar_names import suggest_option
 from keras_fm.options import to_python
 from keras_fm.registry import schema
 from keras_fm.registry.schema import Struct
+from keras_fm.registry.tasks import task_module
 from keras_fm.registry.toml import read_toml
 
 Positive = Annotated[int, Meta(gt=0)]
@@ -27,17 +30,20 @@ Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 BelowOne = Annotated[float, Meta(ge=0.0, lt=1.0)]
 # Of classifiers: "balanced" gives all classes the same weight, however many examples they have.
 ClassWeight = Literal["none", "balanced"]
+OWN_DATA = "yours"  # `dataset` of a training on a user's own data, which `run.json` describes
 
 
 class Recipe(Struct, frozen=True, kw_only=True):
     """A training recipe. A field that a recipe leaves out has the value that does nothing.
 
     Attributes:
-        dataset: TFDS name.
+        dataset: TFDS name; `"yours"` where the data are the user's own, in no data set.
         validation_examples: How many are held out of the end of its train split.
         epochs: Each ends with a checkpoint and a validation.
         epochs_per_pass: Epochs in one pass over the data; a checkpoint is written after each.
         batch_size: Examples in a step.
+        drop_remainder: Leaves the examples out of a pass that do not fill its last batch: so the
+            figures of the zoo were measured. A training on a user's own data takes all of them.
         optimizer: `"sgd"`, `"adam"` or `"adamw"`; this and the five below are Keras' arguments.
         learning_rate: The peak of the schedule.
         momentum: Of `"sgd"`.
@@ -64,11 +70,15 @@ class Recipe(Struct, frozen=True, kw_only=True):
         precision: What the layers compute in; `"auto"` is bfloat16 where the machine has it.
     """
 
+    # The folder of the recipes that models of the task are fine-tuned by; None: they are not.
+    fine_tuning_group: ClassVar[str | None] = None
+
     dataset: str
     validation_examples: NonNegative = 0
     epochs: Positive
     epochs_per_pass: Positive = 1
     batch_size: Positive
+    drop_remainder: bool = True
     optimizer: Literal["sgd", "adam", "adamw"]
     learning_rate: Rate
     momentum: BelowOne = 0.0
@@ -155,7 +165,12 @@ AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 
 
 def check_fields(
-    names: Any, recipe_classes: list[type[Recipe]], description: str = "the recipe"
+    names: Any,
+    recipe_classes: list[type[Recipe]],
+    description: str = "the recipe",
+    *,
+    verb: str = "train",
+    options: Iterable[str] = (),
 ) -> None:
     """Check that each name is a field of one of the recipes.
 
@@ -163,6 +178,8 @@ def check_fields(
         names: The names.
         recipe_classes: Of the recipes.
         description: Of the recipe, for the message.
+        verb: The public function that the user called.
+        options: Its options, which may be meant as well.
 
     Raises:
         UnknownNameError: None of the recipes has a field of this name.
@@ -170,7 +187,16 @@ def check_fields(
     fields = {field for recipe_class in recipe_classes for field in recipe_class.__struct_fields__}
     for name in names:
         if name not in fields:
-            raise UnknownNameError(f"{description} has no field {name!r}. {suggest(name, fields)}")
+            hint = suggest_option(name, fields.union(options), verb)
+            raise UnknownNameError(f"{description} has no field {name!r}. {hint}")
+
+
+def recipe_class_of(task_name: str) -> type[Recipe]:
+    """Return the class of a task's recipes, which the task's module `recipe` defines."""
+    module = task_module(task_name, "recipe")
+    defined = [value for value in vars(module).values() if isinstance(value, type)]
+    defined = [value for value in defined if value.__module__ == module.__name__]
+    return next(value for value in reversed(defined) if issubclass(value, Recipe))
 
 
 def load_recipe(path: Path, recipe_class: type[AnyRecipe]) -> AnyRecipe:

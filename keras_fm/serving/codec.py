@@ -19,6 +19,10 @@ ClassNames = Callable[[Arrays], Sequence[str] | None]
 CLASS_OUTPUTS = frozenset({"label", "logits", "probabilities"})
 
 
+def check_nothing(name: str, labels: Sequence[str], inputs: Any, **options: Any) -> None:
+    """Accept all inputs and options."""
+
+
 @dataclass(frozen=True)
 class Codec:
     """How a task's raw inputs are sent to a server.
@@ -33,6 +37,8 @@ class Codec:
             for the terminal.
         input_kind: What an input is: `"image"`, `"text"`, `"row"` of a table, or `""` for anything
             else, for which no predictions are written to a file.
+        check: From a model's name, its class names, raw inputs and options: raises a `KerasFmError`
+            where it is known that `encode`, or a model here, would, before either is there.
     """
 
     signature: str
@@ -42,6 +48,7 @@ class Codec:
     decode: Callable[[Arrays, Arrays, ClassNames], Predictions]
     format: Callable[[str, dict[str, Any], int], str]
     input_kind: str = ""
+    check: Callable[..., None] = check_nothing
 
     def fits(self, signature: Signature) -> bool:
         """Return whether a server's signature is one of the task's."""

@@ -109,6 +109,12 @@ class ClassificationObjective(ScoredObjective):
             "metrics": [keras.metrics.CategoricalAccuracy(name="accuracy")],
         }
 
+    def describe_loss(self, recipe: Any) -> str:
+        """Return how `val_loss` differs from `cross_entropy`."""
+        if not recipe.label_smoothing:
+            return ""
+        return f"val_loss includes label smoothing {recipe.label_smoothing:g}, no metric does"
+
     def class_weight(self, examples: Examples, recipe: Any) -> dict[int, float] | None:
         """Return the weights with which all classes count the same, where the recipe asks."""
         if recipe.class_weight == "none":

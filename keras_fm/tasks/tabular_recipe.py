@@ -10,6 +10,8 @@ class TabularRecipe(Recipe, frozen=True, kw_only=True):
         cell_dropout: The fraction of cells that is hidden, so that a model learns to do without.
     """
 
+    fine_tuning_group = "tables"
+
     cell_dropout: BelowOne = 0.0
 
     @property

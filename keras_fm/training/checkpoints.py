@@ -32,6 +32,11 @@ class EpochCheckpoint(keras.callbacks.Callback):
         super().__init__()
         self.folder = folder
 
+    @property
+    def last_epoch(self) -> int:
+        """The number of epochs that the last checkpoint had."""
+        return max(self._checkpoints(), default=0)
+
     def restore(self, trainer: keras.Model) -> int:
         """Load the last state into what is trained, and return how many epochs it had."""
         checkpoints = self._checkpoints()
@@ -48,7 +53,7 @@ class EpochCheckpoint(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Take up the count of epochs."""
-        self.epoch = max(self._checkpoints(), default=0)
+        self.epoch = self.last_epoch
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Take up the epoch."""

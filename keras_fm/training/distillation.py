@@ -12,6 +12,7 @@ from keras_fm.files import atomic_write
 from keras_fm.models.loading import resolve_model
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.transfer import copy_weights
+from keras_fm.progress import current_verbose, say, track
 from keras_fm.training.jobs import TrainingJob
 
 OUTPUTS_FILE = "teacher.npy"
@@ -91,13 +92,13 @@ def _teacher_outputs(teacher: keras.Model, inputs: object, file: Path) -> np.nda
     spec: ModelSpec = spec_of(teacher)
     examples = Examples(inputs, np.zeros(0), "the training")
     starts = range(0, len(examples), _CHUNK)
-    print(f"{teacher.name} predicts {len(examples):,} examples as the teacher", flush=True)
-    progress = keras.utils.Progbar(len(starts), unit_name="chunk")
+    title = f"{teacher.name} predicts {len(examples):,} examples as the teacher"
+    if current_verbose() == 2:  # a log file, which has no bar
+        say(title)
     parts = []
-    for start in starts:
+    for start in track(starts, title):
         chunk = Examples(take_rows(inputs, slice(start, start + _CHUNK)), np.zeros(0), "")
         parts.append(spec.task.predictor.predict_examples(teacher, chunk))
-        progress.add(1)
     outputs = np.concatenate(parts)
     file.parent.mkdir(exist_ok=True)
     with atomic_write(file, "wb") as stream:

@@ -29,6 +29,8 @@ class EarlyStopping(keras.callbacks.Callback):
         self.patience = patience
         self.best_loss = np.inf if np.isnan(initial_loss) else initial_loss
         self.wait = 0
+        self.num_epochs = 0
+        self.best_epoch = 0  # counted from 1; 0 are the initial weights
 
     def restore(self, history: Sequence[Mapping[str, float]]) -> bool:
         """Count the epochs of an interrupted training; return whether there are more to train."""
@@ -45,7 +47,8 @@ class EarlyStopping(keras.callbacks.Callback):
         """Save better weights, or stop."""
         if self._update((logs or {})[LOSS]):
             self._save()
-        self.model.stop_training = self.wait >= self.patience
+        if self.wait >= self.patience:  # another callback may have stopped the training before
+            self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Load the best weights."""
@@ -60,6 +63,8 @@ class EarlyStopping(keras.callbacks.Callback):
     def _update(self, loss: float) -> bool:
         """Whether the loss is the lowest yet."""
         is_best = loss < self.best_loss  # NaN is never the lowest
-        self.best_loss = loss if is_best else self.best_loss
+        self.num_epochs += 1
+        if is_best:
+            self.best_loss, self.best_epoch = loss, self.num_epochs
         self.wait = 0 if is_best else self.wait + 1
         return is_best

@@ -9,7 +9,6 @@ from typing import Any, Unpack
 import keras
 
 from keras_fm import adapters
-from keras_fm.data import example_files
 from keras_fm.data.user.source import ProblemType, UserData
 from keras_fm.errors import InvalidInputError, RunError
 from keras_fm.evaluation.linear_probe import linear_probe
@@ -17,26 +16,31 @@ from keras_fm.models import freezing, run_files
 from keras_fm.models.backbone import head_layers
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
+from keras_fm.models.run_files import RANDOM
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.transfer import transfer_weights
 from keras_fm.models.weights import weights_sha256
-from keras_fm.registry.recipe import load_recipe
+from keras_fm.options import Verbose
+from keras_fm.progress import say, with_verbose
+from keras_fm.registry.recipe import load_recipe, recipe_class_of
 from keras_fm.training import fine_tuning_jobs as stages
-from keras_fm.training import jobs, monitoring, runs
+from keras_fm.training import fine_tuning_options, jobs, monitoring, run_examples, runs
+from keras_fm.training.announcements import announce_run
 from keras_fm.training.distillation import check_teacher
-from keras_fm.training.fine_tuning_jobs import (
+from keras_fm.training.fine_tuning_options import (
     HEAD_STAGE,
     MAIN_STAGE,
     SCRATCH_STAGE,
     FineTuningOptions,
     Strategy,
+    check_fine_tune,
 )
 from keras_fm.training.fit import fit
 from keras_fm.training.generated_images import add_generated, load_generator
 from keras_fm.training.jobs import TrainingJob
 from keras_fm.training.recipe_fields import RecipeFields
-from keras_fm.training.runs import FROM_SCRATCH, RANDOM
-from keras_fm.training.training import load_interrupted_run, resume_command
+from keras_fm.training.runs import FROM_SCRATCH
+from keras_fm.training.training import resume_command
 
 # What the report compares with.
 PROBE = "linear probe of the frozen backbone"
@@ -44,6 +48,7 @@ HEAD_ALONE = "head alone (first stage)"
 TRAINED_FROM_SCRATCH = "trained from scratch, as many epochs"
 
 
+@with_verbose
 @preserved_global_state()
 def fine_tune(
     name_or_model: str | os.PathLike[str] | keras.Model,
@@ -63,6 +68,8 @@ def fine_tune(
     run_dir: str | os.PathLike[str] | None = None,
     resume: bool = False,
     seed: int = 0,
+    callbacks: Sequence[keras.callbacks.Callback] | None = None,
+    verbose: Verbose = "auto",
     **recipe_overrides: Unpack[RecipeFields],
 ) -> runs.Run:
     """Fine-tune a pretrained model for the classes or the target in a user's data.
@@ -88,7 +95,7 @@ def fine_tune(
         validation_data: Other data of the same kind; None for a part of `data`, drawn by `seed`: a
             fifth of each class, or `validation_examples` in all.
         validation_data_split: Of a TFDS data set in `validation_data`.
-        validation_split: The fraction of `data` that validates.
+        validation_split: The fraction of `data` that validates, such as 0.2.
         strategy: `"head_then_full"` trains the head alone, then all layers at a low rate; `"head"`
             the head alone on the frozen backbone; `"full"` all layers; `"lora"` the head and
             low-rank adapters, which the run keeps in a file of their own too. A table of other
@@ -101,9 +108,17 @@ def fine_tune(
         resume: Resumes the fine-tuning in `run_dir` that was stopped, by its own recipes and seed;
             model and data are to be given again.
         seed: Of the split, the head's weights, the order of examples and their augmentation.
-        **recipe_overrides: Fields of the recipe, such as `epochs=5`; of the first stage of
-            `"head_then_full"` alone with `head.` in front. A `learning_rate` without it is the main
-            stage's.
+        callbacks: Callbacks of Keras, in every stage, beside those that write the run. The
+            training ends with the weights of the lowest validation loss, unless `patience=0`.
+        verbose: As in Keras' `fit`: 0 prints nothing, 1 draws a bar, 2 prints a line an epoch;
+            `"auto"` is 1 on a terminal and in a notebook, 2 in a log file.
+        **recipe_overrides: Fields of the recipe, such as `epochs=5`, of all stages; of the first
+            one of `"head_then_full"` alone with `head.` in front (`**{"head.epochs": 3}`). A
+            `learning_rate` without it is the main stage's. The others are `batch_size`,
+            `optimizer`, `weight_decay`, `schedule`, `warmup_fraction`, `global_clipnorm`,
+            `patience`, `validation_examples`, `precision`, `lora_rank` and `lora_alpha`, as `train`
+            and `keras_fm.registry.recipe.Recipe` describe them, and those of the task, such as
+            `label_smoothing` and `class_weight`.
 
     Returns:
         The run: `model` (float32), `history`, `metrics` of the validation examples, `path`,
@@ -121,26 +136,47 @@ def fine_tune(
         >>> keras_fm.pipeline(run.model)("photo.jpg")
     """
     overrides = dict[str, Any](recipe_overrides)
+    check_fine_tune(
+        name_or_model,
+        data,
+        text=text,
+        target=target,
+        problem_type=problem_type,
+        class_names=class_names,
+        split=split,
+        validation_data=validation_data,
+        validation_data_split=validation_data_split,
+        validation_split=validation_split,
+        strategy=strategy,
+        compare=compare,
+        augment_with=augment_with,
+        run_dir=run_dir,
+        resume=resume,
+        seed=seed,
+        **overrides,
+    )
+    callbacks = jobs.check_callbacks(callbacks)
     pretrained = resolve_model(name_or_model)
     spec = _spec_to_fine_tune(pretrained)
     if resume:
         path, options, augment_with, compare = _interrupted_run(run_dir, overrides, pretrained)
     else:
-        options = stages.resolve_options(spec, strategy, seed, overrides)
+        options = fine_tuning_options.resolve_options(spec, strategy, seed, overrides)
     user_data = UserData(data, text, target, problem_type, class_names, split)
-    validation = stages.validation_source(
+    validation = fine_tuning_options.validation_source(
         user_data, validation_data, validation_data_split, validation_split, overrides
     )
     stage_jobs = stages.fine_tuning_jobs(spec, user_data, validation, options, validation_split)
     main_job = stage_jobs[MAIN_STAGE]
     from_scratch = _has_other_inputs(pretrained, main_job)
-    _check_options(main_job, from_scratch, augment_with, compare, overrides)
+    _check_options(main_job, from_scratch, compare)
     if augment_with is not None:
         stage_jobs = _augmented(stage_jobs, augment_with)
     if compare:
         epochs = sum(job.recipe.epochs for job in stage_jobs.values())
         scratch_job = stages.from_scratch_job(stage_jobs[MAIN_STAGE], epochs)
         stage_jobs = {SCRATCH_STAGE: scratch_job, **stage_jobs}
+    stage_jobs = {stage: replace(job, callbacks=callbacks) for stage, job in stage_jobs.items()}
     main_job = stage_jobs[MAIN_STAGE]
     check_teacher(main_job)
     initial_model = None
@@ -159,6 +195,7 @@ def fine_tune(
             "augment_with": augment_with or "",
         }
         _write_run_infos(path, stage_jobs, init_from, method, more)
+    announce_run(path, main_job)
     try:
         return _run_stages(pretrained, initial_model, stage_jobs, path)
     except KeyboardInterrupt:
@@ -180,18 +217,8 @@ def fine_tune(
         ) from None
 
 
-def _check_options(
-    job: TrainingJob,
-    from_scratch: bool,
-    generator: str | None,
-    compare: bool,
-    overrides: dict[str, Any],
-) -> None:
+def _check_options(job: TrainingJob, from_scratch: bool, compare: bool) -> None:
     """Refuse options that would do nothing."""
-    if generator is None and "generated_ratio" in overrides:
-        raise InvalidInputError("generated_ratio is of what augment_with makes; name a generator")
-    if generator is not None and overrides.get("generated_ratio", 1) == 0:
-        raise InvalidInputError("generated_ratio=0 makes no image; leave out augment_with")
     if compare and job.validation is None:
         raise InvalidInputError("compare needs examples to evaluate on, and none validates")
     if compare and from_scratch:
@@ -225,10 +252,8 @@ def _write_run_infos(
     strategy: str,
     more: dict[str, str],
 ) -> None:
-    """Write what each run is, and the validation examples; that of the main stage last."""
-    main_job = stage_jobs[MAIN_STAGE]
-    if main_job.validation is not None:
-        example_files.save_examples(main_job.validation, path / run_files.VALIDATION)
+    """Write what each run is, and their examples once; that of the main stage last."""
+    run_examples.write_examples(path, stage_jobs[MAIN_STAGE], init_from)
     for stage, job in stage_jobs.items():
         if stage != MAIN_STAGE:
             runs.new_directory(path / stage, job.spec.name, job.seed)
@@ -325,6 +350,7 @@ def _linear_probe(
     if _has_other_inputs(pretrained, job):
         return {}
     model = _initial_model(pretrained, job) if model is None else model
+    say(f"{PROBE}, for comparison")
     metrics = linear_probe(model, job.examples, job.validation)
     monitoring.write_hparams(path / "comparisons" / "linear_probe", job, metrics, PROBE)
     return {PROBE: metrics}
@@ -334,14 +360,14 @@ def _interrupted_run(
     run_dir: str | os.PathLike[str] | None, overrides: dict[str, Any], pretrained: keras.Model
 ) -> tuple[Path, FineTuningOptions, str | None, bool]:
     """Return the fine-tuning to resume: its directory and options, `augment_with`, `compare`."""
-    path, run_info = load_interrupted_run(run_dir, spec_of(pretrained).name, [*overrides])
-    if not run_info.get("strategy"):
-        raise RunError(f"the run in {path} is no fine-tuning: keras-fm train ... --resume")
+    path, run_info = fine_tuning_options.find_interrupted_run(
+        run_dir, _spec_to_fine_tune(pretrained), overrides
+    )
     if run_info["init_from_sha256"] != weights_sha256(pretrained):
         raise RunError(
             f"the run in {path} was initialized from {run_info['init_from']!r} with other weights"
         )
-    recipe_class = jobs.recipe_class_of(run_info["task"])
+    recipe_class = recipe_class_of(run_info["task"])
     recipes = {
         stage: load_recipe(path / stage / run_files.RECIPE, recipe_class)
         for stage in (HEAD_STAGE, MAIN_STAGE)

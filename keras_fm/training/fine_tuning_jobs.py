@@ -1,132 +1,28 @@
 """The jobs of a fine-tuning: a user's data, what of it validates, and a recipe for each stage."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Literal, get_args
+from dataclasses import replace
+from typing import Any
 
 from keras_fm.data import splitting
 from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.data.user.source import UserData
-from keras_fm.errors import InvalidInputError, UnknownNameError, suggest
+from keras_fm.errors import InvalidInputError
 from keras_fm.models.spec import ModelSpec
-from keras_fm.options import check_float
-from keras_fm.registry.recipe import Recipe, load_recipe
-from keras_fm.training.jobs import TrainingJob, check_overrides, check_seed, check_task_fields
+from keras_fm.registry.recipe import OWN_DATA, Recipe
+from keras_fm.training.fine_tuning_options import (
+    DEFAULT_STRATEGY,
+    HEAD_PREFIX,
+    HEAD_STAGE,
+    MAIN_STAGE,
+    FineTuningOptions,
+    stage_recipes,
+)
+from keras_fm.training.jobs import TrainingJob, check_task_fields, fitted_fields
 
-Strategy = Literal["head_then_full", "head", "full", "lora"]
-STRATEGIES: tuple[str, ...] = get_args(Strategy)
-DEFAULT_STRATEGY = STRATEGIES[0]
-# The folders of the stages in that of the run; the main stage's is the run's own.
-MAIN_STAGE, HEAD_STAGE, SCRATCH_STAGE = "", "head", "scratch"
-HEAD_PREFIX = f"{HEAD_STAGE}."  # in front of a recipe field of the first stage
-RECIPES = Path(__file__).parents[1] / "recipes"
-
-# Of the main stage alone, where no stage is named.
-_MAIN_STAGE_FIELDS = {
-    "adversarial_epsilon", "learning_rate", "trainable", "lora_rank", "lora_alpha"
-}  # fmt: skip
 _VALIDATION_PART = 5  # a fifth validates
 _MIN_STEPS = 16  # in an epoch, unless a batch would be smaller than
 _MIN_BATCH_SIZE = 8
-
-
-@dataclass(frozen=True)
-class FineTuningOptions:
-    """What `fine_tune` is asked for, beside the data.
-
-    Attributes:
-        strategy: One of `STRATEGIES`.
-        seed: Of everything that is drawn.
-        overrides: The recipe fields that the user gave.
-        recipes: Those of an interrupted fine-tuning by stage, which stay as they are.
-    """
-
-    strategy: str
-    seed: int
-    overrides: Mapping[str, Any]
-    recipes: Mapping[str, Recipe] | None = None
-
-
-def resolve_options(
-    spec: ModelSpec, strategy: str, seed: int, overrides: Mapping[str, Any]
-) -> FineTuningOptions:
-    """Check the options before any data is loaded.
-
-    Raises:
-        UnknownNameError: There is no such strategy or recipe field.
-        InvalidInputError: The model can't be fine-tuned.
-    """
-    seed = check_seed(seed)
-    if spec.task.recipe_group is None:
-        raise InvalidInputError(
-            f"{spec.name} can't be fine-tuned: its task is {spec.task_name}, and fine_tune is for "
-            f"classifiers and regressions; {spec.task.data.user_data_hint}"
-        )
-    if strategy not in STRATEGIES:
-        raise UnknownNameError(f"no strategy {strategy!r}. {suggest(strategy, STRATEGIES)}")
-    head_fields = [name for name in overrides if name.startswith(HEAD_PREFIX)]
-    if head_fields and strategy != DEFAULT_STRATEGY:
-        raise UnknownNameError(f"{', '.join(head_fields)}: strategy {strategy!r} has one stage")
-    check_overrides(spec.task, [name.removeprefix(HEAD_PREFIX) for name in overrides])
-    options = FineTuningOptions(strategy, seed, overrides)
-    known = type(spec.task).recipe_class.__struct_fields__
-    in_any_task = {
-        name: value for name, value in overrides.items() if name.removeprefix(HEAD_PREFIX) in known
-    }
-    _stage_recipes(spec, replace(options, overrides=in_any_task))  # their values are checked
-    return options
-
-
-def validation_source(
-    user_data: UserData,
-    validation_data: Any,
-    validation_data_split: str | None,
-    validation_split: Any,
-    overrides: Mapping[str, Any],
-) -> UserData | None:
-    """Return the user's own validation data, if there are any.
-
-    Args:
-        user_data: The training data.
-        validation_data: Other data of the same kind.
-        validation_data_split: Of a TFDS data set.
-        validation_split: The fraction of the training data that validates.
-        overrides: The recipe fields that the user gave.
-
-    Raises:
-        InvalidInputError: They don't go together.
-    """
-    if validation_split is not None:
-        if isinstance(validation_split, str):
-            raise InvalidInputError(
-                "validation_split is a fraction of the data, such as 0.2; that of a TFDS data set "
-                f"is validation_data_split; received {validation_split!r}"
-            )
-        check_float("validation_split", validation_split, 0.0, 1.0)
-        if validation_data is not None or "validation_examples" in overrides:
-            raise InvalidInputError(
-                "validation_split, validation_data and validation_examples each say what "
-                "validates: give one of them"
-            )
-    if validation_data is None:
-        if validation_data_split is not None:
-            raise InvalidInputError(
-                "validation_data_split is of a TFDS data set in validation_data="
-            )
-        return None
-    if "validation_examples" in overrides:
-        raise InvalidInputError(
-            "validation_data= has all that validates; leave out validation_examples"
-        )
-    source = replace(user_data, data=validation_data, split=validation_data_split or "")
-    is_tfds_name = isinstance(validation_data, str) and source.path is None
-    if is_tfds_name and validation_data_split is None:
-        raise InvalidInputError(
-            f"say which split of {validation_data!r} validates: validation_data_split=, or "
-            "--validation-data-split"
-        )
-    return source
 
 
 def fine_tuning_jobs(
@@ -162,7 +58,7 @@ def fine_tuning_jobs(
     task, notes = spec.task, DataNotes(notes)
     task.data.check(all_examples)
     if options.recipes is not None:
-        recipes = dict(options.recipes)
+        unfitted = recipes = dict(options.recipes)
     else:
         if spec.inputs != pretrained.inputs:
             _check_from_scratch(options.strategy, all_examples.description)
@@ -174,12 +70,13 @@ def fine_tuning_jobs(
             recipes = {MAIN_STAGE: task.default_recipe().override(**options.overrides)}
         else:
             check_task_fields(task, [n.removeprefix(HEAD_PREFIX) for n in options.overrides])
-            recipes = _stage_recipes(spec, options)
+            recipes = stage_recipes(spec, options)
         count = 0
         if validation is None and validation_split is not None:
             count = round(len(all_examples) * validation_split)
         elif validation is None:
             count = len(all_examples) // _VALIDATION_PART
+        unfitted = recipes
         recipes = {
             stage: _adapt(recipe, len(all_examples), count, _overridden(stage, options.overrides))
             for stage, recipe in recipes.items()
@@ -202,7 +99,15 @@ def fine_tuning_jobs(
             f"no example of {all_examples.description} validates: nothing tells when to stop"
         )
     return {
-        stage: TrainingJob(spec, examples, validation_examples, recipe, options.seed, tuple(notes))
+        stage: TrainingJob(
+            spec,
+            examples,
+            validation_examples,
+            recipe,
+            options.seed,
+            tuple(notes),
+            fitted=fitted_fields(unfitted[stage], recipe),
+        )
         for stage, recipe in recipes.items()
     }
 
@@ -215,41 +120,16 @@ def from_scratch_job(job: TrainingJob, epochs: int) -> TrainingJob:
     recipe = job.task.default_recipe()
     fields = {
         **job.task.data.adapt_recipe(len(job.examples), recipe),
+        "dataset": OWN_DATA,
         "validation_examples": job.recipe.validation_examples,
+        "drop_remainder": job.recipe.drop_remainder,
         "epochs": epochs,
         "patience": epochs,
     }
     if hasattr(job.recipe, "class_weight"):
         fields["class_weight"] = job.recipe.class_weight
-    return replace(job, recipe=recipe.override(**fields))
-
-
-def _stage_recipes(spec: ModelSpec, options: FineTuningOptions) -> dict[str, Recipe]:
-    """Return the recipes of the stages of a strategy, with the user's changes."""
-    stages = {MAIN_STAGE: options.strategy}
-    if options.strategy == DEFAULT_STRATEGY:
-        stages = {HEAD_STAGE: HEAD_STAGE, **stages}
-    overrides = options.overrides
-    main = {name: value for name, value in overrides.items() if not name.startswith(HEAD_PREFIX)}
-    shared = {name: value for name, value in main.items() if name not in _MAIN_STAGE_FIELDS}
-    head = {
-        name.removeprefix(HEAD_PREFIX): value
-        for name, value in overrides.items()
-        if name.startswith(HEAD_PREFIX)
-    }
-    changes = {HEAD_STAGE: {**shared, **head}, MAIN_STAGE: main}
-    return {
-        stage: _strategy_recipe(spec, strategy).override(**changes[stage])
-        for stage, strategy in stages.items()
-    }
-
-
-def _strategy_recipe(spec: ModelSpec, strategy: str) -> Recipe:
-    """Return the recipe of a strategy that the model's package has, or that of the task's group."""
-    file = f"{strategy}.toml"
-    own_file = spec.package.path / file
-    group_file = RECIPES / str(spec.task.recipe_group) / file
-    return load_recipe(own_file if own_file.exists() else group_file, spec.task.recipe_class)
+    unfitted, recipe = recipe.override(epochs=epochs), recipe.override(**fields)
+    return replace(job, recipe=recipe, fitted=fitted_fields(unfitted, recipe))
 
 
 def _check_from_scratch(strategy: str, description: str) -> None:
@@ -271,5 +151,10 @@ def _adapt(
 ) -> Recipe:
     """Return the recipe for so many examples; what the user gave stays."""
     batch_size = min(recipe.batch_size, max(_MIN_BATCH_SIZE, num_examples // _MIN_STEPS))
-    fields = {"validation_examples": num_validation, "batch_size": batch_size}
+    fields = {
+        "dataset": OWN_DATA,
+        "validation_examples": num_validation,
+        "batch_size": batch_size,
+        "drop_remainder": False,  # every example in each epoch, as in Keras' fit
+    }
     return recipe.override(**{n: v for n, v in fields.items() if n not in overridden})

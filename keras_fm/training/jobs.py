@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import keras
 
 from keras_fm.data import datasets, splitting
 from keras_fm.data.examples import Examples
@@ -12,14 +14,18 @@ from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.data.user.source import ProblemType, UserData
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.models.spec import ModelSpec
-from keras_fm.options import check_int
 from keras_fm.registry import ModelPackage
-from keras_fm.registry.recipe import Recipe, check_fields
-from keras_fm.registry.tasks import TASKS, task_module
+from keras_fm.registry.recipe import OWN_DATA, Recipe, check_fields
 from keras_fm.tasks.base import Task
+from keras_fm.training.train_arguments import (
+    check_data_options,
+    check_no_dataset,
+    check_overrides,
+    is_recipe_data,
+    override_known,
+)
 
 Data = Any  # what `train` takes; `_load` says what that is
-MAX_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,9 @@ class TrainingJob:
         seed: Of the weights, the order of examples, and their augmentation.
         notes: Messages on the data.
         adapt_examples: What `adapt` of `model.py` sees instead of the examples, where that is more.
+        split: Of the recipe's data set, which the examples are from; "" for a user's own data.
+        callbacks: The user's own.
+        fitted: Recipe fields that were fitted to the size of the data, with both values.
     """
 
     spec: ModelSpec
@@ -43,6 +52,9 @@ class TrainingJob:
     seed: int
     notes: tuple[str, ...] = ()
     adapt_examples: Examples | None = None
+    split: str = ""
+    callbacks: tuple[keras.callbacks.Callback, ...] = ()
+    fitted: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
 
     @property
     def task(self) -> Task:
@@ -50,9 +62,28 @@ class TrainingJob:
         return self.spec.task
 
 
-def check_seed(seed: int) -> int:
-    """Return a seed that Keras takes, or raise an `InvalidInputError`."""
-    return check_int("seed", seed, 0, MAX_SEED)
+def check_callbacks(callbacks: Any) -> tuple[keras.callbacks.Callback, ...]:
+    """Return a user's callbacks: one, several, or none.
+
+    Raises:
+        InvalidInputError: One is no callback of Keras.
+    """
+    if isinstance(callbacks, keras.callbacks.Callback):
+        return (callbacks,)
+    if callbacks is None:
+        return ()
+    if not isinstance(callbacks, (list, tuple)):
+        raise InvalidInputError(
+            f"callbacks is a list of keras.callbacks.Callback; received {callbacks!r}"
+        )
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            is_class = isinstance(callback, type)
+            received = f"the class {callback.__name__}: call it" if is_class else repr(callback)
+            raise InvalidInputError(
+                f"callbacks is a list of keras.callbacks.Callback; received {received}"
+            )
+    return tuple(callbacks)
 
 
 def initial_model(job: TrainingJob) -> Any:
@@ -71,6 +102,7 @@ def training_job(
     seed: int,
     overrides: Mapping[str, Any],
     recipe: Recipe | None = None,
+    validation_split: float | None = None,
 ) -> TrainingJob:
     """Load and check what a model of the zoo is trained on; arguments are those of `train`.
 
@@ -83,6 +115,7 @@ def training_job(
         overrides: The recipe fields that the user gave; others are adapted to other data than the
             recipe was made for.
         recipe: That of an interrupted training, which stays as it is; None for the package's.
+        validation_split: See `train`.
 
     Raises:
         UnknownNameError: The recipe has no such field.
@@ -91,14 +124,22 @@ def training_job(
     """
     default_spec = ModelSpec.of(package)
     default_task: Task = default_spec.task
-    check_overrides(default_task, overrides)
-    resolved = recipe or _override_known(default_task.default_recipe(), overrides)
+    check_overrides(default_spec.task_name, overrides)
+    resolved = recipe or override_known(default_task.default_recipe(), overrides)
     is_user_data = not is_recipe_data(data) and not isinstance(data, Examples)
+    if not is_recipe_data(data):
+        check_no_dataset(overrides)
     spec, examples, notes = _load(default_spec, resolved.dataset, data, target, problem_type, seed)
+    if validation_split is not None:
+        count = round(len(examples) * validation_split)
+        overrides = {**overrides, "validation_examples": count}
     if recipe is None:
         check_task_fields(spec.task, overrides)
         resolved = spec.task.default_recipe().override(**overrides)
-    job = TrainingJob(spec, examples, None, resolved, seed, tuple(notes))
+    split = (data or package.entry.split("train")) if is_recipe_data(data) else ""
+    if not split:
+        resolved = resolved.override(dataset=OWN_DATA)
+    job = TrainingJob(spec, examples, None, resolved, seed, tuple(notes), split=split)
     adapted = recipe is None and data is not None and not isinstance(data, Examples)
     job = _split(job, overrides.keys() if adapted else None, shuffled=is_user_data)
     if data is not None or "adapt" not in package.entry.splits:
@@ -124,34 +165,8 @@ def pretraining_job(
     is_sample = data is not None and is_recipe_data(data)
     split = datasets.SAMPLE if is_sample else package.entry.split("pretraining")
     examples = spec.task.data.load_dataset(resolved.dataset, split)
-    job = TrainingJob(spec, examples, None, resolved, seed)
+    job = TrainingJob(spec, examples, None, resolved, seed, split=split)
     return _split(job, overrides.keys() if is_sample and recipe is None else None)
-
-
-def is_recipe_data(data: Data) -> bool:
-    """Return whether it means the recipe's data set, or the sample of it."""
-    return data is None or (isinstance(data, str) and data == datasets.SAMPLE)
-
-
-def recipe_class_of(task_name: str) -> type[Recipe]:
-    """Return the class of a task's recipes."""
-    return task_module(task_name, "task").TASK.recipe_class
-
-
-def check_overrides(task: Task, names: Collection[str]) -> None:
-    """Check the names of recipe fields before any data is loaded.
-
-    A user's table may turn a regression into a classification, so the fields of all tasks of the
-    group are known until then.
-
-    Raises:
-        UnknownNameError: No such recipe has this field.
-    """
-    recipe_classes = [type(task).recipe_class]
-    if task.recipe_group == "tables":
-        group = (name for name in TASKS if name.startswith("tabular-"))
-        recipe_classes = [recipe_class_of(name) for name in group]
-    check_fields(names, recipe_classes)
 
 
 def check_task_fields(task: Task, names: Collection[str]) -> None:
@@ -163,9 +178,11 @@ def check_task_fields(task: Task, names: Collection[str]) -> None:
     check_fields(names, [type(task).recipe_class], f"the recipe for {task.spec.task_name}")
 
 
-def _override_known(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
-    known = type(recipe).__struct_fields__
-    return recipe.override(**{name: value for name, value in overrides.items() if name in known})
+def fitted_fields(before: Recipe, after: Recipe) -> dict[str, tuple[Any, Any]]:
+    """Return the fields that were fitted to the size of the data, with both values."""
+    fields = ("batch_size", "learning_rate", "epochs", "epochs_per_pass")
+    values = {name: (getattr(before, name), getattr(after, name)) for name in fields}
+    return {name: pair for name, pair in values.items() if pair[0] != pair[1]}
 
 
 def _split(
@@ -180,11 +197,15 @@ def _split(
             ones validate.
     """
     data, recipe = job.task.data, job.recipe
+    fitted: Mapping[str, tuple[Any, Any]] = {}
     if overridden is not None:
         fields = data.adapt_recipe(len(job.examples), recipe)
+        if shuffled:  # a user's own: every example in each epoch, as in Keras' fit
+            fields["drop_remainder"] = False
         if "epochs_per_pass" in overridden:
             fields.pop("epochs", None)  # they are of the size that the user chose
         recipe = recipe.override(**{n: v for n, v in fields.items() if n not in overridden})
+        fitted = fitted_fields(job.recipe, recipe)
     data.check(job.examples)
     count, notes = recipe.validation_examples, DataNotes(job.notes)
     if shuffled and not data.is_sequence:
@@ -198,7 +219,14 @@ def _split(
         )
     else:
         examples, validation = split_validation(job.examples, count)
-    return replace(job, examples=examples, validation=validation, recipe=recipe, notes=tuple(notes))
+    return replace(
+        job,
+        examples=examples,
+        validation=validation,
+        recipe=recipe,
+        notes=tuple(notes),
+        fitted=fitted,
+    )
 
 
 def _load(
@@ -210,14 +238,10 @@ def _load(
     seed: int,
 ) -> tuple[ModelSpec, Examples, list[str]]:
     task: Task = spec.task
-    is_made_for_it = is_recipe_data(data) or isinstance(data, Examples)
-    if is_made_for_it and (target is not None or problem_type is not None):
-        raise InvalidInputError(
-            "target and problem_type are for a CSV file or a table: name it as data"
-        )
+    check_data_options(data, target, problem_type)
     if isinstance(data, Examples):
         return spec, data, []
-    if is_made_for_it:
+    if is_recipe_data(data):
         examples = task.data.load_dataset(dataset, data or spec.entry.split("train"))
         return spec, examples, []
     # A tf.data.Dataset has a length too, though it may not know its own.

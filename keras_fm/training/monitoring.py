@@ -1,6 +1,6 @@
 """What a training shows: the progress bar, and TensorBoard's logs."""
 
-import sys
+import hashlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from keras_fm.data.batches import Batches
 from keras_fm.models import run_files
-from keras_fm.registry.recipe import Recipe
+from keras_fm.progress import say
+from keras_fm.registry.recipe import OWN_DATA, Recipe
 from keras_fm.tasks.base import ProjectorPoints, Task
 from keras_fm.training import runs
 from keras_fm.training.jobs import TrainingJob
@@ -33,16 +34,9 @@ def callbacks(
     ]
 
 
-def verbosity() -> int:
-    """Return Keras' `verbose`: a progress bar on a terminal, a line an epoch in a log file."""
-    if sys.stdout is None:  # a service, or pythonw
-        return 0
-    return 1 if sys.stdout.isatty() else 2
-
-
 def print_stage(stage: str, recipe: Recipe) -> None:
     """Print which of several trainings begins."""
-    print(f"{stage}: {recipe.epochs} epochs{' at most' * bool(recipe.patience)}", flush=True)
+    say(f"{stage}: {recipe.epochs} epochs{' at most' * bool(recipe.patience)}")
 
 
 class CSVHistory(keras.callbacks.Callback):
@@ -67,7 +61,7 @@ class CSVHistory(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Write the row."""
         seconds = time.monotonic() - self.started
-        rows = [row for row in runs.read_history(self.path) if row["epoch"] < epoch]
+        rows = [row for row in run_files.read_history(self.path) if row["epoch"] < epoch]
         metrics = {name: float(value) for name, value in (logs or {}).items()}
         runs.write_history(self.path, [*rows, {"epoch": epoch, "seconds": seconds, **metrics}])
 
@@ -109,9 +103,8 @@ class TensorBoardSummaries(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Write throughput, images and texts."""
-        num_examples = len(self.batches) * self.batches.batch_size
         with self.writer.as_default(step=epoch):
-            throughput = num_examples / (self.ended - self.started)
+            throughput = self.batches.examples_per_epoch / (self.ended - self.started)
             tf.summary.scalar(f"{self.task.unit}_per_second", throughput)
             _summarize_images(self.task.summaries.epoch_images(self.trained_model))
             for name, text in self.task.summaries.epoch_texts(self.trained_model).items():
@@ -166,12 +159,20 @@ def write_hparams(path: Path, job: TrainingJob, metrics: Mapping[str, float], me
     hparams: dict[str, Any] = {"model": job.spec.name, "method": method, "seed": job.seed}
     for name, value in job.recipe.to_dict().items():
         hparams[name] = str(value) if isinstance(value, list) else value
+    if job.recipe.dataset == OWN_DATA:
+        hparams["dataset"] = job.examples.description
     writer = tf.summary.create_file_writer(str(path / "logs"))
     with writer.as_default(step=0):
-        api.hparams(hparams, trial_id=str(path))
+        api.hparams(hparams, trial_id=_trial_id(path))
         for metric, value in metrics.items():
             tf.summary.scalar(f"result/{metric}", value)
     writer.close()
+
+
+def _trial_id(path: Path) -> str:
+    """Return a name of its own for each run, which shows no folder of this machine."""
+    digest = hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{run_files.run_name(path)} {digest[:6]}"
 
 
 def _summarize_images(images: dict[str, np.ndarray]) -> None:

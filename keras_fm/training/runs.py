@@ -14,15 +14,18 @@ import keras
 
 from keras_fm.backend import gpus
 from keras_fm.errors import RunError
+from keras_fm.evaluation.class_report import format_class_report
 from keras_fm.files import atomic_write, local_path
 from keras_fm.formatting import format_table, format_value
 from keras_fm.models import loading
 from keras_fm.models.precision import resolve_precision
 from keras_fm.models.run_files import (
     HISTORY,
+    RANDOM,
     RECIPE,
     RESULT,
     RUN_INFO,
+    read_history,
     read_result,
     read_run,
     write_json,
@@ -31,8 +34,8 @@ from keras_fm.models.spec import ModelSpec
 from keras_fm.tasks.base import task_of
 from keras_fm.training import run_view
 from keras_fm.training.jobs import TrainingJob
+from keras_fm.training.train_arguments import check_new_directory
 
-RANDOM = "random"  # weights
 FROM_SCRATCH = "from_scratch"  # the strategy where a table has other columns than the model knows
 
 
@@ -47,6 +50,10 @@ class Run:
         baseline: The metrics of the best constant prediction on them.
         minutes: Of all sessions.
         comparisons: The metrics of other methods on them, by name.
+        ending: Why the training ended, and of which epoch the weights are.
+        loss_note: What is different between `val_loss` of the epochs and the metrics.
+        num_validation: The number of validation examples.
+        per_class: Of a classifier `precision`, `recall`, `f1` and `support` of each class on them.
     """
 
     path: Path
@@ -55,6 +62,10 @@ class Run:
     baseline: dict[str, float]
     minutes: float
     comparisons: dict[str, dict[str, float]] = field(default_factory=dict)
+    ending: str = ""
+    loss_note: str = ""
+    num_validation: int = 0
+    per_class: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Return what was trained, where it lies, and its metrics; `report()` says more."""
@@ -83,7 +94,11 @@ class Run:
             *run_info["notes"],
             "" if init_from == RANDOM else f"initialized from {init_from}",
             f"distilled from {run_info['teacher']}" if run_info.get("teacher") else "",
+            f"on {self.num_validation:,} validation examples:" if self.num_validation else "",
             *self._metric_lines(method),
+            format_class_report(self.per_class) if self.per_class else "",
+            self.ending,
+            self.loss_note,
             f"{self.minutes:.1f} minutes, {run_info['environment']['precision']}, "
             f"{run_info['environment']['hardware']}",
             str(self.path),
@@ -122,12 +137,7 @@ def new_directory(run_dir: str | os.PathLike[str] | None, name: str, seed: int) 
     try:
         path.mkdir(parents=True)
     except FileExistsError:
-        if path.is_dir() and not any(path.iterdir()):  # such as a volume of a container
-            return path
-        raise RunError(
-            f"{path} exists; name another run directory, or resume the run in it: resume=True "
-            "(--resume on the command line)"
-        ) from None
+        check_new_directory(path)  # an empty one will do, such as a volume of a container
     except OSError as error:
         raise RunError(f"the run directory {path} can't be made: {error.strerror}") from None
     return path
@@ -147,6 +157,7 @@ def write_run_info(path: Path, job: TrainingJob, init_from: str = RANDOM, **more
         **job.spec.to_dict(),
         "data": job.examples.description,
         "data_sha256": job.examples.sha256(),
+        "split": job.split,
         "notes": list(job.notes),
         "init_from": init_from,
         "teacher": job.recipe.teacher,
@@ -164,11 +175,22 @@ def write_result(
     metrics: dict[str, float],
     baseline: dict[str, float],
     comparisons: dict[str, dict[str, float]],
+    **details: Any,
 ) -> Run:
-    """Write the result, last of all; its minutes are those of all sessions and runs inside it."""
+    """Write the result, last of all; its minutes are those of all sessions and runs inside it.
+
+    Args:
+        path: The run directory.
+        model: The trained model.
+        metrics: See `Run`.
+        baseline: See `Run`.
+        comparisons: See `Run`.
+        **details: Other attributes of `Run`.
+    """
     rows = [row for file in path.glob(f"**/{HISTORY}") for row in read_history(file)]
     minutes = sum(row["seconds"] for row in rows) / 60
     result: dict[str, Any] = {"metrics": metrics, "baseline": baseline, "minutes": minutes}
+    result |= {name: value for name, value in details.items() if value}
     if comparisons:
         result["comparisons"] = comparisons
     write_json(path / RESULT, result)
@@ -219,15 +241,6 @@ def environment(precision: str) -> dict[str, str]:
         "precision": precision,
         "hardware": ", ".join(gpu.name for gpu in gpus()) or _processors(),
     }
-
-
-def read_history(path: Path) -> list[dict[str, float]]:
-    """Return a dict an epoch from the file of `write_history`; none where there is no file."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    return [{name: float(value) for name, value in row.items()} for row in rows]
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:

@@ -3,29 +3,40 @@
 import os
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
+import keras
+
 from keras_fm import registry
 from keras_fm.data.user.source import ProblemType
-from keras_fm.errors import RunError, UnknownNameError
-from keras_fm.files import local_path
 from keras_fm.models import run_files
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
+from keras_fm.models.run_files import RANDOM
 from keras_fm.models.transfer import transfer_weights
-from keras_fm.registry import ModelPackage
-from keras_fm.registry.recipe import load_recipe
-from keras_fm.training import jobs, runs
+from keras_fm.options import Verbose
+from keras_fm.progress import with_verbose
+from keras_fm.registry.recipe import load_recipe, recipe_class_of
+from keras_fm.training import jobs, monitoring, run_examples, runs
+from keras_fm.training.announcements import announce_run
 from keras_fm.training.distillation import check_teacher
 from keras_fm.training.fit import fit
 from keras_fm.training.jobs import TrainingJob
 from keras_fm.training.recipe_fields import RecipeFields
-from keras_fm.training.runs import RANDOM
+from keras_fm.training.train_arguments import (
+    PRETRAINING,
+    check_seed,
+    check_train,
+    check_validation_split,
+    default_init_from,
+    find_interrupted_run,
+    split_overrides,
+)
 
-PRETRAINING = "pretraining"
 
-
+@with_verbose
 @preserved_global_state()
 def train(
     name: str,
@@ -37,6 +48,9 @@ def train(
     run_dir: str | os.PathLike[str] | None = None,
     resume: bool = False,
     seed: int = 0,
+    validation_split: float | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] | None = None,
+    verbose: Verbose = "auto",
     **recipe_overrides: Unpack[RecipeFields],
 ) -> runs.Run:
     """Train a model of the zoo by its recipe, from random or pretrained weights.
@@ -45,7 +59,8 @@ def train(
         name: The model's name.
         data: None for the recipe's data set; `"sample"` for its bundled sample; `Examples`, whose
             last ones validate; or a user's own, as `fine_tune` takes it: images, texts or a table,
-            of which a fifth validates, drawn by `seed`, stratified and with duplicates on one side;
+            of which a fifth (or `validation_split`) validates, drawn by `seed`, stratified and with
+            duplicates on one side;
             for a character model the path of a text, whose last tenth validates. An epoch then has
             at least 32 steps.
         target: The column of the CSV file or data frame to predict.
@@ -59,9 +74,21 @@ def train(
             `runs/<name>-<time>-seed<seed>`.
         resume: Resumes the training in `run_dir` that was stopped, by its own recipe and seed.
         seed: Of the weights, the order of examples and their augmentation.
+        validation_split: The fraction of the data that validates, between 0 and 1; None for what
+            `data` says, or the recipe's `validation_examples`.
+        callbacks: Callbacks of Keras, beside those that write the run; also of a pretraining. The
+            `model` that they see is what is trained: of a generator it contains the discriminator.
+        verbose: As in Keras' `fit`: 0 prints nothing, 1 draws a bar, 2 prints a line an epoch;
+            `"auto"` is 1 on a terminal and in a notebook, 2 in a log file.
         **recipe_overrides: Fields of the recipe, such as `epochs=2`; those of the pretraining's
-            have `pretraining.` in front. `teacher="mini_bert"` is knowledge distillation: the model
-            learns the outputs of another one of its task and classes, too.
+            have `pretraining.` in front. Every recipe has `epochs`, `batch_size`, `optimizer`
+            (`"sgd"`, `"adam"` or `"adamw"`), `learning_rate`, `weight_decay`, `schedule`
+            (`"constant"` or `"linear"`), `warmup_fraction`, `global_clipnorm`, `patience` (epochs
+            without a lower validation loss; 0 runs all), `validation_examples` and `precision`
+            (`"auto"`, `"float32"` or `"bfloat16"`); `keras_fm.registry.recipe.Recipe` has all,
+            `recipe.py` of the task's package those of the task, such as `label_smoothing`.
+            `teacher="mini_bert"` is knowledge distillation: the model learns the outputs of another
+            one of its task and classes, too.
 
     Returns:
         The run: `model` (float32), `history`, `metrics` of the validation examples, `path`,
@@ -72,24 +99,39 @@ def train(
         SchemaError: A field's value does not fit.
         RunError: The directory exists, or there is nothing to resume.
         DataError: The data can't be had, or nothing can be learned from it.
-        InvalidInputError: `init_from` is a model of other layers.
+        InvalidInputError: `init_from` is a model of other layers, or an option does not fit.
+
+    Example:
+        >>> stop = keras.callbacks.TerminateOnNaN()
+        >>> run = keras_fm.train("mlp", data="houses.csv", epochs=20, callbacks=[stop])
+        >>> print(run.report())
     """
-    package, tag = registry.find(name)
-    seed = jobs.check_seed(seed)
-    if tag is not None:
-        raise UnknownNameError(
-            f"{name!r} names weights, and a training makes new ones: train {package.name!r}"
-        )
+    changes = dict[str, Any](recipe_overrides)
+    check_train(
+        name,
+        data=data,
+        target=target,
+        problem_type=problem_type,
+        init_from=init_from,
+        run_dir=run_dir,
+        resume=resume,
+        seed=seed,
+        validation_split=validation_split,
+        **changes,
+    )
+    package, _ = registry.find(name)
+    seed = check_seed(seed)
     recipe = pretraining_recipe = None
-    overrides, pretraining_overrides = _split_overrides(dict[str, Any](recipe_overrides))
+    callbacks = jobs.check_callbacks(callbacks)
+    overrides, pretraining_overrides = split_overrides(changes)
+    validation_split = check_validation_split(validation_split, overrides)
     if resume:
-        path, init_from, seed = _interrupted_run(run_dir, name, init_from, [*recipe_overrides])
+        path, init_from, seed = find_interrupted_run(run_dir, name, data, changes)
         recipe = _run_recipe(path)
         if init_from == PRETRAINING:
             pretraining_recipe = _run_recipe(path / PRETRAINING)
     else:
-        init_from = init_from or _default_init_from(package, data)
-        _check_init_from(package, str(init_from), pretraining_overrides)
+        init_from = init_from or default_init_from(package, data)
     job = jobs.training_job(
         package,
         data=data,
@@ -98,7 +140,9 @@ def train(
         seed=seed,
         overrides=overrides,
         recipe=recipe,
+        validation_split=validation_split,
     )
+    job = replace(job, callbacks=callbacks)
     check_teacher(job)
     model, pretraining = jobs.initial_model(job), None
     if init_from == PRETRAINING:
@@ -109,6 +153,7 @@ def train(
             overrides=pretraining_overrides,
             recipe=pretraining_recipe,
         )
+        pretraining = replace(pretraining, callbacks=callbacks)
     elif init_from != RANDOM:
         _initialize(model, resolve_model(str(init_from)), job)
     if resume:
@@ -117,8 +162,11 @@ def train(
         path = runs.new_directory(run_dir, name, seed)
         if pretraining is not None:
             pretraining_path = runs.new_directory(path / PRETRAINING, name, seed)
+            run_examples.write_examples(pretraining_path, pretraining, RANDOM)
             runs.write_run_info(pretraining_path, pretraining)
+        run_examples.write_examples(path, job, init_from)
         runs.write_run_info(path, job, init_from=str(init_from))
+    announce_run(path, job)
     try:
         if pretraining is not None:
             _initialize(model, _pretrain(pretraining, path / PRETRAINING), job)
@@ -145,81 +193,10 @@ def resume_command(command: Sequence[str], options: Mapping[str, Any], path: Pat
     return f"stopped; resume it with: {resumed}"
 
 
-def load_interrupted_run(
-    run_dir: str | os.PathLike[str] | None, name: str, options: Sequence[str]
-) -> tuple[Path, dict[str, Any]]:
-    """Return the directory of a run that was stopped, and its `run.json`.
-
-    Args:
-        run_dir: As the user gave it.
-        name: The model that is to be trained.
-        options: Those that a resumed run has already.
-
-    Raises:
-        RunError: There is none, or it ended, or it is another model's.
-    """
-    if run_dir is None:
-        raise RunError("resume=True needs run_dir: the directory of the training that was stopped")
-    if options:
-        raise RunError(
-            f"a resumed training keeps its recipe and its initial weights; leave out "
-            f"{', '.join(options)}, or start a new run"
-        )
-    path = local_path(run_dir)
-    run_info = run_files.read_run(path)
-    if run_info["model"] != name:
-        raise RunError(f"the run in {path} trains {run_info['model']!r}, not {name!r}")
-    if run_files.is_complete(path):
-        raise RunError(f"the training in {path} is complete; there is nothing to resume")
-    return path, run_info
-
-
-def _interrupted_run(
-    run_dir: str | os.PathLike[str] | None,
-    name: str,
-    init_from: str | os.PathLike[str] | None,
-    overrides: Sequence[str],
-) -> tuple[Path, str, int]:
-    """Return the directory, initial weights and seed of the training to resume."""
-    options = [*overrides, *([] if init_from is None else ["init_from"])]
-    path, run_info = load_interrupted_run(run_dir, name, options)
-    if "strategy" in run_info:
-        raise RunError(f"the run in {path} is a fine-tuning; resume it by fine-tune")
-    return path, run_info["init_from"], run_info["seed"]
-
-
 def _run_recipe(path: Path) -> Any:
     """Return the recipe of a run."""
-    recipe_class = jobs.recipe_class_of(run_files.read_run(path)["task"])
+    recipe_class = recipe_class_of(run_files.read_run(path)["task"])
     return load_recipe(path / run_files.RECIPE, recipe_class)
-
-
-def _default_init_from(package: ModelPackage, data: jobs.Data) -> str:
-    if package.entry.pretraining is not None and jobs.is_recipe_data(data):
-        return PRETRAINING
-    return package.entry.init_from or RANDOM
-
-
-def _split_overrides(overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the recipe fields, and those of the pretraining."""
-    prefix = f"{PRETRAINING}."
-    pretraining = {n.removeprefix(prefix): v for n, v in overrides.items() if n.startswith(prefix)}
-    return {n: v for n, v in overrides.items() if not n.startswith(prefix)}, pretraining
-
-
-def _check_init_from(
-    package: ModelPackage, init_from: str, pretraining_overrides: Mapping[str, Any]
-) -> None:
-    if init_from == PRETRAINING and package.entry.pretraining is None:
-        raise UnknownNameError(
-            f"{package.name!r} has no pretraining; initialize it with {RANDOM!r} weights"
-        )
-    if init_from != PRETRAINING and pretraining_overrides:
-        fields = ", ".join(f"{PRETRAINING}.{name}" for name in pretraining_overrides)
-        raise UnknownNameError(
-            f"{fields}: this training of {package.name!r} has no pretraining, for it is "
-            f"initialized from {init_from!r}"
-        )
 
 
 def _initialize(model: Any, pretrained: Any, job: TrainingJob) -> None:
@@ -230,4 +207,5 @@ def _pretrain(job: TrainingJob, path: Path) -> Any:
     """Return the pretrained model of the run in `path`, trained now or before an interruption."""
     if run_files.is_complete(path):
         return runs.load_run(path).model
+    monitoring.print_stage(PRETRAINING, job.recipe)
     return fit(jobs.initial_model(job), job, path).model

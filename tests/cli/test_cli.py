@@ -21,6 +21,7 @@ COMMANDS = [
     "export",
     "serve-check",
     "demo",
+    "runs",
 ]
 SMALL = ["--data", "sample", "--set", "validation_examples=56", "--set", "epochs=1"]
 
@@ -48,11 +49,11 @@ def error_of(capsys, *arguments):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_help_of_every_command_has_an_example(command, capsys):
+def test_the_help_of_every_command_has_examples(command, capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main([command, "--help"])
     assert caught.value.code == 0
-    assert f"example: keras-fm {command}" in capsys.readouterr().out
+    assert f"\nexamples:\n  keras-fm {command}" in capsys.readouterr().out
 
 
 def test_the_help_lists_every_command(capsys):
@@ -85,8 +86,31 @@ def test_list_filters_models(capsys, tiny_net):
         "accuracy",
         "10.00%",
     ]
-    _, out, _ = run(capsys, "list", "nothing*")
-    assert len(out.splitlines()) == 1
+    code, out, err = run(capsys, "list", "tiny_nat*")
+    assert (code, out) == (1, "")
+    assert "no model matches 'tiny_nat*'. Did you mean 'tiny_net'?" in err
+
+
+def test_list_as_json(capsys, tiny_net):
+    helpers.write_record(tiny_net)
+    code, out, _ = run(capsys, "list", "--json")
+    rows = {row["name"]: row for row in json.loads(out)}
+    assert (code, [*rows]) == (0, registry.list_models())
+    assert rows["tiny_net"] == {
+        "name": "tiny_net",
+        "task": "image-classification",
+        "dataset": "cifar10",
+        "pretrained": True,
+        "num_parameters": 100,
+        "metrics": registry.info("tiny_net").weights_of().metrics,
+    }
+    assert (rows["cifar_cnn_basic"]["pretrained"], rows["cifar_cnn_basic"]["metrics"]) in (
+        (True, registry.info("cifar_cnn_basic").weights_of().metrics),
+        (False, {}),
+    )
+    code, out, err = run(capsys, "list", "resnet*", "--json")
+    assert (code, json.loads(out)) == (1, [])
+    assert err.startswith("keras-fm: no model matches 'resnet*'. ")
 
 
 def test_info_shows_the_entry(capsys, tiny_net):
@@ -163,6 +187,16 @@ def test_evaluate_shows_metrics(capsys, small_run):
     assert {"accuracy", "accuracy_tta", "cross_entropy", "recall, ship"} <= set(shown)
 
 
+def test_evaluate_as_json(capsys, small_run):
+    _, out, _ = run(
+        capsys, "evaluate", small_run.path, "--split", "sample", "--slice-by", "label", "--json"
+    )
+    metrics = json.loads(out)
+    assert metrics["num_examples"] == 256
+    assert {"accuracy", "cross_entropy", "data"} <= set(metrics)
+    assert set(metrics["slices"]) == set(registry.info("cifar_cnn_basic").labels)
+
+
 def test_export_writes_a_version(capsys, small_run, tmp_path):
     code, out, _ = run(capsys, "export", small_run.path, tmp_path / "export", "--version", 5)
     assert code == 0
@@ -179,6 +213,11 @@ def test_the_exit_code_of_verify_tells_drift(capsys, tiny_net, no_tfds):
     registry.clear_cache()
     code, out, _ = run(capsys, "verify", "tiny_net")
     assert (code, out.count("DRIFT")) == (1, 1)
+    code, out, _ = run(capsys, "verify", "tiny_net", "--json")
+    (report,) = json.loads(out)
+    assert (code, report["name"], report["passed"]) == (1, "tiny_net", False)
+    assert [check["name"] for check in report["checks"] if not check["passed"]] == ["FLOPs"]
+    assert set(report["checks"][0]) == {"name", "claimed", "measured", "passed"}
 
 
 def test_fine_tune_writes_a_run(capsys, small_run, tmp_path):

@@ -1,4 +1,5 @@
 import socket
+import sys
 import types
 
 import helpers
@@ -184,3 +185,16 @@ def test_an_unknown_split_suggests_another(split):
 def test_an_empty_split_is_named():
     with pytest.raises(DataError, match=r"'test\[:0\]' of 'cifar10' has no example"):
         datasets.load("cifar10", "test[:0]")
+
+
+def test_a_name_of_no_data_set_is_known_without_tfds(monkeypatch, tmp_path):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    names = tfds.list_builders(with_community_datasets=False)[::25]
+    unknown = ["photos", "my_photos", "tfds:reviews", "photos/cats"]
+    assert not any(map(datasets.is_surely_unknown, [*names, *unknown])), "TFDS is imported"
+    monkeypatch.delitem(sys.modules, "tensorflow_datasets")
+    assert [name for name in names if datasets.is_surely_unknown(name)] == []
+    assert [name for name in unknown if datasets.is_surely_unknown(name)] == unknown
+    (tmp_path / "photos").mkdir()
+    assert not datasets.is_surely_unknown("photos"), "data that another class built"
+    assert not datasets.is_surely_unknown("huggingface:photos")

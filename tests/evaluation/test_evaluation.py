@@ -6,7 +6,7 @@ import pytest
 import keras_fm
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
-from keras_fm.errors import DataError, UnknownNameError
+from keras_fm.errors import DataError, DataWarning, InvalidInputError, UnknownNameError
 from keras_fm.evaluation import evaluation
 
 
@@ -48,7 +48,8 @@ def test_slices_are_the_recall_of_each_label(metrics, sample):
 
 def test_a_label_without_examples_has_no_slice(small_run, sample):
     ships = sample.subset(sample.targets == 8, "ships")
-    metrics = evaluation.evaluate(small_run.path, data=ships, slice_by="label")
+    with pytest.warns(DataWarning, match="19 of 25 examples were in the training data"):
+        metrics = evaluation.evaluate(small_run.path, data=ships, slice_by="label")
     assert metrics["slices"] == {"ship": metrics["accuracy"]}
     assert metrics["data"] == "ships"
 
@@ -97,3 +98,15 @@ def test_examples_of_lists_are_those_of_arrays(name):
     few = sample.subset(slice(6), "6 examples")
     lists = Examples(list(few.inputs), list(few.targets), "6 examples")
     assert keras_fm.evaluate(name, data=lists) == keras_fm.evaluate(name, data=few)
+
+
+@pytest.mark.parametrize("option", ["text", "target"])
+def test_columns_without_data_are_refused(option):
+    with pytest.raises(InvalidInputError, match="text and target are columns of your own data"):
+        keras_fm.evaluate("linear_regression", **{option: "price"})
+
+
+def test_arguments_are_checked_before_the_model_is_opened(monkeypatch, tmp_path):
+    monkeypatch.setattr(evaluation, "resolve_model", lambda name: pytest.fail("it is opened"))
+    with pytest.raises(DataError, match=r"gone\.csv can't be read: there is no such file"):
+        keras_fm.evaluate("mlp", data=tmp_path / "gone.csv")

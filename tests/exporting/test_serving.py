@@ -146,7 +146,7 @@ def test_tuned_files_stay_and_the_readme_is_written_anew(small_run, tmp_path):
     (tmp_path / "README.md").write_text("old")
     helpers.export(small_run.model, tmp_path)
     assert (tmp_path / "batching_parameters.txt").read_text() == "mine"
-    assert (tmp_path / "README.md").read_text().startswith("# cifar_cnn_basic, for TF Serving")
+    assert (tmp_path / "README.md").read_text().startswith(f"# {tmp_path.name}, for TF Serving")
     assert (tmp_path / "1" / warmup.FILE).exists()
     assert not (tmp_path / "2" / "assets.extra").exists()
 

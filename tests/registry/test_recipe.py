@@ -6,6 +6,7 @@ import pytest
 
 from keras_fm.errors import InvalidInputError, SchemaError, UnknownNameError
 from keras_fm.registry import recipe
+from keras_fm.registry.tasks import TASKS, task_module
 from keras_fm.tasks.image_classification.recipe import ImageClassificationRecipe
 
 TEXT = """# A reason.
@@ -161,3 +162,8 @@ def test_each_task_has_fields_of_its_own():
         helpers.recipe("tabular-regression").override(flip="random")
     with pytest.raises(UnknownNameError, match="no field 'cell_dropout'"):
         helpers.recipe().override(cell_dropout=0.1)
+
+
+@pytest.mark.parametrize("task_name", TASKS)
+def test_the_recipe_of_a_task_is_known_without_the_task(task_name):
+    assert recipe.recipe_class_of(task_name) is task_module(task_name, "task").TASK.recipe_class

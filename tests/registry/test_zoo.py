@@ -5,7 +5,7 @@ from model_checks import run_model_test
 from keras_fm import registry
 from keras_fm.models.spec import ModelSpec
 from keras_fm.registry.recipe import load_recipe
-from keras_fm.training import fine_tuning_jobs
+from keras_fm.training import fine_tuning_options
 
 MODELS = registry.list_models()
 
@@ -30,7 +30,7 @@ def test_a_package_of_the_zoo_has_no_other_files(name):
         "weights",
         package.entry.vocabulary,
     }
-    strategies = files & {f"{strategy}.toml" for strategy in fine_tuning_jobs.STRATEGIES}
+    strategies = files & {f"{strategy}.toml" for strategy in fine_tuning_options.STRATEGIES}
     assert files <= allowed | strategies
     for file in strategies:
         assert load_recipe(package.path / file, task.recipe_class).dataset == "yours"

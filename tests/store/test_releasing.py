@@ -169,6 +169,13 @@ def test_points_that_tensorboard_would_not_show_are_not_released(tiny_net, run, 
     release(tmp_path / "old")
 
 
+def test_logs_that_name_a_folder_of_this_machine_are_not_released(tiny_net, run, release, tmp_path):
+    shutil.copytree(run, tmp_path / "old")
+    (tmp_path / "old" / "logs" / "events.out.tfevents.1").write_bytes(b"x" + str(tmp_path).encode())
+    with pytest.raises(RunError, match="names a folder of this machine"):
+        release(tmp_path / "old")
+
+
 def test_a_stored_file_with_other_metrics_is_not_released(tools):
     record = {"metrics": {"accuracy": 0.75}, "num_examples": 10_000, "storage": "float16"}
     check = tools("release_weights")._check_storage

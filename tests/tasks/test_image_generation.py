@@ -16,6 +16,7 @@ from keras_fm.errors import DataError, InvalidInputError, SchemaError, UnknownNa
 from keras_fm.evaluation import evaluation, generator_evaluation, verification
 from keras_fm.exporting import saved_model
 from keras_fm.models import loading
+from keras_fm.models.lookup import NamedModel
 from keras_fm.tasks.base import task_of
 from keras_fm.tasks.image_generation import data, objective, predict, summaries
 from keras_fm.training import fine_tuning, training
@@ -304,6 +305,9 @@ def test_predict_writes_files_and_overwrites_none(capsys, tmp_path, monkeypatch)
         return loading.get("tiny_gan", weights=None)
 
     monkeypatch.setattr(pipelines, "resolve_model", load)
+    package, _ = registry.find("tiny_gan")
+    named = NamedModel(package, "image-generation", tuple(package.entry.labels))
+    monkeypatch.setattr("keras_fm.cli.predict.look_up", lambda name: named)  # it has no weights
     command = ["predict", "tiny_gan", "ship", "cat", "--seed", "4", "--out", str(tmp_path / "out")]
     assert cli.main(command) == 0
     shown = capsys.readouterr().out.splitlines()

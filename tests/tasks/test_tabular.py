@@ -320,7 +320,8 @@ def test_what_is_learned_does_not_depend_on_the_unit(model, x_unit, y_unit, lear
 def test_a_column_in_another_unit_is_served(tmp_path):
     random = np.random.default_rng(0)
     x = random.normal(size=60)
-    frame = pd.DataFrame({"x": x * 1e20, "k": ["a", "b"] * 30, "y": x * 1e-9})
+    y = (x + random.normal(size=60) / 10) * 1e-9
+    frame = pd.DataFrame({"x": x * 1e20, "k": ["a", "b"] * 30, "y": y})
     run = training.train(
         "linear_regression", data=frame, target="y", epochs=1, run_dir=tmp_path / "run"
     )

@@ -112,7 +112,7 @@ def test_a_resumed_distillation_equals_an_uninterrupted_one(tiny_reader, tmp_pat
 def test_a_fine_tuning_of_all_layers_learns_from_a_teacher(image_teacher, tmp_path):
     sample = datasets.sample("cifar10")
     run = fine_tuning.fine_tune(
-        image_teacher,
+        "cifar_cnn_basic",
         sample.subset(slice(120), "some images"),
         class_names=list(loading.get("cifar_cnn").keras_fm_spec.labels),
         strategy="full",

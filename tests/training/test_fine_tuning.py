@@ -29,6 +29,7 @@ from keras_fm.training import (
     cached_features,
     fine_tuning,
     fine_tuning_jobs,
+    fine_tuning_options,
     fit,
     monitoring,
     runs,
@@ -82,7 +83,7 @@ def changed(model, other, *layers):
 
 
 def recipe_of(run):
-    return fine_tuning_jobs.load_recipe(run.path / "recipe.toml", ImageClassificationRecipe)
+    return fine_tuning_options.load_recipe(run.path / "recipe.toml", ImageClassificationRecipe)
 
 
 def test_head_then_full_trains_the_head_then_all_but_the_moving_statistics(pretrained, two_stages):
@@ -100,14 +101,14 @@ def test_the_recipe_of_a_strategy_is_the_packages_own_or_its_tasks(pretrained):
     spec, examples = spec_of(pretrained), helpers.noise(24)
 
     def epochs():
-        options = fine_tuning_jobs.resolve_options(spec, "head_then_full", 0, {})
+        options = fine_tuning_options.resolve_options(spec, "head_then_full", 0, {})
         data = UserData(examples, class_names=CLASS_NAMES)
         stage_jobs = fine_tuning_jobs.fine_tuning_jobs(spec, data, None, options)
         return {stage: job.recipe.epochs for stage, job in stage_jobs.items()}
 
     assert epochs() == {"head": 30, "": 20}
     package_file = spec.package.path / "head_then_full.toml"
-    task_file = fine_tuning_jobs.RECIPES / "images" / "head_then_full.toml"
+    task_file = fine_tuning_options.RECIPES / "images" / "head_then_full.toml"
     package_file.write_text(task_file.read_text().replace("epochs = 20", "epochs = 7"))
     try:
         assert epochs() == {"head": 30, "": 7}

@@ -40,6 +40,7 @@ def spec_of_package(name):
 def test_a_run_directory_has_all_files(small_run):
     assert {path.name for path in small_run.path.iterdir()} == {
         "recipe.toml", "run.json", "logs", "history.csv", "model.weights.h5", "result.json",
+        "training_digests.npy",
     }  # fmt: skip
 
 
@@ -68,7 +69,8 @@ def test_an_epoch_of_other_data_is_one_pass_unless_overridden(
     # Examples are taken as the recipe's own data.
     examples = datasets.sample("imdb_reviews")
     job = jobs.training_job(package, data=examples, **options)
-    assert job.recipe == ModelSpec.of(package).task.default_recipe().override(**overrides)
+    recipe = ModelSpec.of(package).task.default_recipe()
+    assert job.recipe == recipe.override(**overrides, dataset="yours")
 
 
 def test_run_json_says_what_the_run_is(small_run):
@@ -100,6 +102,9 @@ def test_the_metrics_are_of_the_validation_examples(small_run):
         "metrics": small_run.metrics,
         "baseline": small_run.baseline,
         "minutes": small_run.minutes,
+        "ending": "the one epoch was run; the weights are those of the last epoch",
+        "num_validation": 56,
+        "per_class": small_run.per_class,
     }
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_fm.data.user.arrays import read_arrays
 from keras_fm.data.user.folders import read_folder
 from keras_fm.data.user.raw_examples import RawExamples
-from keras_fm.data.user.source import UserData
+from keras_fm.data.user.source import UserData, check_source
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.formatting import choose_form, format_count, format_names
 from keras_fm.preprocessing.images import pillow
@@ -18,6 +18,7 @@ from keras_fm.preprocessing.images.folders import IMAGE_SUFFIXES
 from keras_fm.preprocessing.images.inputs import check_collection
 from keras_fm.preprocessing.images.loading import load_image
 from keras_fm.preprocessing.images.pixels import convert_channels, crop_and_resize
+from keras_fm.progress import track
 
 _RESIZE_BATCH = 1000  # images that are resized together: some hundred megabytes of floats
 
@@ -29,10 +30,7 @@ def read_user_images(source: UserData) -> RawExamples:
         DataError: They can't be read.
         InvalidInputError: An option of `source` is for a text or a table.
     """
-    if any(option is not None for option in (source.text, source.target, source.problem_type)):
-        raise InvalidInputError(
-            "text, target and problem_type are for a CSV file or a table; images have none"
-        )
+    check_source(source, "images")
     path = source.path
     return (
         read_arrays(source, rank=3) if path is None else read_folder(path, IMAGE_SUFFIXES, "images")
@@ -65,7 +63,8 @@ def fit_images(raw: RawExamples, shape: Sequence[int]) -> tuple[np.ndarray, np.n
             return str(error)
 
     with ThreadPoolExecutor() as pool:  # decoding releases the GIL
-        results = list(pool.map(load, range(len(inputs)), inputs))
+        loads = pool.map(load, range(len(inputs)), inputs)
+        results = list(track(loads, f"reading {len(inputs):,} images", len(inputs)))
     errors = [result for result in results if isinstance(result, str)]
     loaded = [result for result in results if not isinstance(result, str)]
     if not loaded:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from keras_fm.data import datasets
-from keras_fm.errors import DataError
+from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.files import local_path
 
 ProblemType = Literal["regression", "classification"]
@@ -50,6 +50,47 @@ class UserData:
             raise DataError(f"expected a file, a folder or a data set's name; received {data!r}")
         path = local_path(data)
         return None if not path.exists() and _is_dataset_name(data) else path
+
+
+def check_source(source: UserData, group: str | None) -> None:
+    """Check where the data is, and what the user says of it, before anything is read.
+
+    Args:
+        source: The user's data.
+        group: Of the tasks of the model: "images", "texts" or "tables"; None where that is unknown,
+            or the model is none that is fine-tuned.
+
+    Raises:
+        DataError: There is no such file or folder.
+        InvalidInputError: An option is for data of another kind.
+    """
+    columns = {"text": source.text, "target": source.target}
+    options = {**columns, "problem_type": source.problem_type}
+    if group == "images" and any(value is not None for value in options.values()):
+        raise InvalidInputError(
+            "text, target and problem_type are for a CSV file or a table; images have none"
+        )
+    if group == "tables" and source.text is not None:
+        raise InvalidInputError(
+            f"text is the column of the texts, for a model of texts; received {source.text!r} for "
+            "a model of tables"
+        )
+    path = source.path
+    if path is None:
+        if isinstance(source.data, str) and datasets.is_surely_unknown(source.data):
+            raise DataError(
+                "there is no such file or folder here, and TensorFlow Datasets has no data set "
+                f"{source.data!r}; received {source.data!r}"
+            )
+        return
+    if not path.exists():
+        if path.suffix:
+            raise DataError(f"{path} can't be read: there is no such file")
+        is_folder = group == "images"
+        expected = "a folder with a folder of images a class" if is_folder else "a file or folder"
+        raise DataError(f"{path} is not there; expected {expected}")
+    if path.is_dir() and any(value is not None for value in columns.values()):
+        raise InvalidInputError(f"text and target are columns of a CSV file; {path} is a folder")
 
 
 def _is_dataset_name(name: str) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from keras_fm.data.user.arrays import read_arrays
 from keras_fm.data.user.folders import read_folder
 from keras_fm.data.user.raw_examples import DataNotes, RawExamples
-from keras_fm.data.user.source import UserData
+from keras_fm.data.user.source import UserData, check_source
 from keras_fm.data.user.tables import inference
 from keras_fm.data.user.tables.frames import check_has_column
 from keras_fm.errors import DataError, InvalidInputError
@@ -45,8 +45,7 @@ def read_user_texts(source: UserData) -> RawExamples:
         return _from_arrays(source)
     if not path.is_dir():
         return _from_table(with_row_names(read_table(path), path), source, str(path))
-    if source.text is not None or source.target is not None:
-        raise InvalidInputError(f"text and target are columns of a CSV file; {path} is a folder")
+    check_source(source, "texts")
     raw = read_folder(path, SUFFIXES, "texts")
     return replace(raw, inputs=[_read_bytes(file) for file in raw.inputs])
 

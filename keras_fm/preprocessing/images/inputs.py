@@ -3,6 +3,7 @@
 Without TensorFlow, for the client of a server, which is to start fast.
 """
 
+import errno
 import io
 import os
 from collections.abc import Iterator, Sequence, ValuesView
@@ -88,6 +89,21 @@ def to_image_files(inputs: Any) -> list[bytes]:
         content if isinstance(content, bytes) else _encode_png(content)
         for _, content in read_images(inputs)
     ]
+
+
+def check_image_inputs(name: str, labels: Sequence[str], inputs: Any, **options: Any) -> None:
+    """Check that the files that a user named are there, as a codec's `check`.
+
+    Raises:
+        InvalidInputError: One is not.
+    """
+    for index, item in enumerate(_to_items(inputs)):
+        if isinstance(item, (str, os.PathLike)):
+            text = os.fsdecode(item)
+            if "://" not in text and not local_path(text).exists():
+                raise InvalidInputError(
+                    f"{_name(item, index)} can't be read: {os.strerror(errno.ENOENT)}"
+                )
 
 
 def check_collection(inputs: Any) -> None:

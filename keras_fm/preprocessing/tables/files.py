@@ -76,6 +76,13 @@ def parse_table(raw: bytes, path: str | os.PathLike[str], dtype: Any = None) -> 
     return read_csv(path, text, dtype)
 
 
+def check_table_file(path: str | os.PathLike[str]) -> None:
+    """Raise a `DataError` where there is no such file."""
+    if not local_path(path).exists():
+        kind = _kind_by_suffix(path)
+        raise DataError(f"{path} can't be read as {kind}: there is no such file")
+
+
 def _kind_by_suffix(path: str | os.PathLike[str]) -> str:
     suffix = Path(path).suffix.lower()
     if suffix in JSON_SUFFIXES:

@@ -17,7 +17,7 @@ from keras_fm.preprocessing.array_likes import column_name
 from keras_fm.preprocessing.tables.cells import read_column
 from keras_fm.preprocessing.tables.columns import Columns
 from keras_fm.preprocessing.tables.csv_files import separator_hint
-from keras_fm.preprocessing.tables.files import parse_table, read_table
+from keras_fm.preprocessing.tables.files import check_table_file, parse_table, read_table
 from keras_fm.preprocessing.tables.row_names import row_name, with_row_names
 from keras_fm.store.urls import is_url, read_url, without_secrets
 
@@ -54,6 +54,18 @@ def read_rows(inputs: Any, columns: Columns) -> dict[str, np.ndarray]:
         received = format_names([f"{count:,} in {name!r}" for name, count in lengths.items()])
         raise InvalidInputError(f"expected as many rows in each column; received {received}")
     return raw
+
+
+def check_table_inputs(name: str, labels: Sequence[str], inputs: Any, **options: Any) -> None:
+    """Check that the files that a user named are there, as a codec's `check`.
+
+    Raises:
+        DataError: One is not.
+    """
+    for item in inputs if isinstance(inputs, (list, tuple)) else [inputs]:
+        is_name = isinstance(item, (str, os.PathLike))
+        if is_name and not (isinstance(item, str) and is_url(item)):
+            check_table_file(item)
 
 
 def to_columns(inputs: Any) -> dict[str, Any]:

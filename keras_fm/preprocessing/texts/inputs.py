@@ -3,9 +3,10 @@
 Without TensorFlow, for the client of a server, which is to start fast.
 """
 
+import errno
 import io
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,12 @@ from keras_fm.preprocessing.tables.files import read_table
 
 _EXPECTED = "expected one text (str) or several"
 _MAX_NAME = 255  # characters that a file's name can have
+_MAX_TYPED = 100  # texts that a user may have typed; more come from data
+# What a text without a blank can hardly end in, but the name of a file does.
+_FILE_SUFFIXES = frozenset((
+    ".txt", ".text", ".md", ".log", ".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json",
+    ".xlsx", ".xls", ".pdf", ".doc", ".docx", ".html", ".zip", ".gz", ".jpg", ".jpeg", ".png",
+))  # fmt: skip
 # Files of rows, of which one column holds the texts.
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json")
 
@@ -53,19 +60,18 @@ def list_texts(inputs: Any) -> list[str | bytes]:
         InvalidInputError: An item is no text, or there is none.
     """
     texts: list[str | bytes] = []
-    for position, item in enumerate(_to_items(inputs)):
+    items = _to_items(inputs)
+    is_typed = isinstance(inputs, (str, list, tuple)) and len(items) <= _MAX_TYPED
+    for position, item in enumerate(items):
         if isinstance(item, os.PathLike):
             texts += read_file(item)
         elif not isinstance(item, (str, bytes)):
             raise InvalidInputError(
                 f"{_EXPECTED}; received {_describe(item)} at position {position}"
             )
-        elif isinstance(item, str) and is_file_name(item):
-            raise InvalidInputError(
-                f"{item!r} is the name of a file: pass pathlib.Path({item!r}) to read it, or its "
-                "text"
-            )
         else:
+            if isinstance(item, str):
+                check_no_file_name(item, is_typed=is_typed)
             texts.append(item)
     if not texts:
         raise InvalidInputError(f"{_EXPECTED}; received an empty list")
@@ -98,6 +104,51 @@ def read_file(path: str | os.PathLike[str], column: str | None = None) -> list[s
             f"['COLUMN'] or by --text. Known: {', '.join(map(str, frame.columns))}."
         )
     return [str(text) for text in frame[column].fillna("")]
+
+
+def check_text_inputs(name: str, labels: Sequence[str], inputs: Any, **options: Any) -> None:
+    """Check what a user typed as texts or files of them, as a codec's `check`.
+
+    Raises:
+        InvalidInputError: A file is not there.
+    """
+    for item in _to_items(inputs):
+        if isinstance(item, str):
+            check_no_file_name(item)
+        elif isinstance(item, os.PathLike) and not local_path(item).exists():
+            raise InvalidInputError(f"{item} can't be read: {os.strerror(errno.ENOENT)}")
+
+
+def check_no_file_name(text: str, *, is_typed: bool = True) -> None:
+    """Check that a text is not the name of a file.
+
+    Args:
+        text: The text.
+        is_typed: Whether it may also not look like the name of one that is not there. Among many
+            texts of a data set such a word is no mistake.
+
+    Raises:
+        InvalidInputError: It is, or names a folder.
+    """
+    if is_file_name(text):
+        raise InvalidInputError(
+            f"{text!r} is the name of a file: pass pathlib.Path({text!r}) to read it, or its text"
+        )
+    if not is_typed or len(text) > _MAX_NAME or any(map(str.isspace, text)):
+        return
+    if "/" in text and os.path.isdir(os.path.expanduser(text)):
+        raise InvalidInputError(f"{text!r} is a folder; expected texts, or the files in it")
+    if _looks_like_path(text):
+        raise InvalidInputError(
+            f"{text!r} looks like the path of a file, and there is no such file in {os.getcwd()}; "
+            "expected a text, or a file that exists (a text that looks like this: as bytes)"
+        )
+
+
+def _looks_like_path(word: str) -> bool:
+    """Return whether a word begins or ends as a path does; `https://host/page.html` may be text."""
+    is_named = os.path.splitext(word)[1].lower() in _FILE_SUFFIXES
+    return "://" not in word and (is_named or word.startswith(("./", "../", "~/")))
 
 
 def is_file_name(text: str) -> bool:

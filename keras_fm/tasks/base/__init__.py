@@ -5,7 +5,7 @@ every model; what depends on the task, it asks here.
 """
 
 from keras_fm.tasks.base.data import TaskData
-from keras_fm.tasks.base.objective import Objective, ScoredObjective
+from keras_fm.tasks.base.objective import Objective, OnMetrics, ScoredObjective
 from keras_fm.tasks.base.predict import (
     PREDICT_BATCH_SIZE,
     ExplainablePredictor,
@@ -22,6 +22,7 @@ __all__ = [
     "ExplainedInput",
     "Images",
     "Objective",
+    "OnMetrics",
     "Predictor",
     "ProjectorPoints",
     "ScoredObjective",

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_fm.data import datasets
 from keras_fm.data.batches import Batches, dataset_from_arrays
+from keras_fm.data.example_digests import example_digests
 from keras_fm.data.examples import Examples
 from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.data.user.source import UserData
@@ -26,6 +27,7 @@ class TaskData(ABC):
     is_sequence: ClassVar[bool] = False
     # Whether a teacher sees the augmented batches; else the examples as they are, once.
     teacher_sees_batches: ClassVar[bool] = False
+    digest_unit: ClassVar[str] = "examples"
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
@@ -50,8 +52,9 @@ class TaskData(ABC):
         entry = self.spec.entry
         if not self.spec.is_default:
             raise DataError(
-                f"this {entry.name} was trained on other data than {entry.dataset}: say what to "
-                "evaluate it on (data=, or --data)"
+                f"this {entry.name} was trained on other data than {entry.dataset}: name "
+                "its run directory to evaluate it on what validated it, or other data (data=, or "
+                "--data)"
             )
         examples = self.load_dataset(entry.dataset, entry.split(split))
         if split not in entry.splits:
@@ -144,6 +147,10 @@ class TaskData(ABC):
         if recipe.optimizer == "sgd":  # whose steps grow with the batch; Adam's do not
             fields["learning_rate"] = recipe.learning_rate * batch_size / recipe.batch_size
         return fields
+
+    def digests(self, examples: Examples) -> np.ndarray:
+        """Return a digest of each of `digest_unit`, uint64, by which the same are found again."""
+        return example_digests(examples.inputs)
 
     def encode(self, examples: Examples) -> Examples:
         """Return the examples with inputs as the model takes them."""

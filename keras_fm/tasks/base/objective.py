@@ -1,6 +1,7 @@
 """What models of a task are trained for and evaluated by."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import keras
@@ -11,6 +12,9 @@ from keras_fm.data.examples import Examples
 from keras_fm.errors import InvalidInputError
 from keras_fm.models.spec import ModelSpec
 from keras_fm.optimizers.optimizers import make_optimizer
+
+# Is called with some metrics as soon as they are measured.
+OnMetrics = Callable[[Mapping[str, float]], None]
 
 
 class Objective(ABC):
@@ -32,6 +36,10 @@ class Objective(ABC):
     def evaluator_name(self) -> str | None:
         """The model of the zoo that `evaluator_outputs` needs."""
         return None
+
+    def describe_loss(self, recipe: Any) -> str:
+        """Return what `val_loss` is, where it is not one of the metrics; "" where it is."""
+        return ""
 
     @abstractmethod
     def compile_options(self, recipe: Any) -> dict[str, Any]:
@@ -96,13 +104,23 @@ class Objective(ABC):
         """Return the outputs that `metrics` takes; None where it computes them itself."""
         return None
 
-    def evaluator_outputs(self, model: keras.Model, examples: Examples, evaluator: Any) -> Any:
+    def evaluator_outputs(
+        self,
+        model: keras.Model,
+        examples: Examples,
+        evaluator: Any,
+        *,
+        quick: bool = False,
+        on_metrics: OnMetrics | None = None,
+    ) -> Any:
         """Return what `metrics` takes as outputs, where another model computes it.
 
         Args:
             model: The model.
             examples: Of the task's data.
             evaluator: See `keras_fm.evaluation.generator_evaluation`.
+            quick: Leaves out what a model is trained for.
+            on_metrics: Is called with the other metrics before that training.
         """
         return None
 

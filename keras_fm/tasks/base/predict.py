@@ -50,7 +50,7 @@ class Predictor(ABC):
 
     def predict(self, model: keras.Model, inputs: Any) -> np.ndarray:
         """Return a model's outputs for inputs as it takes them, float32 `[examples, ...]`."""
-        return predict(model, inputs, PREDICT_BATCH_SIZE)
+        return predict(model, inputs, PREDICT_BATCH_SIZE, f"predictions of {model.name}")
 
     def predict_examples(self, model: keras.Model, examples: Examples) -> np.ndarray:
         """Return a model's outputs, or those of its backbone, float32 `[examples, ...]`."""

@@ -31,8 +31,6 @@ class Task:
     """
 
     recipe_class: ClassVar[type[Recipe]] = Recipe
-    # The folder of the recipes that its models are fine-tuned by; None for tasks that are not.
-    recipe_group: ClassVar[str | None] = None
     unit: ClassVar[str] = "examples"  # what a training counts by the second
     data_class: ClassVar[type[TaskData]]
     predictor_class: ClassVar[type[Predictor]]
@@ -47,6 +45,11 @@ class Task:
         self.objective = self.objective_class(spec, self.data, self.predictor)
         self.serving = self.serving_class(spec, self.data, self.predictor)
         self.summaries = self.summaries_class(spec, self.data, self.predictor)
+
+    @property
+    def recipe_group(self) -> str | None:
+        """The folder of the recipes that its models are fine-tuned by; None: they are not."""
+        return self.recipe_class.fine_tuning_group
 
     def default_recipe(self) -> Any:
         """Load the recipe that the model's package has for this task."""

@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_fm.data.examples import Examples, take_rows
 from keras_fm.preprocessing.texts import wordpiece
+from keras_fm.progress import track
 from keras_fm.tasks.base import Objective
 
 
@@ -20,12 +21,17 @@ class MaskedLMObjective(Objective):
         """Return cross-entropy of the masked tokens (nats)."""
         return {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True)}
 
+    def describe_loss(self, recipe: Any) -> str:
+        """Return what `val_loss` is."""
+        return "val_loss is in nats a masked token; perplexity is its exponential"
+
     def metrics(self, model: keras.Model, examples: Examples, outputs: Any) -> dict[str, float]:
         """Return `masked_accuracy`, of the most probable token, and `perplexity`."""
         windows = self.data.encode(examples)
         inputs, targets = windows.inputs, windows.targets
         loss, correct = 0.0, 0.0
-        for start in range(0, len(targets), self.data.eval_batch_size):
+        starts = range(0, len(targets), self.data.eval_batch_size)
+        for start in track(starts, f"evaluation of {model.name}"):
             batch = slice(start, start + self.data.eval_batch_size)
             logits = ops.convert_to_tensor(model.predict_on_batch(take_rows(inputs, batch)))
             losses = keras.losses.sparse_categorical_crossentropy(

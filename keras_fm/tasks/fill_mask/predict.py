@@ -12,6 +12,7 @@ from keras_fm.errors import InvalidInputError
 from keras_fm.preprocessing.texts.inputs import read_texts
 from keras_fm.preprocessing.texts.wordpiece import MASK_TOKEN
 from keras_fm.tasks.base import Predictor
+from keras_fm.tasks.fill_mask.codec import check_mask, first_words
 
 TOP_K = 5  # tokens for a mask
 
@@ -55,11 +56,7 @@ class MaskedLMPredictor(Predictor):
         """Return the token IDs of each text, and where its masks are."""
         texts = read_texts(inputs)
         for text in texts:
-            if MASK_TOKEN.encode() not in text:
-                raise InvalidInputError(
-                    f'expected {MASK_TOKEN} where a word is missing, as in "a {MASK_TOKEN} film"; '
-                    f"received {_start(text)}"
-                )
+            check_mask(text)
         vocabulary = self.data.vocabulary
         token_ids = vocabulary.tokenizer(tf.constant(texts), self.data.max_length, parse_masks=True)
         rows = [np.array(row, "int32") for row in token_ids.to_list()]
@@ -73,7 +70,7 @@ class MaskedLMPredictor(Predictor):
         if len(positions) < count:
             raise InvalidInputError(
                 f"expected {self.expected}; received {count}, of which {len(positions)} are there, "
-                f"in {_start(text)}"
+                f"in {first_words(text)}"
             )
         return positions
 
@@ -91,7 +88,3 @@ class MaskedLMPredictor(Predictor):
                 for of_mask, order in zip(probabilities, best, strict=True)
             ]
         }
-
-
-def _start(text: bytes) -> str:
-    return repr(text[:60].decode("utf-8", "replace"))

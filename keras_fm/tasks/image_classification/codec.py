@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_fm.preprocessing.images.inputs import to_image_files
+from keras_fm.preprocessing.images.inputs import check_image_inputs, to_image_files
 from keras_fm.serving.codec import CLASS_OUTPUTS, Arrays, Codec, decode_classes, format_classes
 from keras_fm.serving.signatures import Signature
 
@@ -21,4 +21,5 @@ CODEC = Codec(
     decode_classes,
     format_classes,
     input_kind="image",
+    check=check_image_inputs,
 )

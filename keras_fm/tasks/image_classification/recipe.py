@@ -14,6 +14,8 @@ class ImageClassificationRecipe(AugmentationRecipe, frozen=True, kw_only=True):
             own.
     """
 
+    fine_tuning_group = "images"
+
     label_smoothing: BelowOne = 0.0
     class_weight: ClassWeight = "none"
     generated_ratio: NonNegativeFloat = 0.0

@@ -13,7 +13,6 @@ class ImageClassification(Task):
     """Classifies uint8 images 0..255 of one shape; raw images of any size are resized."""
 
     recipe_class = ImageClassificationRecipe
-    recipe_group = "images"
     unit = "images"
     data_class = ImageData
     predictor_class = ImagePredictor

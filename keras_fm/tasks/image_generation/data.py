@@ -67,6 +67,8 @@ class GeneratorData(TaskData):
 class GANBatches(AugmentedImages):
     """Batches of ({`image`: uint8 images, `latent`: `[batch, latent_dim]`}, labels)."""
 
+    allows_short_batch = False  # batch normalization and two losses against each other need it full
+
     def __init__(self, *arrays: np.ndarray, latent_dim: int, **options: Any) -> None:
         super().__init__(*arrays, **options)
         self.latent_dim = latent_dim

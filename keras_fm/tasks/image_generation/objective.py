@@ -11,7 +11,7 @@ from keras_fm.data.examples import Examples
 from keras_fm.models.global_state import keras_settings
 from keras_fm.models.precision import precision_of
 from keras_fm.optimizers.optimizers import make_optimizer
-from keras_fm.tasks.base import Objective
+from keras_fm.tasks.base import Objective, OnMetrics
 from keras_fm.trainers.gan import GANTrainer
 
 NUM_GENERATED = 60_000  # for a classifier to be trained on: as many as Fashion-MNIST has
@@ -75,12 +75,19 @@ class GANObjective(Objective):
         return trainer
 
     def evaluator_outputs(
-        self, model: keras.Model, examples: Examples, evaluator: Evaluator
+        self,
+        model: keras.Model,
+        examples: Examples,
+        evaluator: Evaluator,
+        *,
+        quick: bool = False,
+        on_metrics: OnMetrics | None = None,
     ) -> EvaluatedImages:
         """Compare generated images, equally many of each class, with real ones.
 
         classification_accuracy_score: The accuracy on the examples of a classifier trained on
-            `NUM_GENERATED` generated images alone; only on `MIN_EXAMPLES` examples.
+            `NUM_GENERATED` generated images alone; only on `MIN_EXAMPLES` examples, and not where
+            it has to be quick.
         evaluator_accuracy: The fraction of `NUM_COMPARED` generated images whose label the
             evaluator predicts.
         frechet_distance: Between their features and those of the examples, as a fraction of the
@@ -92,8 +99,8 @@ class GANObjective(Objective):
 
         Two examples are the fewest that have a variance.
         """
-        enough = len(examples) >= MIN_EXAMPLES
-        labels = np.arange(NUM_GENERATED if enough else NUM_COMPARED) % len(self.spec.labels)
+        trains = len(examples) >= MIN_EXAMPLES and not quick
+        labels = np.arange(NUM_GENERATED if trains else NUM_COMPARED) % len(self.spec.labels)
         images = self.predictor.generate(model, labels)
         compared = labels[:NUM_COMPARED]
         predicted, features = evaluator.predict_with_features(images[:NUM_COMPARED])
@@ -102,7 +109,9 @@ class GANObjective(Objective):
             "evaluator_accuracy": float(is_correct.mean()),
             **self._compare(evaluator, features, compared, examples),
         }
-        if not enough:
+        if on_metrics is not None:
+            on_metrics(scores)
+        if not trains:
             return EvaluatedImages(scores, is_correct, compared)
         generated = Examples(images, labels, "generated images")
         is_correct = evaluator.train_on_generated(generated, examples.inputs) == examples.targets

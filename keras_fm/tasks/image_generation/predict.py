@@ -8,11 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_fm.errors import UnknownNameError, suggest
 from keras_fm.options import check_int
 from keras_fm.preprocessing.texts.inputs import read_texts
 from keras_fm.tasks.base import Predictor
-from keras_fm.tasks.image_generation.codec import MAX_SEED
+from keras_fm.tasks.image_generation.codec import MAX_SEED, check_label
 from keras_fm.tasks.image_generation.data import sample_latents, to_uint8
 
 
@@ -88,9 +87,6 @@ class GeneratorPredictor(Predictor):
     ) -> tuple[list[str], list[int]]:
         labels = [text.decode("utf-8", "replace") for text in read_texts(inputs)]
         for label in labels:
-            if label not in self.spec.labels:
-                raise UnknownNameError(
-                    f"{model.name} has no label {label!r}. {suggest(label, self.spec.labels)}"
-                )
+            check_label(model.name, label, self.spec.labels)
         seed = check_int("seed", seed, 0, MAX_SEED)
         return labels, list(range(seed, seed + len(labels)))

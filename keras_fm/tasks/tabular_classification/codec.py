@@ -1,5 +1,6 @@
 """Classification of rows by a server: columns in, class names and probabilities out."""
 
+from keras_fm.preprocessing.tables.inputs import check_table_inputs
 from keras_fm.serving.codec import CLASS_OUTPUTS, Codec, decode_classes, format_classes
 from keras_fm.tasks.tabular_inputs import encode_rows
 
@@ -11,4 +12,5 @@ CODEC = Codec(
     decode_classes,
     format_classes,
     input_kind="row",
+    check=check_table_inputs,
 )

@@ -29,7 +29,6 @@ class TabularClassification(Task):
     """Classifies the rows of a table."""
 
     recipe_class = TabularClassificationRecipe
-    recipe_group = "tables"
     unit = "rows"
     data_class = RowData
     predictor_class = RowPredictor

@@ -3,6 +3,7 @@
 from typing import Any
 
 from keras_fm.formatting import format_value
+from keras_fm.preprocessing.tables.inputs import check_table_inputs
 from keras_fm.serving.codec import Arrays, ClassNames, Codec, Predictions
 from keras_fm.tasks.tabular_inputs import encode_rows
 
@@ -23,4 +24,5 @@ CODEC = Codec(
     _decode,
     _format,
     input_kind="row",
+    check=check_table_inputs,
 )

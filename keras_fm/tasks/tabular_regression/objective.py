@@ -56,6 +56,13 @@ class RegressionObjective(ScoredObjective):
         mixed = np.concatenate([mean, taught[len(values) :]])
         return np.exp(mixed) if self.data.log else mixed
 
+    def describe_loss(self, recipe: Any) -> str:
+        """Return what `val_loss` is."""
+        if self.data.log:
+            return "val_loss is the mean squared error of the logarithm; rmse_log is its root"
+        unit = "" if self.data.scale == 1 else f" in units of {self.data.scale:g}"
+        return f"val_loss is the mean squared error{unit}; rmse is its root{' there' * bool(unit)}"
+
     def score(self, outputs: np.ndarray, examples: Examples) -> dict[str, float]:
         """Return `rmse_log` (natural logarithm) of a log target; `rmse`, `mae` (its unit); `r2`."""
         values = outputs.astype("float64")

@@ -13,7 +13,6 @@ class TabularRegression(Task):
     """Predicts a value for each row of a table."""
 
     recipe_class = TabularRegressionRecipe
-    recipe_group = "tables"
     unit = "rows"
     data_class = RegressionData
     predictor_class = RegressionPredictor

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from keras_fm.preprocessing.texts.inputs import read_texts
+from keras_fm.preprocessing.texts.inputs import check_text_inputs, read_texts
 from keras_fm.serving.codec import CLASS_OUTPUTS, Arrays, Codec, decode_classes, format_classes
 from keras_fm.serving.signatures import Signature
 
@@ -19,4 +19,5 @@ CODEC = Codec(
     decode_classes,
     format_classes,
     input_kind="text",
+    check=check_text_inputs,
 )

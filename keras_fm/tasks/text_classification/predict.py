@@ -9,6 +9,7 @@ import numpy as np
 from keras_fm.data.examples import Examples
 from keras_fm.data.text_batches import bucket_by_length, pad_sequences
 from keras_fm.preprocessing.texts.inputs import read_texts
+from keras_fm.progress import track
 from keras_fm.tasks.base import ExplainedInput
 from keras_fm.tasks.classification import ClassificationPredictor
 
@@ -25,7 +26,8 @@ class TextPredictor(ClassificationPredictor):
     def predict_token_ids(self, model: keras.Model, token_ids: np.ndarray) -> np.ndarray:
         """Return a model's outputs for arrays of token IDs; those of like length in one batch."""
         outputs = np.empty((len(token_ids), model.output_shape[-1]), np.float32)
-        for bucket in bucket_by_length(token_ids, self.data.eval_batch_size):
+        buckets = bucket_by_length(token_ids, self.data.eval_batch_size)
+        for bucket in track(buckets, f"predictions of {model.name}"):
             outputs[bucket] = self.predict(model, pad_sequences(token_ids[bucket]))
         return outputs
 

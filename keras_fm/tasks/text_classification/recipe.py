@@ -14,6 +14,8 @@ class TextClassificationRecipe(Recipe, frozen=True, kw_only=True):
             as a multiple of the root mean square of their values; 0 for none.
     """
 
+    fine_tuning_group = "texts"
+
     label_smoothing: BelowOne = 0.0
     class_weight: ClassWeight = "none"
     token_dropout: BelowOne = 0.0

@@ -18,7 +18,6 @@ class TextClassification(Task):
     """Classifies texts, which are tokenized by the vocabulary in the model's package."""
 
     recipe_class = TextClassificationRecipe
-    recipe_group = "texts"
     unit = "texts"
     data_class = TextData
     predictor_class = TextPredictor

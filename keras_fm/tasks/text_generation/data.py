@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_fm.data import character_texts
 from keras_fm.data.batches import dataset_from_arrays
 from keras_fm.data.character_texts import UNKNOWN_ID, EvalWindows
+from keras_fm.data.example_digests import example_digests
 from keras_fm.data.examples import Examples
 from keras_fm.data.text_batches import SequenceWindows
 from keras_fm.data.user.raw_examples import DataNotes
@@ -29,6 +30,7 @@ class CharacterData(TaskData):
     eval_batch_size = WINDOWS_PER_BATCH
     user_data_hint = "train and evaluate take a text file: data='book.txt', or --data book.txt"
     is_sequence = True
+    digest_unit = "lines"
 
     @property
     def characters(self) -> list[str]:
@@ -86,6 +88,10 @@ class CharacterData(TaskData):
             "validation_examples": num_examples // 10,
             "batch_size": min(recipe.batch_size, max(1, windows // 32)),
         }
+
+    def digests(self, examples: Examples) -> np.ndarray:
+        """Return digests of the lines that are long enough to be no coincidence."""
+        return example_digests(character_texts.long_lines(examples))
 
     def encode(self, examples: Examples) -> Examples:
         """Return windows of the text, `[windows, length]`, in the IDs of the vocabulary."""

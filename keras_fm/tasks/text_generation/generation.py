@@ -14,12 +14,10 @@ import tensorflow as tf
 
 from keras_fm.data.character_texts import UNKNOWN_ID
 from keras_fm.preprocessing import graph_checks, lookup_tables
+from keras_fm.tasks.text_generation.codec import MAX_LENGTH
 
 # A text counts as the beginning of a line: so an empty prompt has something that comes before.
 START = "\n"
-# Characters of a text that is scored or generated. Each is a step through the whole model, whose
-# states are kept: a server can run out of time and of memory by one request.
-MAX_LENGTH = 4000
 LOG_2 = 0.6931471805599453
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from keras_fm.data.examples import Examples
+from keras_fm.progress import track
 from keras_fm.tasks.base import Objective
 from keras_fm.tasks.text_generation.generation import LOG_2
 
@@ -28,6 +29,10 @@ class CharacterObjective(Objective):
             ],
         }
 
+    def describe_loss(self, recipe: Any) -> str:
+        """Return what `val_loss` is."""
+        return "val_loss is in nats a character; bits_per_character is val_loss / ln 2"
+
     def metrics(self, model: keras.Model, examples: Examples, outputs: Any) -> dict[str, float]:
         """Return `bits_per_character`, and `accuracy` of the most probable next character.
 
@@ -36,7 +41,8 @@ class CharacterObjective(Objective):
         """
         windows = self.data.eval_windows(examples)
         total, correct = 0.0, 0.0
-        for start in range(0, len(windows.inputs), self.data.eval_batch_size):
+        starts = range(0, len(windows.inputs), self.data.eval_batch_size)
+        for start in track(starts, f"evaluation of {model.name}"):
             batch = slice(start, start + self.data.eval_batch_size)
             logits = self.predictor.predict(model, windows.inputs[batch])
             targets, weights = windows.targets[batch], windows.weights[batch]

@@ -73,7 +73,12 @@ def test_an_open_file_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["r.csv", "r.txt", "review.md"])
 def test_the_name_of_a_file_is_no_text(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert list(read_texts([name])) == [name.encode()]
+    for inputs in (name, [name], (name, "a fine film")):
+        with pytest.raises(InvalidInputError, match="looks like the path of a file, and there is"):
+            read_texts(inputs)
+    assert list(read_texts(name.encode())) == [name.encode()]
+    assert list(read_texts(np.array([name]))) == [name.encode()], "a column of texts"
+    assert list(read_texts([name] * 101)) == [name.encode()] * 101, "a data set of texts"
     Path(name).write_text("a fine film")
     for inputs in (name, [name], str(Path(name).absolute())):
         with pytest.raises(InvalidInputError, match=r"is the name of a file: pass pathlib\.Path\("):

@@ -10,7 +10,13 @@ from keras_fm.data.examples import Examples
 from keras_fm.data.user import classes
 from keras_fm.data.user.raw_examples import DataNotes, RawExamples
 from keras_fm.data.user.source import ProblemType, UserData
-from keras_fm.data.user.tables import frames, inference, number_checks, number_columns
+from keras_fm.data.user.tables import (
+    frames,
+    inference,
+    leakage,
+    number_checks,
+    number_columns,
+)
 from keras_fm.data.user.tables.number_columns import NumberColumn
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.formatting import format_count
@@ -103,6 +109,7 @@ def load_table(
             f"{format_count(len(columns), 'usable column')}"
         )
     raw_columns = _read_columns(frame, columns, numbers, notes)
+    leakage.warn_ids(inputs, numbers, [column_name(column.name) for column in columns], notes)
     description += f", column {target_name!r}"
     is_classification = source.class_names is not None and source.problem_type is None
     problem_type = source.problem_type or (
@@ -122,6 +129,7 @@ def load_table(
         raise InvalidInputError(
             f"class_names are those of a classification; {description} holds numbers to predict"
         )
+    leakage.warn_giveaways(raw_columns, target_name, targets, notes, regression=not class_names)
     examples = Examples(raw_columns, targets, description)
     return TableData(columns, class_names, target, examples, notes)
 

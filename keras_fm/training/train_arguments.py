@@ -1,0 +1,308 @@
+"""What `train` is asked for, checked before anything slow is imported."""
+
+import errno
+import inspect
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from keras_fm import registry
+from keras_fm.data.datasets import SAMPLE
+from keras_fm.data.examples import Examples
+from keras_fm.data.user.source import ProblemType, UserData, check_source
+from keras_fm.errors import InvalidInputError, RunError, UnknownNameError
+from keras_fm.files import check_folder_path, local_path
+from keras_fm.models import run_files
+from keras_fm.models.lookup import look_up
+from keras_fm.models.run_files import RANDOM
+from keras_fm.options import Verbose, check_float, check_int, check_verbose
+from keras_fm.registry import ModelPackage
+from keras_fm.registry.recipe import Recipe, check_fields, load_recipe, recipe_class_of
+from keras_fm.registry.tasks import TASKS
+
+PRETRAINING = "pretraining"
+MAX_SEED = 2**32 - 1
+
+
+def check_train(
+    name: str,
+    *,
+    data: Any = None,
+    target: str | None = None,
+    problem_type: ProblemType | None = None,
+    init_from: str | os.PathLike[str] | None = None,
+    run_dir: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    seed: int = 0,
+    validation_split: float | None = None,
+    callbacks: Any = None,
+    verbose: Verbose = "auto",
+    **recipe_overrides: Any,
+) -> None:
+    """Check the arguments of `train` as far as they can be without Keras, the data and the model.
+
+    Raises:
+        KerasFmError: As `train` raises it.
+    """
+    package, tag = registry.find(name)
+    if tag is not None:
+        raise UnknownNameError(
+            f"{name!r} names weights, and a training makes new ones: train {package.name!r}"
+        )
+    check_seed(seed)
+    check_verbose(verbose)
+    task_name = package.entry.task
+    overrides, pretraining_overrides = split_overrides(recipe_overrides)
+    check_overrides(task_name, overrides, check_train)
+    check_validation_split(validation_split, overrides)
+    if resume:
+        find_interrupted_run(
+            run_dir,
+            name,
+            data,
+            recipe_overrides,
+            init_from=init_from,
+            validation_split=validation_split,
+        )
+    else:
+        check_new_directory(run_dir)
+        init_from = init_from or default_init_from(package, data)
+        check_init_from(package, str(init_from), pretraining_overrides)
+    recipe = override_known(_recipe(package, registry.RECIPE, task_name), overrides)
+    check_teacher_name(recipe)
+    if pretraining_overrides:
+        pretraining = str(package.entry.pretraining)
+        check_overrides(pretraining, pretraining_overrides, check_train)
+        recipe = _recipe(package, registry.PRETRAINING, pretraining)
+        recipe.override(**pretraining_overrides)
+    check_data_options(data, target, problem_type)
+    if not is_recipe_data(data):
+        check_no_dataset(overrides)
+        source = UserData(data, target=target, problem_type=problem_type)
+        check_source(source, recipe_class_of(task_name).fine_tuning_group)
+
+
+def check_seed(seed: int) -> int:
+    """Return a seed that Keras takes, or raise an `InvalidInputError`."""
+    return check_int("seed", seed, 0, MAX_SEED)
+
+
+def is_recipe_data(data: Any) -> bool:
+    """Return whether it means the recipe's data set, or the sample of it."""
+    return data is None or (isinstance(data, str) and data == SAMPLE)
+
+
+def check_data_options(data: Any, target: str | None, problem_type: str | None) -> None:
+    """Check that what is said of a table is said of a user's own data.
+
+    Raises:
+        InvalidInputError: The data are others.
+    """
+    is_made_for_it = is_recipe_data(data) or isinstance(data, Examples)
+    if is_made_for_it and (target is not None or problem_type is not None):
+        raise InvalidInputError(
+            "target and problem_type are for a CSV file or a table: name it as data"
+        )
+
+
+def check_overrides(
+    task_name: str, names: Collection[str], check: Callable[..., None] | None = None
+) -> None:
+    """Check the names of recipe fields before any data is loaded.
+
+    A user's table may turn a regression into a classification, so the fields of all tasks of the
+    group are known until then.
+
+    Args:
+        task_name: The ID of the model's task.
+        names: What the user gave.
+        check: `check_train` or `check_fine_tune`, which has the options of that function: they may
+            be meant.
+
+    Raises:
+        UnknownNameError: No such recipe has this field.
+    """
+    recipe_classes = [recipe_class_of(task_name)]
+    if recipe_classes[0].fine_tuning_group == "tables":
+        group = (name for name in TASKS if name.startswith("tabular-"))
+        recipe_classes = [recipe_class_of(name) for name in group]
+    if check is None:
+        check_fields(names, recipe_classes)
+        return
+    verb, options = check.__name__.removeprefix("check_"), inspect.signature(check).parameters
+    check_fields(names, recipe_classes, verb=verb, options=options)
+
+
+def check_no_dataset(names: Collection[str]) -> None:
+    """Raise an `InvalidInputError` where a data set is named beside a user's own data."""
+    if "dataset" in names:
+        raise InvalidInputError(
+            "dataset is the recipe's data set, and data names others to train on: leave out dataset"
+        )
+
+
+def check_teacher_name(recipe: Recipe) -> None:
+    """Check that there is a model of the name of a recipe's teacher.
+
+    Raises:
+        UnknownNameError: There is none.
+        RunError: It is a run that did not end.
+    """
+    if recipe.teacher:
+        look_up(recipe.teacher)
+
+
+def check_validation_split(validation_split: Any, overrides: Collection[str]) -> float | None:
+    """Return the fraction of the data that validates.
+
+    Args:
+        validation_split: The option.
+        overrides: The names of the recipe fields that the user gave.
+
+    Raises:
+        InvalidInputError: It is no fraction, or `validation_examples` says the same otherwise.
+    """
+    if validation_split is None:
+        return None
+    if isinstance(validation_split, str):
+        raise InvalidInputError(
+            "validation_split is a fraction of the data, such as 0.2; that of a TFDS data set "
+            f"is validation_data_split of fine_tune; received {validation_split!r}"
+        )
+    fraction = check_float("validation_split", validation_split, 0.0, 1.0)
+    if "validation_examples" in overrides:
+        raise InvalidInputError(
+            "validation_split and validation_examples each say what validates: give one of them"
+        )
+    return fraction
+
+
+def override_known(recipe: Recipe, overrides: Mapping[str, Any]) -> Recipe:
+    """Return the recipe with those of the changes whose fields it has."""
+    known = type(recipe).__struct_fields__
+    return recipe.override(**{name: value for name, value in overrides.items() if name in known})
+
+
+def split_overrides(overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the recipe fields, and those of the pretraining."""
+    prefix = f"{PRETRAINING}."
+    pretraining = {n.removeprefix(prefix): v for n, v in overrides.items() if n.startswith(prefix)}
+    return {n: v for n, v in overrides.items() if not n.startswith(prefix)}, pretraining
+
+
+def default_init_from(package: ModelPackage, data: Any) -> str:
+    """Return the initial weights of a training that names none."""
+    if package.entry.pretraining is not None and is_recipe_data(data):
+        return PRETRAINING
+    return package.entry.init_from or RANDOM
+
+
+def check_init_from(
+    package: ModelPackage, init_from: str, pretraining_overrides: Mapping[str, Any]
+) -> None:
+    """Check that the model can begin with these weights.
+
+    Raises:
+        UnknownNameError: There are none, or no pretraining that has recipe fields.
+        RunError: They are those of a run that did not end.
+    """
+    if init_from == PRETRAINING and package.entry.pretraining is None:
+        raise UnknownNameError(
+            f"{package.name!r} has no pretraining; initialize it with {RANDOM!r} weights"
+        )
+    if init_from != PRETRAINING and pretraining_overrides:
+        fields = ", ".join(f"{PRETRAINING}.{name}" for name in pretraining_overrides)
+        raise UnknownNameError(
+            f"{fields}: this training of {package.name!r} has no pretraining, for it is "
+            f"initialized from {init_from!r}"
+        )
+    if init_from not in (PRETRAINING, RANDOM):
+        look_up(init_from)
+
+
+def check_new_directory(run_dir: str | os.PathLike[str] | None) -> None:
+    """Check that a run can be written into a directory; None is a new one under `runs/`.
+
+    Raises:
+        RunError: It exists and is not empty, or can't be made.
+    """
+    path = local_path(run_dir or "runs")
+    is_used = path.is_file() or (path.is_dir() and any(path.iterdir()))
+    if run_dir is not None and is_used:
+        raise RunError(
+            f"{path} exists; name another run directory, or resume the run in it: resume=True "
+            "(--resume on the command line)"
+        )
+    try:
+        check_folder_path(path)
+    except InvalidInputError as error:
+        reason = f"{os.strerror(errno.ENOTDIR)} ({error})"
+        raise RunError(f"the run directory {path} can't be made: {reason}") from None
+
+
+def load_interrupted_run(
+    run_dir: str | os.PathLike[str] | None, name: str, options: Sequence[str]
+) -> tuple[Path, dict[str, Any]]:
+    """Return the directory of a run that was stopped, and its `run.json`.
+
+    Args:
+        run_dir: As the user gave it.
+        name: The model that is to be trained.
+        options: Those that a resumed run has already.
+
+    Raises:
+        RunError: There is none, or it ended, or it is another model's.
+    """
+    if run_dir is None:
+        raise RunError(
+            "resume=True needs run_dir (--resume needs --run-dir): the directory of the training "
+            "that was stopped"
+        )
+    if options:
+        raise RunError(
+            f"a resumed training keeps its recipe and its initial weights; leave out "
+            f"{', '.join(options)}, or start a new run"
+        )
+    path = local_path(run_dir)
+    run_info = run_files.read_run(path)
+    if run_info["model"] != name:
+        raise RunError(f"the run in {path} trains {run_info['model']!r}, not {name!r}")
+    if run_files.is_complete(path):
+        raise RunError(f"the training in {path} is complete; there is nothing to resume")
+    return path, run_info
+
+
+def find_interrupted_run(
+    run_dir: str | os.PathLike[str] | None,
+    name: str,
+    data: Any,
+    overrides: Mapping[str, Any],
+    **options: Any,
+) -> tuple[Path, str, int]:
+    """Return the directory, initial weights and seed of the training to resume.
+
+    Args:
+        run_dir: As the user gave it.
+        name: The model that is to be trained.
+        data: See `train`.
+        overrides: The recipe fields that the user gave.
+        **options: Others that a resumed run has already; None where the user gave none.
+
+    Raises:
+        RunError: There is none, or it ended, or it is another model's, or began on other data.
+    """
+    changes = [*overrides, *(option for option, value in options.items() if value is not None)]
+    path, run_info = load_interrupted_run(run_dir, name, changes)
+    if "strategy" in run_info:
+        raise RunError(f"the run in {path} is a fine-tuning; resume it by fine-tune")
+    if run_info.get("split") == "" and is_recipe_data(data):  # it began on a user's own
+        raise RunError(
+            f"the run in {path} began on {run_info['data']}: name the same data again (data=, or "
+            "--data)"
+        )
+    return path, run_info["init_from"], run_info["seed"]
+
+
+def _recipe(package: ModelPackage, file: str, task_name: str) -> Recipe:
+    return load_recipe(package.path / file, recipe_class_of(task_name))
