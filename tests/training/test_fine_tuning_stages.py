@@ -13,8 +13,8 @@ from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError
 from keras_fm.models import building, loading, run_files
 from keras_fm.models.spec import ModelSpec, spec_of
-from keras_fm.training import fine_tuning, fine_tuning_jobs, jobs, monitoring
-from keras_fm.training.fine_tuning_jobs import HEAD_STAGE, MAIN_STAGE, SCRATCH_STAGE
+from keras_fm.training import fine_tuning, fine_tuning_jobs, fine_tuning_options, jobs, monitoring
+from keras_fm.training.fine_tuning_options import HEAD_STAGE, MAIN_STAGE, SCRATCH_STAGE
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_the_main_stage_is_built_behind_every_other_training(others, monkeypatch
 )
 def test_a_strategy_says_which_layers_are_trained(strategy, trainable, tiny_net):
     pretrained = loading.get("tiny_net", weights=None)
-    options = fine_tuning_jobs.resolve_options(spec_of(pretrained), strategy, 0, {})
+    options = fine_tuning_options.resolve_options(spec_of(pretrained), strategy, 0, {})
     data = UserData(helpers.noise(24), class_names=["a", "b", "c"])
     [job] = fine_tuning_jobs.fine_tuning_jobs(spec_of(pretrained), data, None, options).values()
     model = fine_tuning._initial_model(pretrained, job)
@@ -65,7 +65,7 @@ def test_a_head_begins_with_the_statistics_of_the_new_target():
     pretrained = loading.get("linear_regression")
     sample = datasets.sample("diamonds")
     data = UserData(pd.DataFrame({**sample.inputs, "cost": 7 * sample.targets}), target="cost")
-    options = fine_tuning_jobs.resolve_options(spec_of(pretrained), "head", 0, {})
+    options = fine_tuning_options.resolve_options(spec_of(pretrained), "head", 0, {})
     [job] = fine_tuning_jobs.fine_tuning_jobs(spec_of(pretrained), data, None, options).values()
     model = fine_tuning._initial_model(pretrained, job)
     assert job.spec.inputs == spec_of(pretrained).inputs
@@ -96,7 +96,7 @@ def test_what_was_pretrained_is_fine_tuned_as_the_model_itself(tiny_reader):
 )
 def test_few_examples_make_small_batches(count, overrides, batch_size, tiny_net):
     spec = spec_of(loading.get("tiny_net", weights=None))
-    options = fine_tuning_jobs.resolve_options(spec, "head_then_full", 0, overrides)
+    options = fine_tuning_options.resolve_options(spec, "head_then_full", 0, overrides)
     data = UserData(helpers.noise(count, classes=2), class_names=["a", "b"])
     stage_jobs = fine_tuning_jobs.fine_tuning_jobs(spec, data, None, options)
     assert stage_jobs[MAIN_STAGE].recipe.batch_size == batch_size
@@ -117,8 +117,8 @@ def test_few_examples_make_small_batches(count, overrides, batch_size, tiny_net)
 def test_an_option_is_of_one_stage_or_of_both(overrides, head, main, tiny_net):
     spec = spec_of(loading.get("tiny_net", weights=None))
     recipes, defaults = (
-        fine_tuning_jobs._stage_recipes(
-            spec, fine_tuning_jobs.resolve_options(spec, "head_then_full", 0, fields)
+        fine_tuning_options.stage_recipes(
+            spec, fine_tuning_options.resolve_options(spec, "head_then_full", 0, fields)
         )
         for fields in (overrides, {})
     )
@@ -128,7 +128,7 @@ def test_an_option_is_of_one_stage_or_of_both(overrides, head, main, tiny_net):
 
 def test_what_is_trained_from_scratch_to_compare_has_the_same_conditions(tiny_net):
     spec = spec_of(loading.get("tiny_net", weights=None))
-    options = fine_tuning_jobs.resolve_options(spec, "full", 0, {"class_weight": "balanced"})
+    options = fine_tuning_options.resolve_options(spec, "full", 0, {"class_weight": "balanced"})
     data = UserData(helpers.noise(30), class_names=["a", "b", "c"])
     [job] = fine_tuning_jobs.fine_tuning_jobs(spec, data, None, options).values()
     scratch_job = fine_tuning_jobs.from_scratch_job(job, 7)
@@ -139,6 +139,28 @@ def test_what_is_trained_from_scratch_to_compare_has_the_same_conditions(tiny_ne
     assert (recipe.class_weight, recipe.validation_examples) == ("balanced", 6)
 
 
+@pytest.mark.parametrize(
+    ("validation_split", "overrides", "count"),
+    [(None, {}, 8), (0.1, {}, 4), (0.75, {}, 30), (None, {"validation_examples": 3}, 3)],
+)
+def test_a_fraction_or_a_number_of_examples_validates(validation_split, overrides, count, tiny_net):
+    spec = spec_of(loading.get("tiny_net", weights=None))
+    options = fine_tuning_options.resolve_options(spec, "head", 0, overrides)
+    data = UserData(helpers.noise(40, classes=2), class_names=["a", "b"])
+    [job] = fine_tuning_jobs.fine_tuning_jobs(spec, data, None, options, validation_split).values()
+    assert (len(job.examples), len(job.validation)) == (40 - count, count)
+
+
+def test_numbers_of_every_size_validate():
+    spec = spec_of(loading.get("linear_regression"))
+    sample = datasets.sample("diamonds")
+    data = UserData(pd.DataFrame({**sample.inputs, "price": np.arange(1, 257)}), target="price")
+    options = fine_tuning_options.resolve_options(spec, "head", 0, {})
+    [job] = fine_tuning_jobs.fine_tuning_jobs(spec, data, None, options).values()
+    assert len(job.validation) == 51
+    assert np.histogram(job.validation.targets, 4, (1, 256))[0].min() >= 11
+
+
 @pytest.mark.parametrize("price", [0.0, -3.0])
 def test_validation_data_is_checked_as_the_training_data_is(price):
     spec = spec_of(loading.get("linear_regression"))
@@ -146,7 +168,7 @@ def test_validation_data_is_checked_as_the_training_data_is(price):
     frame = pd.DataFrame({**sample.inputs, "price": sample.targets})
     data = UserData(frame, target="price")
     other_frame = frame[:20].assign(price=[price, *frame["price"][1:20]])
-    validation = fine_tuning_jobs.validation_source(data, other_frame, None, None, {})
-    options = fine_tuning_jobs.resolve_options(spec, "head", 0, {})
+    validation = fine_tuning_options.validation_source(data, other_frame, None, None, {})
+    options = fine_tuning_options.resolve_options(spec, "head", 0, {})
     with pytest.raises(DataError, match=r"20 rows.*logarithm, and 1 targets"):
         fine_tuning_jobs.fine_tuning_jobs(spec, data, validation, options)

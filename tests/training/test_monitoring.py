@@ -1,12 +1,9 @@
 """What a training shows and writes down as it goes."""
 
-import io
-import sys
 from types import SimpleNamespace
 
 import helpers
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from keras_fm.tasks.base import ProjectorPoints
@@ -23,24 +20,11 @@ def test_an_epoch_that_is_trained_again_has_one_row(tmp_path):
     assert [(row["epoch"], row["loss"]) for row in rows] == [(0, 3.0), (1, 1.5), (2, 1.0)]
 
 
-class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
-
-    def isatty(self):
-        return True
-
-
-@pytest.mark.parametrize(("stream", "verbose"), [(Terminal(), 1), (io.StringIO(), 2), (None, 0)])
-def test_a_progress_bar_is_for_terminals_alone(stream, verbose, monkeypatch):
-    monkeypatch.setattr(sys, "stdout", stream)
-    assert monitoring.verbosity() == verbose
-
-
 def test_the_throughput_is_of_examples_without_the_validation(tmp_path, monkeypatch):
     (tmp_path / "recipe.toml").touch()
     nothing = lambda *_: {}  # noqa: E731
     summaries = SimpleNamespace(input_images=nothing, epoch_images=nothing, epoch_texts=nothing)
-    batches = type("Batches", (list,), {"batch_size": 8})([0, 0, 0])
+    batches = SimpleNamespace(examples_per_epoch=24)
     callback = monitoring.TensorBoardSummaries(
         tmp_path, batches, SimpleNamespace(unit="images", summaries=summaries), None
     )
