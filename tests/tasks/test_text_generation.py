@@ -173,6 +173,19 @@ def test_bits_per_character_is_the_mean_over_all_characters(model):
     )
 
 
+def test_the_training_measures_what_the_evaluation_does(model):
+    """On overlapping windows, where each character counts once."""
+    text = datasets.sample("tiny_shakespeare").subset(slice(1300), "1300 characters")
+    task = task_of(model)
+    trainer = keras.Model(model.inputs, model.outputs)
+    trainer.compile("sgd", **task.objective.compile_options(task.default_recipe()))
+    measured = trainer.evaluate(task.data.validation_dataset(text), verbose=0, return_dict=True)
+    expected = task.objective.evaluate(model, text)
+    for name in ("bits_per_character", "accuracy"):
+        assert measured[name] == pytest.approx(expected[name], rel=1e-4)
+    assert measured["loss"] == pytest.approx(expected["bits_per_character"] * np.log(2), rel=1e-4)
+
+
 def test_the_baseline_is_the_frequency_of_each_character(model):
     training, validation = (character_examples(text, "") for text in ("xaaab", "xab"))
     scores = task_of(model).objective.baseline(training, validation)
