@@ -92,6 +92,7 @@ def test_responses_that_tf_serving_does_not_send(content, options, sentence, res
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(status, server, respond_with):
     target = f"{server.rest}/v1/models/linear_regression"
+    server.batch_sizes.clear()  # of other tests
     headers = {"Location": target}
     client = keras_fm.Client(respond_with(b"", status, headers=headers), "linear_regression")
     for _ in range(2):  # the GET of the metadata, then a POST

@@ -92,9 +92,9 @@ def test_prefetch_offline_says_so(package, run, monkeypatch):
 
 def test_clear_deletes_the_named_files(package, run):
     named, other = write_cached(BODY), write_cached(b"1", "0" * 64)
-    assert f"deleted {named}\n1 file" in run("clear", "tiny_net")[1]
+    assert f"deleted {named}\n1 file deleted" in run("clear", "tiny_net")[1]
     assert other.exists()
-    assert f"deleted {other}\n1 file" in run("clear")[1]
+    assert f"deleted {other}\n1 file deleted" in run("clear")[1]
     assert run("clear")[1].startswith("0 files")
 
 

@@ -13,6 +13,7 @@ from keras_fm.evaluation import evaluation
 from keras_fm.models import loading
 from keras_fm.models.spec import ModelSpec
 from keras_fm.tasks.base import task_of
+from keras_fm.tasks.text_classification import summaries
 from keras_fm.training import runs, training
 
 NASTY = ["", "  ", "👍🏽 é́ 日本語", "<br />", "a\0b", "\ud800", "word " * 3000, "\u202e x"]
@@ -167,6 +168,14 @@ def test_the_projector_shows_embeddings_of_the_validation_texts(run):
     logits = run.model.get_layer("logits")(points.astype("float32"))
     expected = task_of(run.model).predictor.predict_examples(run.model, validation)
     np.testing.assert_allclose(logits, expected, atol=2e-3)
+
+
+def test_the_projector_shows_no_more_than_it_can(run, monkeypatch):
+    monkeypatch.setattr(summaries, "PROJECTOR_TEXTS", 3)
+    sample = datasets.sample("imdb_reviews").subset(slice(20), "a few")
+    points = task_of(run.model).summaries.projector_points(run.model, sample)
+    assert points.vectors.shape == (3, 16)
+    assert {len(column) for column in points.metadata.values()} == {3}
 
 
 def test_a_loaded_run_predicts_the_same(run):

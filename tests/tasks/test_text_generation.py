@@ -13,7 +13,7 @@ from keras_fm.errors import DataError, InvalidInputError, UnknownNameError
 from keras_fm.evaluation import evaluation, flops
 from keras_fm.exporting import saved_model
 from keras_fm.models import building, loading
-from keras_fm.models.spec import ModelSpec
+from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.tasks.base import task_of
 
 CHARACTERS = registry.info("char_lstm").inputs[0].categories
@@ -171,6 +171,31 @@ def test_bits_per_character_is_the_mean_over_all_characters(model):
     assert scores["accuracy"] == pytest.approx(
         (log_probabilities.argmax(-1) == token_ids[1:]).mean()
     )
+
+
+def test_a_text_is_of_the_model_that_is_given(model):
+    """The graph that generates is kept for the next call; an epoch's model is another's."""
+    predictor = task_of(model).predictor
+    other = building.build(spec_of(model), units=12, width=6)
+    kernel, bias = other.get_layer("logits").get_weights()
+    other.get_layer("logits").set_weights([0 * kernel, 9.0 * (np.arange(len(bias)) == 5)])
+    texts = [
+        predictor.predict_raw(x, "A", length=4, temperature=0)[0]["text"] for x in (model, other)
+    ]
+    assert texts[0] != texts[1] == CHARACTERS[4] * 4
+
+
+def test_the_training_measures_what_the_evaluation_does(model):
+    """On overlapping windows, where each character counts once."""
+    text = datasets.sample("tiny_shakespeare").subset(slice(1300), "1300 characters")
+    task = task_of(model)
+    trainer = keras.Model(model.inputs, model.outputs)
+    trainer.compile("sgd", **task.objective.compile_options(task.default_recipe()))
+    measured = trainer.evaluate(task.data.validation_dataset(text), verbose=0, return_dict=True)
+    expected = task.objective.evaluate(model, text)
+    for name in ("bits_per_character", "accuracy"):
+        assert measured[name] == pytest.approx(expected[name], rel=1e-4)
+    assert measured["loss"] == pytest.approx(expected["bits_per_character"] * np.log(2), rel=1e-4)
 
 
 def test_the_baseline_is_the_frequency_of_each_character(model):
