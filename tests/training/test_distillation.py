@@ -43,6 +43,7 @@ def train_images(path, **options):
     )
 
 
+@pytest.mark.thorough
 def test_a_text_classifier_learns_from_one_with_another_tokenizer(tiny_reader, tmp_path):
     run = train_reader(tmp_path / "run", teacher="lstm", distillation_weight=0.9)
     assert "distilled from lstm" in run.report()
@@ -96,6 +97,7 @@ def test_a_regression_learns_the_mean_of_target_and_teacher(tmp_path):
     assert run.metrics["rmse_log"] > 0
 
 
+@pytest.mark.thorough
 def test_a_resumed_distillation_equals_an_uninterrupted_one(tiny_reader, tmp_path, stop_at):
     options = {"teacher": "lstm", "epochs": 3}
     expected = train_reader(tmp_path / "expected", **options)
