@@ -28,9 +28,7 @@ PAGE = (helpers.ROOT / "CONTRIBUTING.md").read_text("utf-8")
 # Those of the fast suite that go through the models of the zoo, or through the pages on them.
 ZOO_TESTS = [
     "tests/registry",
-    "tests/store",
     "tests/evaluation/test_verification.py",
-    "tests/cli/test_cli.py",
     "tests/models/test_old_weights.py",
     "tests/training/test_backends.py",
     "tests/test_cards.py",
