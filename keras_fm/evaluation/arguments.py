@@ -1,4 +1,4 @@
-"""What `evaluate` and `verify` are asked for, checked before anything slow is imported."""
+"""The arguments of `evaluate` and `verify`, checked before anything slow is imported."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""What `explain` is asked for, checked before anything slow is imported."""
+"""The arguments of `explain`, checked before anything slow is imported."""
 
 import os
 from pathlib import Path

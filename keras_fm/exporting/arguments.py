@@ -1,4 +1,4 @@
-"""What `export` is asked for, checked before anything slow is imported."""
+"""The arguments of `export`, checked before anything slow is imported."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""An export that is asked in this process, as a TF Serving is that serves it."""
+"""An export that predicts in this process, as TF Serving does in its own."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 """Inference by one graph for each model, whatever the sizes of batches, texts and images are.
 
-Keras traces a model's predictions anew for other sizes, and TensorFlow counts the traces of all
+Keras traces a model's predictions again for other sizes, and TensorFlow counts the traces of all
 models together: a few models in one process are enough for its warning of retracing. One concrete
 function for inputs of any size is traced once, and called directly in a fraction of the time.
 """

@@ -134,7 +134,7 @@ class ZooModel(SingleTraceModel):
         """Save the model as Keras does, in a `.keras` file alone.
 
         Raises:
-            InvalidInputError: Another file is asked for: Keras' HDF5 files don't hold all of it.
+            InvalidInputError: The path has another suffix: HDF5 files don't hold all of a model.
         """
         if not str(filepath).endswith(".keras"):
             raise InvalidInputError(

@@ -1,4 +1,4 @@
-"""What `fine_tune` is asked for, checked before anything slow is imported."""
+"""The arguments of `fine_tune`, checked before anything slow is imported."""
 
 import os
 from collections.abc import Collection, Mapping, Sequence
@@ -42,7 +42,7 @@ _MAIN_STAGE_FIELDS = {
 
 @dataclass(frozen=True)
 class FineTuningOptions:
-    """What `fine_tune` is asked for, beside the data.
+    """The options of a fine-tuning, beside the data.
 
     Attributes:
         strategy: One of `STRATEGIES`.

@@ -1,4 +1,4 @@
-"""What `train` is asked for, checked before anything slow is imported."""
+"""The arguments of `train`, checked before anything slow is imported."""
 
 import errno
 import os
