@@ -33,11 +33,11 @@ def check_teacher(job: TrainingJob) -> None:
         return
     job.task.objective.check_distillation(recipe)
     teacher = spec_of(resolve_model(recipe.teacher))
-    for name in ("task_name", "labels", "target"):
+    for name, title in {"task_name": "task", "labels": "classes", "target": "target"}.items():
         expected, received = getattr(job.spec, name), getattr(teacher, name)
         if expected != received:
             raise InvalidInputError(
-                f"teacher={recipe.teacher!r}: expected a model of the same {name}, {expected}, as "
+                f"teacher={recipe.teacher!r}: expected a model of the same {title}, {expected}, as "
                 f"{job.spec.name}; received one of {received}"
             )
     try:

@@ -127,8 +127,8 @@ def test_a_fine_tuning_of_all_layers_learns_from_a_teacher(image_teacher, tmp_pa
 
 @pytest.mark.parametrize(
     ("name", "teacher", "message"),
-    [("cifar_cnn_basic", "lstm", "the same task_name, image-classification"),
-     ("cifar_cnn_basic", "fashion_cnn", "the same labels"),
+    [("cifar_cnn_basic", "lstm", "the same task, image-classification"),
+     ("cifar_cnn_basic", "fashion_cnn", "the same classes"),
      ("gan", "gan", "expected a classifier or a regression"),
      ("char_lstm", "char_lstm", "expected a classifier or a regression")],
 )  # fmt: skip
