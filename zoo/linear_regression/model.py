@@ -16,8 +16,9 @@ def build(
 ) -> keras.Model:
     """Build the model: one weight for each column and category, and a bias; times the classes.
 
-    Inputs: one for each column, `[batch]`, float32 or the int32 index of a category. Output: the
-    quantity `value`, `[batch]`; or `logits`, `[batch, classes]`, float32.
+    Inputs: one for each column, `[batch]`, float32 or the int32 index of a category; of dates and
+    texts, see `tabular_blocks.model_inputs`. Output: the quantity `value`, `[batch]`; or
+    `logits`, `[batch, classes]`, float32.
 
     Args:
         columns: The columns of the table.
@@ -27,6 +28,7 @@ def build(
     inputs = tabular_blocks.model_inputs(columns)
     features = tabular_blocks.standardized_features(inputs, columns)
     features += tabular_blocks.one_hot(inputs, columns)
+    features += tabular_blocks.hashed_words(inputs, columns)
     x = tabular_blocks.concatenate(features, "embedding")
     return keras.Model(
         inputs, tabular_blocks.head(x, target, num_classes), name="linear_regression"
