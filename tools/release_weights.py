@@ -3,7 +3,8 @@
     TFDS_DATA_DIR=... python tools/release_weights.py RUN [RUN ...] [--tag v1] [--mirror DIRECTORY]
     TFDS_DATA_DIR=... python tools/release_weights.py RUN [RUN ...] [--tag v1] --more-seeds
 
-The runs are the same recipe from several seeds. The weights of the first are released; their
+The runs are the same recipe from several seeds: a file in the model's folder, `recipe.toml` or
+another one. The weights of the first are released; their
 metrics are measured on the stored file and the full test split, and have to agree with those of the
 trained weights. The other runs add to mean and standard deviation. Writes `zoo/<model>/weights/`,
 the images of the card included, and `[weights.<tag>]` into `entry.toml`, all or nothing. The
@@ -17,6 +18,7 @@ Other weights under a released tag need `--replace` with the reason, which the e
 """
 
 import argparse
+import contextlib
 import json
 import shutil
 import tempfile
@@ -31,7 +33,7 @@ from PIL import Image
 
 from keras_fm import registry, store
 from keras_fm.data import datasets
-from keras_fm.errors import KerasFmError, RunError
+from keras_fm.errors import KerasFmError, RunError, SchemaError
 from keras_fm.evaluation import evaluation, flops
 from keras_fm.models import building, run_files
 from keras_fm.models import weights as weights_files
@@ -113,7 +115,7 @@ def _recipes(run: runs.Run, package: registry.ModelPackage) -> dict[Path, str]:
     run_info = run_files.read_run(run.path)
     if run_info["task"] == package.entry.pretraining:
         return {run.path / "recipe.toml": registry.PRETRAINING}
-    recipes = {run.path / "recipe.toml": registry.RECIPE}
+    recipes = {run.path / "recipe.toml": _recipe_name(run, package)}
     if run_info["init_from"] == "pretraining":
         recipes[run.path / "pretraining" / "recipe.toml"] = registry.PRETRAINING
     elif run_files.is_model_path(run_info["init_from"]):
@@ -122,6 +124,17 @@ def _recipes(run: runs.Run, package: registry.ModelPackage) -> dict[Path, str]:
         # Released weights; `verify` compares their recipe.
         recipes[package.path / registry.PRETRAINING] = registry.PRETRAINING
     return recipes
+
+
+def _recipe_name(run: runs.Run, package: registry.ModelPackage) -> str:
+    """Return the name of the package's recipe with the run's values; else of its default one."""
+    trained_by = _load_recipe(run.path / "recipe.toml", package, registry.RECIPE)
+    others = {registry.PRETRAINING, "entry.toml"}
+    for file in sorted(package.path.glob("*.toml")):
+        with contextlib.suppress(SchemaError):  # one of a fine-tuning
+            if file.name not in others and trained_by == _load_recipe(file, package, file.name):
+                return file.name
+    return registry.RECIPE
 
 
 def _load_recipe(file: Path, package: registry.ModelPackage, name: str) -> recipe.Recipe:
@@ -258,6 +271,7 @@ def _measure(
             else {}
         ),
         **({"init_from_sha256": registry.weights_of(init_from).sha256} if init_from else {}),
+        **_teacher(_load_recipe(package.path / name, package, name)),
         "training_environment": {
             "keras": environment["keras"],
             "backend": environment["backend"],
@@ -266,6 +280,15 @@ def _measure(
             "minutes": round(run.minutes, 1),
         },
     }
+
+
+def _teacher(trained_by: recipe.Recipe) -> dict[str, str]:
+    """Return the teacher of a recipe, with its tag, and the digest of its weights."""
+    if not trained_by.teacher:
+        return {}
+    package, tag = registry.find(trained_by.teacher)
+    name = f"{package.name}.{tag or package.entry.default_weights}"
+    return {"teacher": name, "teacher_sha256": registry.weights_of(name).sha256}
 
 
 def _with_record(
