@@ -93,6 +93,20 @@ def thorough(names: Iterable[str]) -> list[Any]:
     return [pytest.param(name, marks=mark * name.startswith(THOROUGH)) for name in names]
 
 
+def first(cases: Iterable[Any], count: int) -> list[Any]:
+    """Return parameters of a test, with all but the first `count` marked as thorough.
+
+    Args:
+        cases: One parameter each, or a tuple of several.
+        count: How many stay fast.
+    """
+    parameters = [case if isinstance(case, tuple) else (case,) for case in cases]
+    return [
+        pytest.param(*case, marks=[pytest.mark.thorough] * (index >= count))
+        for index, case in enumerate(parameters)
+    ]
+
+
 def python(code: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs `code` in a second Python, in the environment of this one with some changes."""
     return subprocess.run(
@@ -186,7 +200,7 @@ def snapshot(folder: Path) -> dict[str, str]:
 
 
 def export(model: Any, path: Path, **options: Any) -> Path:
-    """Export without warm-up requests and the comparison with the model: half of the time.
+    """Export without warm-up requests, sketch and the comparison with the model: half of the time.
 
     For tests of what is served; those of an export itself call `saved_model.export`.
     """
@@ -194,7 +208,7 @@ def export(model: Any, path: Path, **options: Any) -> Path:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(saved_model, "export_parity", lambda *_: {})
-        return saved_model.export(model, path, **{"warmup": False, **options})
+        return saved_model.export(model, path, **{"warmup": False, "sketch": False, **options})
 
 
 def operations(version: Path) -> set[str]:
@@ -380,10 +394,3 @@ def generate(
         seed=row(seed, tf.int32),
     )
     return [text.decode() for text in outputs["text"].numpy()]
-
-
-def read_events(folder: Path) -> Any:
-    """Return TensorBoard's `EventAccumulator` of a folder of event files, with all tensors."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    return EventAccumulator(str(folder), {"tensors": 0}).Reload()

@@ -20,7 +20,7 @@ def run_model_test(name: str) -> None:
     """Test what every model of the zoo must fulfil; a new model needs no other test."""
     package, _ = registry.find(name)
     spec = ModelSpec.of(package)
-    for file in ("__init__.py", "model.py", "recipe.toml", "entry.toml", "README.md"):
+    for file in ("__init__.py", "model.py", "recipe.toml", "entry.toml", "card.md"):
         assert (package.path / file).is_file(), f"{package.path} has no {file}"
     assert spec.task.default_recipe().dataset == package.entry.dataset
     assert package.module("model").build.__doc__, f"{name}: build has no docstring"
@@ -37,7 +37,7 @@ def run_model_test(name: str) -> None:
     with global_state.keras_settings("bfloat16"):
         mixed = build(spec)
     assert mixed.layers[-1].dtype_policy.name == "float32"
-    assert np.isfinite(helpers.train_one_step(mixed, name))
+    assert np.isfinite(helpers.train_one_step(mixed, name, count=2))
     if package.entry.pretraining is not None:
         _check_pretraining(package, model)
     for tag in package.entry.weights:
@@ -86,6 +86,8 @@ def _check_weights(package: Any, tag: str) -> None:
         assert fingerprint(package.path / "pretraining.toml") == record.pretraining_sha256
     if record.init_from_sha256 is not None:
         assert registry.weights_of(package.entry.init_from).sha256 == record.init_from_sha256
+    if record.teacher is not None:
+        assert registry.weights_of(record.teacher).sha256 == record.teacher_sha256
     model = loading.get(f"{package.name}.{tag}")
     assert model.count_params() == record.num_parameters
     lengths = {len(values) for values in record.seeds.metrics.values()}

@@ -9,7 +9,6 @@ import pytest
 import keras_fm
 from keras_fm import cli, pipelines
 from keras_fm.errors import InvalidInputError, UnknownNameError
-from keras_fm.exporting import saved_model
 from keras_fm.models import loading
 
 SMALL = {
@@ -32,12 +31,20 @@ INPUTS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=helpers.thorough(SMALL))
+THOROUGH = ("lstm", *helpers.THOROUGH)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[pytest.mark.thorough] * (name in THOROUGH)) for name in SMALL
+    ],
+)
 def served(request, tmp_path_factory):
     """The name, the model with random weights, and its export."""
     model = loading.get(request.param, weights=None, **SMALL[request.param])
     base = tmp_path_factory.mktemp("exports") / f"my_{request.param}"
-    saved_model.export(model, base, warmup=False)
+    helpers.export(model, base)
     return request.param, model, base
 
 
@@ -77,12 +84,12 @@ def test_an_export_is_described(served, capsys):
     for label in facts["labels"]:
         assert label in out
     assert cli.main(["info", str(base / "1"), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"version": "1", **facts}
+    assert json.loads(capsys.readouterr().out) == {"version": "1", "has_sketch": False, **facts}
 
 
 def test_predict_takes_an_export(tmp_path, capsys):
     base = tmp_path / "diamonds"
-    saved_model.export("linear_regression", base, warmup=False)
+    helpers.export("linear_regression", base)
     rows = "carat,cut,color,clarity,depth,table,x,y,z\n0.3,Ideal,D,SI1,61,55,4,4,2.5\n"
     (tmp_path / "rows.csv").write_text(rows)
     shown = []

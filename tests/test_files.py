@@ -172,6 +172,20 @@ def test_a_directory_appears_complete(folder):
     assert names(folder) == ["1", "file.txt"]
 
 
+def test_all_of_a_directory_is_on_the_disk_before_it_has_its_name(folder, monkeypatch):
+    synced = []
+    monkeypatch.setattr(
+        files, "_fsync", lambda path: synced.append((path.name, (folder / "1").exists()))
+    )
+    with files.atomic_directory(folder / "1") as new:
+        (new.temporary / "inner").mkdir()
+        (new.temporary / "inner" / "a").write_text("a")
+    assert sorted(synced[:-1]) == sorted(
+        (name, False) for name in ("a", "inner", new.temporary.name)
+    )
+    assert synced[-1] == (folder.name, True)
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_a_directory_does_not_appear_after_an_error(error, folder):
     def write():

@@ -2,7 +2,14 @@
 
 import pytest
 
-from keras_fm.formatting import choose_form, first_line, format_count, format_names, format_table
+from keras_fm.formatting import (
+    choose_form,
+    first_line,
+    format_count,
+    format_duration,
+    format_names,
+    format_table,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,3 +51,12 @@ def test_three_names_are_listed(count, text):
 def test_the_first_line_of_an_error():
     assert first_line(ValueError("a\nb")) == "a"
     assert first_line(ValueError()) == "ValueError"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "1 second"), (40, "40 seconds"), (65, "1 minute"), (170, "3 minutes"),
+     (5300, "88 minutes"), (5400, "1.5 hours")],
+)  # fmt: skip
+def test_a_duration_is_rough(seconds, words):
+    assert format_duration(seconds) == words

@@ -35,6 +35,7 @@ def train(run_dir, **options):
     return keras_fm.train("linear_regression", data="sample", epochs=1, run_dir=run_dir, **options)
 
 
+@pytest.mark.thorough
 def test_every_verb_knows_the_home_folder(home, capsys):
     run = train("~/runs/a")
     assert run.path == home / "runs" / "a"

@@ -35,7 +35,7 @@ CLASSIFIERS = [task for task in INPUTS if task.endswith("classification")]
 OPTIONS = {"text-generation": {"length": 3}}
 
 
-@pytest.fixture(scope="module", params=INPUTS)
+@pytest.fixture(scope="module", params=helpers.thorough(INPUTS))
 def task(request):
     """Name of each task."""
     return request.param

@@ -8,8 +8,11 @@ from typing import get_args, get_type_hints
 import helpers
 import pytest
 
+from keras_fm import registry
 from keras_fm.evaluation import evaluation
 from keras_fm.explanation import explanation
+from keras_fm.models.lookup import NamedModel
+from keras_fm.models.spec import ModelSpec
 from keras_fm.registry.tasks import TASKS, task_module
 from keras_fm.tasks.base import ExplainablePredictor
 from keras_fm.training.recipe_fields import RecipeFields
@@ -36,10 +39,12 @@ def errors(tmp_path_factory):
     return found
 
 
+@pytest.mark.thorough
 def test_right_uses_are_accepted(errors):
     assert errors.get("right_uses", {}) == {}
 
 
+@pytest.mark.thorough
 def test_wrong_uses_are_refused(errors):
     lines = (USES / "wrong_uses.py").read_text("utf-8").splitlines()
     calls = ("keras_fm", "data", "print")
@@ -68,3 +73,12 @@ def test_methods_are_those_of_the_predictors():
             methods |= {*predictor.explain_methods}
     assert {*get_args(explanation.Method)} == methods
     assert "sample" in get_args(evaluation.Split)
+
+
+@pytest.mark.parametrize("name", registry.list_models())
+def test_what_is_known_before_keras_is_what_the_model_has(name):
+    named = NamedModel.of(registry.find(name)[0])
+    codec = task_module(named.task_name, "codec").CODEC
+    task = ModelSpec.of(named.package).task
+    assert codec.explain_methods == getattr(task.predictor, "explain_methods", ())
+    assert codec.slices(named.info["inputs"]) == task.objective.slices

@@ -277,7 +277,7 @@ def test_images_of_a_folder(small_run, tmp_path):
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ("gone.png", "gone.png is not there"),
+        ("gone.png", "there is no file or folder gone.png"),
         ("empty", r"empty holds no images: expected files that end in \.avif"),
         ([], "received an empty list"),
     ],
@@ -322,6 +322,7 @@ def test_texts_of_tables_files_and_lists(tmp_path):
         classify.predict_to_file([folder / "00.txt", "a film"], tmp_path / "e.csv")
 
 
+@pytest.mark.thorough
 def test_generated_texts_are_those_of_one_call(tmp_path):
     continue_prompts = pipelines.pipeline("char_lstm")
     prompts = [f"ROMEO {number}:" for number in range(9)]

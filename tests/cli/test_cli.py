@@ -15,6 +15,7 @@ COMMANDS = [
     "predict",
     "train",
     "fine-tune",
+    "tune",
     "evaluate",
     "verify",
     "explain",
@@ -22,6 +23,7 @@ COMMANDS = [
     "serve-check",
     "demo",
     "runs",
+    "tensorboard",
 ]
 SMALL = ["--data", "sample", "--set", "validation_examples=56", "--set", "epochs=1"]
 
@@ -181,10 +183,15 @@ def test_evaluate_shows_metrics(capsys, small_run):
         capsys, "evaluate", small_run.path, "--split", "sample", "--slice-by", "label"
     )
     assert code == 0
-    shown = dict(line.rsplit("  ", 1) for line in out.splitlines() if "bundled" not in line)
+    table, slices, note = out.strip().split("\n\n")
+    shown = dict(line.rsplit("  ", 1) for line in table.splitlines() if "bundled" not in line)
     shown = {name.strip(): float(value) for name, value in shown.items()}
     assert shown["num_examples"] == 256
-    assert {"accuracy", "accuracy_tta", "cross_entropy", "recall, ship"} <= set(shown)
+    assert {"accuracy", "accuracy_tta", "cross_entropy"} <= set(shown)
+    header, *rows = slices.splitlines()
+    assert header.split() == ["label", "recall", "interval", "examples"]
+    assert [row.split()[-2:] for row in rows if row.startswith("ship")] == [["25", "*"]]
+    assert "fewer than 30 examples (*)" in note
 
 
 def test_evaluate_as_json(capsys, small_run):
@@ -194,11 +201,13 @@ def test_evaluate_as_json(capsys, small_run):
     metrics = json.loads(out)
     assert metrics["num_examples"] == 256
     assert {"accuracy", "cross_entropy", "data"} <= set(metrics)
-    assert set(metrics["slices"]) == set(registry.info("cifar_cnn_basic").labels)
+    assert set(metrics["slices"]["label"]) == set(registry.info("cifar_cnn_basic").labels)
 
 
 def test_export_writes_a_version(capsys, small_run, tmp_path):
-    code, out, _ = run(capsys, "export", small_run.path, tmp_path / "export", "--version", 5)
+    code, out, _ = run(
+        capsys, "export", small_run.path, tmp_path / "export", "--version", 5, "--no-warmup"
+    )
     assert code == 0
     assert out.splitlines()[0] == str(tmp_path / "export" / "5")
     assert (tmp_path / "export" / "5" / "saved_model.pb").is_file()
@@ -255,15 +264,15 @@ def test_fine_tune_writes_a_run(capsys, small_run, tmp_path):
         (["train", "cifar_cnn_basic", "--set", "epochs=two"], "received 'two'"),
         (["train", "cifar_cnn_basic", "--set", "epochs=1.5"], "received 1.5"),
         (["train", "cifar_cnn_basic", "--set", "epochs"], "received 'epochs'"),
-        (["train", "cifar_cnn_basic", "--data", "simple"], "received 'simple'"),
+        (["train", "cifar_cnn_basic", "--data", "simple"], "no data set 'simple'"),
         (["train", "cifar_cnn_basic", *SMALL, "--seed", "-1"], "received -1"),
         (["train", "cifar_cnn_basic", "--resume"], "run_dir"),
         (["train", "cifar_cnn_basic", "--resume", "--run-dir", "gone"], "gone is no run directory"),
         (["fine-tune", "cifar_cnn_basik", "photos"], "'cifar_cnn_basik'"),
-        (["fine-tune", "cifar_cnn_basic", "photos"], "received 'photos'"),
-        (["fine-tune", "cifar_cnn_basic", "my/photos"], "my/photos is not there"),
+        (["fine-tune", "cifar_cnn_basic", "photos"], "no data set 'photos'"),
+        (["fine-tune", "cifar_cnn_basic", "my/photos"], "there is no folder my/photos"),
         (["fine-tune", "cifar_cnn_basic", "x", "--strategy", "heads"], "'heads'"),
-        (["fine-tune", "lstm", "reviews.csv", "--text", "body"], "reviews.csv can't be read"),
+        (["fine-tune", "lstm", "reviews.csv", "--text", "body"], "there is no file reviews.csv"),
         (["evaluate", "gone"], "'gone'"),
         (["verify", "cifar_cnn_basic.best"], "'best'"),
         (["export", "gone", "exports"], "'gone'"),
@@ -283,7 +292,7 @@ def test_invalid_files_are_one_line(capsys, small_run, image_file, tmp_path):
     assert "text.png is not an image" in error_of(
         capsys, "predict", small_run.path, image_file, text
     )
-    assert "No such file" in error_of(capsys, "predict", small_run.path, tmp_path / "gone.png")
+    assert "there is no file " in error_of(capsys, "predict", small_run.path, tmp_path / "gone.png")
     (tmp_path / "empty").mkdir()
     assert "holds no image" in error_of(capsys, "predict", small_run.path, tmp_path / "empty")
 

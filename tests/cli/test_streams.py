@@ -19,7 +19,10 @@ def run_in_shell(arguments, redirection):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1"])
+@pytest.mark.parametrize(
+    "encoding",
+    ["ascii", *(pytest.param(name, marks=pytest.mark.thorough) for name in ("cp1252", "latin-1"))],
+)
 def test_characters_that_a_stream_lacks_are_escaped(encoding, monkeypatch):
     output, errors = io.BytesIO(), io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(output, encoding))
@@ -35,6 +38,7 @@ def test_characters_that_a_stream_lacks_are_escaped(encoding, monkeypatch):
     assert b"gan has no label '\\u732b'" in errors.getvalue()
 
 
+@pytest.mark.thorough
 def test_a_utf8_stream_shows_every_character(capsys):
     assert cli.main(["predict", "char_lstm", "猫", "--length", "0"]) == 0
     assert capsys.readouterr().out == "猫\n"
@@ -47,6 +51,7 @@ def test_a_closed_stream_is_no_error(redirection):
     assert ("cifar_cnn" in process.stdout) == (">&-" not in redirection.replace("2>&-", ""))
 
 
+@pytest.mark.thorough
 def test_keras_is_imported_without_stderr():
     process = run_in_shell(["predict", "char_lstm", "ROMEO:", "--length", "0"], "2>&-")
     assert (process.returncode, process.stdout) == (0, "ROMEO:\n")
@@ -66,6 +71,11 @@ def test_a_training_without_stdout_ends(tmp_path, monkeypatch):
     assert run.metrics
 
 
+def test_a_command_is_quoted_as_for_a_shell():
+    assert format_command("keras-fm", "predict", "a b") == "keras-fm predict 'a b'"
+
+
+@pytest.mark.thorough
 def test_printed_commands_are_those_that_a_shell_reads(tmp_path, capsys):
     path = tmp_path / "my run; rm it"
     sample = ["--data", "sample", "--set", "epochs=1"]
@@ -79,4 +89,3 @@ def test_printed_commands_are_those_that_a_shell_reads(tmp_path, capsys):
     assert cli.main(["export", str(path), str(tmp_path / "my export"), "--no-warmup"]) == 0
     command = capsys.readouterr().out.strip().splitlines()[-2]
     assert shlex.split(command)[3] == str(tmp_path / "my export" / "1")
-    assert format_command("keras-fm", "predict", "a b") == "keras-fm predict 'a b'"

@@ -18,7 +18,7 @@ MODELS = {
     "cifar_cnn_basic": {},
     "linear_regression": {},
     "lstm": {"weights": None, "units": 8, "width": 8},
-    "char_lstm": {"weights": None, "units": 16, "width": 8},
+    "char_lstm": {"weights": None, "units": 16, "width": 8, "depth": 1},
     "gan": {},
 }
 

@@ -232,7 +232,7 @@ def test_invalid_inputs_are_not_sent(inputs, signature, sentence, server):
     ("name", "inputs", "options", "sentence"),
     [
         ("cifar_cnn_basic", [], {}, "at least one image"),
-        ("cifar_cnn_basic", "no/such.png", {}, "no/such.png can't be read: No such file"),
+        ("cifar_cnn_basic", "no/such.png", {}, "there is no file no/such.png"),
         ("cifar_cnn_basic", b"", {"seed": 1}, r"Client\(.*\) has no option 'seed'"),
         ("lstm", [], {}, "received an empty list"),
         ("lstm", [3], {}, "expected one text .*received int"),

@@ -5,6 +5,7 @@ import json
 
 import helpers
 import pandas as pd
+import pytest
 from PIL import Image
 
 from keras_fm import cli
@@ -62,6 +63,7 @@ def test_errors_of_a_server_are_printed_in_one_line(server, nowhere, folder, cap
         assert sentence in error
 
 
+@pytest.mark.thorough
 def test_predictions_of_a_server_are_written_to_a_file(server, folder, tmp_path, capsys):
     tables = []
     for number, options in enumerate([[], ["--url", server.rest]]):

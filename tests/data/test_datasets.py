@@ -85,6 +85,7 @@ def test_no_download_is_tried_without_a_network(monkeypatch):
         datasets.load("cifar10", "train")
 
 
+@pytest.mark.thorough
 def test_a_missing_data_set_is_found_out_without_network(tmp_path):
     code = (
         "import socket; socket.socket.connect = None\n"

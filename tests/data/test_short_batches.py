@@ -3,10 +3,11 @@
 import helpers
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_fm import registry
 from keras_fm.data.augmentation import AugmentedImages, TabularBatches
-from keras_fm.data.batches import Batches
+from keras_fm.data.batches import Batches, dataset_from_arrays, dataset_from_function
 from keras_fm.data.text_batches import (
     BucketedTexts,
     MaskedLMBatches,
@@ -176,3 +177,39 @@ def test_the_recipes_of_the_zoo_drop_the_remainder(name):
     recipe_class = recipe_class_of(package.entry.task)
     assert recipe_class.__struct_defaults__
     assert helpers.recipe(package.entry.task).drop_remainder
+
+
+@pytest.mark.parametrize("count", [1, BATCH_SIZE - 1, BATCH_SIZE, BATCH_SIZE + 1, COUNT])
+def test_batches_of_arrays_are_the_examples_in_their_order(count):
+    inputs = {"a": np.arange(count, dtype="float32"), "b": np.arange(3 * count).reshape(count, 3)}
+    targets = np.arange(count) % 7
+    dataset = dataset_from_arrays(inputs, targets, batch_size=BATCH_SIZE)
+    batches = list(dataset.as_numpy_iterator())
+    assert len(batches) == int(dataset.cardinality()) == -(-count // BATCH_SIZE)
+    assert {len(y) for _, y in batches[:-1]} <= {BATCH_SIZE}
+    for name, column in inputs.items():
+        np.testing.assert_array_equal(np.concatenate([x[name] for x, _ in batches]), column)
+    np.testing.assert_array_equal(np.concatenate([y for _, y in batches]), targets)
+
+
+def test_batches_of_a_function_have_its_shapes_and_dtypes():
+    spec = ({"b": tf.TensorSpec((None, 2)), "a": tf.TensorSpec((None,), "int32")},)
+    sizes = [3, 1, 2]
+
+    def batch(index):
+        size = sizes[index]
+        return ({"a": np.full(size, index), "b": np.full((size, 2), index)},)
+
+    dataset = dataset_from_function(batch, len(sizes), spec)
+    assert dataset.element_spec == spec
+    for _ in range(2):
+        for index, (inputs,) in enumerate(dataset.as_numpy_iterator()):
+            assert inputs["a"].tolist() == [index] * sizes[index]
+            assert (inputs["a"].dtype, inputs["b"].dtype) == (np.int32, np.float32)
+            assert inputs["b"].shape == (sizes[index], 2)
+
+
+def test_an_error_of_a_function_is_one_of_its_batches():
+    dataset = dataset_from_function(lambda index: {}[index], 1, (tf.TensorSpec((None,)),))
+    with pytest.raises(tf.errors.OpError, match="KeyError"):
+        next(iter(dataset))

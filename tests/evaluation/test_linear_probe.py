@@ -42,7 +42,7 @@ def test_logistic_regression_predicts_each_class_as_often_as_it_occurs():
     random = np.random.default_rng(0)
     x = random.normal(size=(50, 4))
     y = random.integers(0, 3, 50)
-    logits = linear_probe._logistic(x, y, 0.1, 3)(x)
+    logits = linear_probe._fit(x, y, 0.1, 3)(x)
     assert logits.shape == (50, 3)
     # At the minimum over a bias without a penalty.
     np.testing.assert_allclose(softmax(logits, axis=1).mean(0), np.bincount(y) / 50, atol=1e-3)
@@ -52,7 +52,7 @@ def test_ridge_regression_predicts_targets_in_their_unit():
     x = np.random.default_rng(0).normal(size=(50, 3))
     x -= x.mean(axis=0)
     y = 1000 + x @ [300.0, -100.0, 50.0]
-    np.testing.assert_allclose(linear_probe._ridge(x, y, 1e-9)(x), y, rtol=1e-6)
+    np.testing.assert_allclose(linear_probe._fit(x, y, 1e-9, 0)(x), y, rtol=1e-6)
 
 
 def test_the_unit_of_the_features_does_not_change_the_probe(tiny_net):

@@ -1,19 +1,23 @@
 """What a run's own validation examples are for: `evaluate RUN`, `verify RUN`, and a warning."""
 
+import functools
 import json
 import shlex
+import shutil
 import warnings
 
 import helpers
 import numpy as np
 import pandas as pd
 import pytest
+import tensorboard_logs
+import tiny_reader as tiny_reader_package
 
 import keras_fm
-from keras_fm import cli, registry
+from keras_fm import cli
 from keras_fm.data import datasets
 from keras_fm.errors import DataError, DataWarning, InvalidInputError, RunError
-from keras_fm.training import monitoring
+from keras_fm.training import hparams
 
 ROWS = 60
 FAST = {"epochs": 1, "precision": "float32"}
@@ -43,22 +47,31 @@ def texts():
     return words, ["bad", "good"] * 20
 
 
-@pytest.fixture
-def other_models(install):
+@pytest.fixture(scope="module")
+def other_models(module_install):
     """Small models of images, texts and characters, of another distribution."""
     names = ("tiny_net", "small_char_lstm")
-    site = install({name: f"their_zoo.{name}" for name in names})
+    site = module_install({name: f"small_zoo.{name}" for name in names}, "small_zoo")
     helpers.write_tiny_package(site / "tiny_net")
     helpers.write_small_package(site / "small_char_lstm", "char_lstm", units=8, width=8, depth=1)
-    registry.clear_cache()
+    tiny_reader_package.install(module_install)
 
 
-def train_kind(kind, folder, request):
+@pytest.fixture(scope="module")
+def run_of(other_models, tmp_path_factory):
+    """`run_of("frame")`: the run on a kind of data, which is trained once and only read."""
+
+    @functools.cache
+    def run_of(kind):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)
+            return train_kind(kind, tmp_path_factory.mktemp(kind))
+
+    return run_of
+
+
+def train_kind(kind, folder):
     """Train a small model on a kind of data; return the run."""
-    if kind == "texts":
-        request.getfixturevalue("tiny_reader")
-    else:
-        request.getfixturevalue("other_models")
     book = folder / "book.txt"
     book.write_text(
         "".join(f"It was the {number}th of times, ñ\n" for number in range(60)), "utf-8"
@@ -83,17 +96,18 @@ def train_kind(kind, folder, request):
     return keras_fm.train(name, run_dir=folder / "runs" / kind, **FAST, **options)
 
 
+THOROUGH = ("csv", "classes", "folder", "examples", "characters")
 KINDS = [
-    "csv", "frame", "classes", "folder", "arrays", "examples", "sample", "texts", "characters"
-]  # fmt: skip
+    *("frame", "arrays", "sample", "texts"),
+    *(pytest.param(kind, marks=pytest.mark.thorough) for kind in THOROUGH),
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.filterwarnings("ignore::keras_fm.errors.DataWarning")
 def test_a_run_is_evaluated_and_verified_on_what_validated_it(
-    kind, tmp_path, request, no_tfds, capsys, monkeypatch
+    kind, run_of, no_tfds, capsys, monkeypatch
 ):
-    run = train_kind(kind, tmp_path, request)
+    run = run_of(kind)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         metrics = keras_fm.evaluate(run.path)
@@ -102,7 +116,7 @@ def test_a_run_is_evaluated_and_verified_on_what_validated_it(
         assert metrics[name] == pytest.approx(value, rel=1e-6), name
     assert report.passed, str(report)
     assert len(report.checks) >= 1
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(run.path.parents[1])
     assert cli.main(["evaluate", f"runs/{kind}"]) == 0
     assert "num_examples" in capsys.readouterr().out
     recipe = (run.path / "recipe.toml").read_text("utf-8")
@@ -110,7 +124,7 @@ def test_a_run_is_evaluated_and_verified_on_what_validated_it(
     assert recipe.startswith(f'dataset = "{expected}"\n')
 
 
-def test_a_run_on_a_data_set_is_verified_on_what_it_held_out(tiny_net, tmp_path, monkeypatch):
+def test_a_run_on_a_data_set_is_verified_on_what_it_held_out(other_models, tmp_path, monkeypatch):
     sample = datasets.sample("cifar10")
     monkeypatch.setattr(datasets, "load", lambda dataset, split: sample)
     run = keras_fm.train("tiny_net", run_dir=tmp_path / "run", **FAST)
@@ -123,19 +137,23 @@ def test_a_run_on_a_data_set_is_verified_on_what_it_held_out(tiny_net, tmp_path,
 
 
 @pytest.mark.parametrize("gone", [False, True])
-def test_a_run_without_validation_examples_says_so(gone, tmp_path):
-    options = {} if gone else {"validation_examples": 0}
-    run = keras_fm.train(
-        "linear_regression", data=table(), target="price", run_dir=tmp_path / "run",
-        **FAST, **options,
-    )  # fmt: skip
-    (run.path / "validation.npz").unlink(missing_ok=True)
+def test_a_run_without_validation_examples_says_so(gone, run_of, tmp_path):
+    path = tmp_path / "run"
+    if gone:
+        shutil.copytree(run_of("frame").path, path)
+        (path / "validation.npz").unlink()
+    else:
+        keras_fm.train(
+            "linear_regression", data=table(), target="price", run_dir=path,
+            validation_examples=0, **FAST,
+        )  # fmt: skip
     message = "not there any more" if gone else "no example validated the run"
     for function in (keras_fm.evaluate, keras_fm.verify):
-        with pytest.raises(DataError, match=rf"{message}.*keras-fm evaluate {run.path} --data"):
-            function(run.path)
+        with pytest.raises(DataError, match=rf"{message}.*keras-fm evaluate {path} --data"):
+            function(path)
 
 
+@pytest.mark.thorough
 def test_the_commands_that_a_training_prints_work(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     csv_of(tmp_path)
@@ -174,11 +192,9 @@ def test_a_training_without_validation_suggests_no_evaluation(tmp_path, monkeypa
     assert "keras-fm evaluate" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("kind", ["frame", "arrays", "texts", "characters"])
-def test_examples_that_were_trained_on_are_counted(kind, tmp_path, request):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)
-        run = train_kind(kind, tmp_path, request)
+@pytest.mark.parametrize("kind", helpers.first(["frame", "arrays", "texts", "characters"], 3))
+def test_examples_that_were_trained_on_are_counted(kind, run_of, tmp_path):
+    run = run_of(kind)
     images, labels = helpers.noise(40).inputs, ["x", "y"] * 20
     words, classes = texts()
     new_book = tmp_path / "new.txt"
@@ -188,7 +204,7 @@ def test_examples_that_were_trained_on_are_counted(kind, tmp_path, request):
         "frame": (table(), table().assign(size=lambda rows: rows["size"] + 1)),
         "arrays": ((images, labels), (255 - images, labels)),
         "texts": ((words, classes), ([f"not {word}" for word in words], classes)),
-        "characters": (str(tmp_path / "book.txt"), str(new_book)),
+        "characters": (str(run.path.parents[1] / "book.txt"), str(new_book)),
     }[kind]
     total = 60 if kind in ("frame", "characters") else 40
     expected = {"frame": 48, "arrays": 32, "texts": 32, "characters": 54}[kind]
@@ -213,12 +229,12 @@ def test_recurring_rows_are_not_said_to_be_the_same(tmp_path):
         keras_fm.evaluate(run.path, data=rows)
 
 
-def test_a_stage_of_a_fine_tuning_has_the_examples_of_the_whole(tiny_net, tmp_path):
+@pytest.mark.thorough
+def test_a_stage_of_a_fine_tuning_has_the_examples_of_the_whole(other_models, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
-        run = keras_fm.train("tiny_net", data="sample", run_dir=tmp_path / "first", **FAST)
         tuned = keras_fm.fine_tune(
-            run.path, (helpers.noise(40).inputs, ["x", "y"] * 20),
+            keras_fm.get("tiny_net", weights=None), (helpers.noise(40).inputs, ["x", "y"] * 20),
             run_dir=tmp_path / "tuned", **FAST,
         )  # fmt: skip
     assert keras_fm.evaluate(tuned.path / "head")["num_examples"] == 8
@@ -233,6 +249,7 @@ def test_a_data_set_is_not_named_beside_data(tmp_path):
         )  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_a_training_on_own_data_resumes_with_them_alone(tmp_path, stop_at):
     options = {"run_dir": tmp_path / "run", "resume": True}
     first = {"target": "price", "run_dir": tmp_path / "run", "epochs": 2, "batch_size": 8}
@@ -246,19 +263,17 @@ def test_a_training_on_own_data_resumes_with_them_alone(tmp_path, stop_at):
     assert keras_fm.verify(run.path).passed
 
 
-def test_logs_name_no_folder_but_the_run_and_its_data(tmp_path):
+def test_logs_name_no_folder_but_the_run_and_its_data(run_of):
     from tensorboard.plugins.hparams import plugin_data_pb2
 
-    run = keras_fm.train(
-        "linear_regression", data=table(), target="price", run_dir=tmp_path / "houses", **FAST
-    )
-    events = helpers.read_events(run.path / "logs")
+    run = run_of("frame")
+    events = tensorboard_logs.read_events(run.path / "logs" / "validation")
     content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     info = plugin_data_pb2.HParamsPluginData.FromString(content).session_start_info
-    assert info.group_name.partition(" ")[0] == "houses"
+    assert info.group_name.partition(" ")[0] == "frame"
     assert info.hparams["dataset"].string_value.startswith("a data frame of 60 rows")
     for file in run.path.rglob("events.out.*"):
-        assert str(tmp_path).encode() not in file.read_bytes()
+        assert str(run.path.parents[1]).encode() not in file.read_bytes()
 
 
 def test_each_run_is_a_trial_of_its_own(tmp_path):
@@ -266,16 +281,15 @@ def test_each_run_is_a_trial_of_its_own(tmp_path):
     for path in paths:
         path.mkdir(parents=True)
         (path / "run.json").write_text(json.dumps({}))
-    names = [monitoring._trial_id(path) for path in paths]
+    names = [hparams._trial_id(path) for path in paths]
     assert len(set(names)) == 3
     assert [name.partition(" ")[0] for name in names] == ["seed0", "seed0", "seed0/head"]
 
 
-@pytest.mark.parametrize("verb", ["train", "fine_tune"])
-def test_a_run_knows_what_the_run_was_trained_on_that_it_starts_from(verb, tmp_path):
-    rows = table()
+@pytest.mark.parametrize("verb", ["train", pytest.param("fine_tune", marks=pytest.mark.thorough)])
+def test_a_run_knows_what_the_run_was_trained_on_that_it_starts_from(verb, run_of, tmp_path):
+    rows, first = table(), run_of("frame")
     options = {"target": "price", "batch_size": 8, **FAST}
-    first = keras_fm.train("linear_regression", data=rows, run_dir=tmp_path / "first", **options)
     options |= {"run_dir": tmp_path / "second", "seed": 1}  # of another split
     second = {
         "train": lambda: keras_fm.train(

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from keras_fm import cli, progress, registry
+from keras_fm.data import datasets
 from keras_fm.errors import UnknownNameError
-from keras_fm.evaluation import evaluation, verification
+from keras_fm.evaluation import durations, evaluation, verification
+from keras_fm.formatting import format_duration
 from keras_fm.models import loading
 from keras_fm.registry.metrics import METRICS
 from keras_fm.tasks.base import predict
@@ -52,6 +54,66 @@ def test_what_is_measured_is_said(capsys, tiny_net, events, test_split, verbose,
     printed = capsys.readouterr().out
     words = "measuring accuracy, accuracy, mirror TTA on 10,000 test examples\n"
     assert printed == (words if is_said else "")
+
+
+def test_how_long_it_takes_is_measured_on_the_sample(
+    capsys, tiny_net, events, test_split, monkeypatch
+):
+    helpers.write_weights(tiny_net)
+    monkeypatch.setattr(verification, "_SECONDS_OF_FLOPS", 0)
+    measured = []
+
+    def evaluate_model(model, examples, *, quick):
+        measured.append(len(examples))
+        return {}
+
+    monkeypatch.setattr(durations, "evaluate_model", evaluate_model)
+    seconds = iter([10.0, 12.0])  # of the second call, the first one compiles
+    monkeypatch.setattr(durations.time, "perf_counter", lambda: next(seconds))
+    verification.verify("tiny_net", verbose=2)
+    printed = capsys.readouterr().out
+    count = len(datasets.sample("cifar10"))
+    assert measured == [count, count]
+    duration = format_duration(2.0 * 10_000 / count)
+    assert f"examples: about {duration}, by the time of the bundled sample\n" in printed
+    verification.verify("tiny_net", verbose=0)
+    assert len(measured) == 2, "what is not said is not measured"
+
+
+@pytest.mark.parametrize(("num_gpus", "is_estimated"), [(0, True), (1, False)])
+def test_a_generators_classifier_is_announced_with_its_minutes(num_gpus, is_estimated, monkeypatch):
+    monkeypatch.setattr(durations, "gpus", lambda: ["a GPU"] * num_gpus)
+    monkeypatch.setattr(durations, "num_cores", lambda: 2)
+    announced = durations.classifier_training("fashion_cnn")
+    assert announced.startswith("fashion_cnn is trained on 60,000 generated images, in 3 epochs")
+    assert announced.endswith(
+        "up to 35 minutes on 2 CPU cores, by its floating-point operations"
+    ) == (is_estimated)
+
+
+def test_a_generators_claims_are_announced(tiny_gan, capsys, events, test_split, monkeypatch):
+    monkeypatch.setattr(verification.durations, "classifier_training", lambda name: f"{name}, 9 h")
+    package, _ = registry.find("gan")
+    record = package.entry.weights_of(None)
+    model = loading.get("gan", weights=None)
+    verification._announce(model, record, record.metrics)
+    measured, trained = capsys.readouterr().out.splitlines()
+    assert measured.startswith("measuring classification accuracy score, evaluator accuracy")
+    assert trained == "for the classification accuracy score, last of all, fashion_cnn, 9 h"
+
+
+@pytest.mark.parametrize("verbose", [0, 1, 2])
+def test_a_log_file_says_how_long_a_training_takes(verbose, capsys, monkeypatch):
+    seconds = iter(range(0, 1000, 3))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(seconds))
+    note = progress.DurationNote("training a_net")
+    note.set_params({"steps": 100, "epochs": 3})
+    with progress.verbosity(verbose):
+        for batch in range(9):
+            note.on_train_batch_end(batch)
+    printed = capsys.readouterr().out
+    expected = "training a_net: about 15 minutes, by its first 4 steps\n"
+    assert printed == (expected if verbose == 2 else "")
 
 
 def test_a_claim_that_a_model_is_trained_for_is_left_out_where_it_is_quick(
@@ -158,6 +220,9 @@ def test_the_command_prints_each_claim_and_what_is_left_out(
         assert lines[2].split()[:2] == ["file", "size"]
         assert lines[-1] == "measured on cifar10 test"
         assert code == int("DRIFT" in "".join(lines))
+    monkeypatch.setattr(registry, "list_models", lambda pretrained: ["tiny_net", "tiny_net"])
+    cli.main(["verify", "--all"])
+    assert capsys.readouterr().out.startswith("2 models: tiny_net, tiny_net\n\ntiny_net\nclaim")
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_a_columns_score_is_the_change_of_the_prediction_without_it():
 
 def test_a_pixels_score_is_the_mean_of_the_squares_that_occlude_it(small_run):
     image = np.zeros((32, 32, 3), "uint8")
-    image[:8, :8] = 255
+    image[:8, :8] = 255, 128, 0  # each channel has a mean of its own
     [explained] = task_of(small_run.model).predictor.explained_inputs([image])
     occluded = explained.occlusions()
     regions = explained.regions
@@ -159,6 +159,7 @@ def test_grad_cam_of_an_image_does_not_depend_on_the_batch(light_or_dark):
     np.testing.assert_allclose(heatmaps, np.abs(images[..., 0]) / [[[1]], [[0.25]]], atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_an_image_is_explained_as_a_viewer_shows_it(small_run):
     cases = odd_images.served_files() | odd_images.other_images()
     inputs, shown = zip(*cases.values(), strict=True)
@@ -172,7 +173,7 @@ def test_an_image_is_explained_as_a_viewer_shows_it(small_run):
         explanation.explain(small_run.model, helpers.image(32, 32) / 255)
 
 
-@pytest.mark.parametrize("method", ["grad_cam", "occlusion"])
+@pytest.mark.parametrize("method", ["grad_cam", "occlusion", "integrated_gradients"])
 def test_an_image_is_drawn_beside_its_scores(method, small_run, tmp_path):
     images = datasets.sample("cifar10").inputs[:3]
     result = explanation.explain(small_run.model, images, method=method)
@@ -182,9 +183,13 @@ def test_an_image_is_drawn_beside_its_scores(method, small_run, tmp_path):
         assert one.prediction["probabilities"] == pytest.approx(prediction["probabilities"])
     assert all(one.scores.shape == (32, 32) for one in result.attributions)
     picture = np.asarray(Image.open(result.save(tmp_path / "new" / "why.png")))
-    assert picture.shape == (3 * 256, 2 * 256, 3)
-    np.testing.assert_array_equal(picture[4:256:8, 4:256:8], images[0])
-    assert (picture[:256, :256] != picture[:256, 256:]).any()
+    above, side, gap = 24, 256, 8  # a title, the image and the same under its scores, a legend
+    assert picture.shape == (3 * len(picture) // 3, 2 * side + gap, 3)
+    shown, overlaid = picture[above : above + side, :side], picture[above : above + side, -side:]
+    np.testing.assert_array_equal(shown[4::8, 4::8], images[0])
+    assert (shown != overlaid).any()
+    assert (picture[:above] < 128).any()
+    assert (picture[above + side : len(picture) // 3] < 128).any()
     with pytest.raises(InvalidInputError, match=r"why\.png exists; name another file"):
         result.save(tmp_path / "new" / "why.png")
 

@@ -1,5 +1,6 @@
 """Copies of a model for inference: folded batch normalization, and lower precision."""
 
+import helpers
 import keras
 import numpy as np
 import pytest
@@ -170,9 +171,7 @@ def test_an_invalid_option_writes_nothing(cifar, tmp_path, options):
 def test_outputs_are_float32_at_any_precision(tmp_path, optimize_for):
     model = loading.get("cifar_cnn_basic")
     images = task_of(model).data.load("sample").inputs[:8]
-    version = saved_model.export(
-        model, tmp_path, precision="bfloat16", optimize_for=optimize_for, warmup=False
-    )
+    version = helpers.export(model, tmp_path, precision="bfloat16", optimize_for=optimize_for)
     with Session(version) as session:
         for signature, definition in session.signatures.items():
             dtypes = {tf.as_dtype(tensor.dtype) for tensor in definition.outputs.values()}

@@ -2,6 +2,7 @@
 
 import json
 
+import helpers
 import pytest
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
@@ -98,7 +99,7 @@ def test_nothing_is_written_where_another_model_is(tmp_path):
 
 def test_a_model_is_served_by_the_name_of_its_folder(tmp_path):
     model = loading.get("linear_regression", weights=None)
-    saved_model.export(model, tmp_path / "houses of 2026", warmup=False)
+    helpers.export(model, tmp_path / "houses of 2026")
     base = tmp_path / "houses of 2026"
     text = (base / "models.config").read_text("utf-8")
     config = text_format.Parse(text, model_server_config_pb2.ModelServerConfig())

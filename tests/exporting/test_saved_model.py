@@ -123,7 +123,7 @@ def test_pixels_from_0_to_1_are_refused_in_any_row(served, dtype_range):
         np.testing.assert_allclose(outputs[others], expected[others], atol=1e-4)
 
 
-@pytest.mark.parametrize("name", odd_images.served_files())
+@pytest.mark.parametrize("name", helpers.first(odd_images.served_files(), 4))
 def test_files_are_shown_as_by_a_viewer(name, served, small_run):
     file, shown = odd_images.served_files()[name]
     outputs, expected = call_on_files(served, [file]), call(served, shown[None])
@@ -305,6 +305,7 @@ def test_an_unknown_model_leaves_nothing(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.thorough
 def test_a_model_without_a_bundled_sample_exports(tiny_net, tmp_path):
     entry = tiny_net / "entry.toml"
     entry.write_text(entry.read_text().replace('"cifar10"', '"their_data"'))
@@ -317,6 +318,7 @@ def test_a_model_without_a_bundled_sample_exports(tiny_net, tmp_path):
     np.testing.assert_allclose(outputs["logits"], expected, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_exports_at_the_same_time_take_the_next_free_versions(tmp_path, monkeypatch):
     monkeypatch.setattr(saved_model, "export_parity", lambda *_: {})
     model = loading.get("linear_regression")

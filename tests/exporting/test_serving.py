@@ -43,6 +43,12 @@ def version(request, tmp_path_factory):
     return helpers.export(model, tmp_path_factory.mktemp("exports") / request.param, warmup=True)
 
 
+@pytest.fixture(scope="module")
+def loaded(version):
+    """The export as Python loads it, for all tests of it."""
+    return tf.saved_model.load(str(version))
+
+
 def signatures(version):
     return json.loads((version / "keras_fm.json").read_text("utf-8"))["signatures"]
 
@@ -55,8 +61,8 @@ def warmup_requests(version):
     return [log.predict_log.request for log in logs]
 
 
-def test_a_server_can_run_every_warm_up_request(version):
-    loaded, requests = tf.saved_model.load(str(version)), []
+def test_a_server_can_run_every_warm_up_request(version, loaded):
+    requests = []
     for request in warmup_requests(version):
         signature = request.model_spec.signature_name
         inputs = {name: tf.make_ndarray(tensor) for name, tensor in request.inputs.items()}
@@ -75,10 +81,9 @@ def test_a_server_can_load_it(version):
     assert report.passed, str(report)
 
 
-def test_the_readme_has_a_valid_request_for_each_signature(version):
+def test_the_readme_has_a_valid_request_for_each_signature(version, loaded):
     """Requests are read as TF Serving reads REST: rows of names, `{"b64": ...}` for bytes."""
     text = (version.parent / "README.md").read_text("utf-8")
-    loaded = tf.saved_model.load(str(version))
     for name in signatures(version):
         body = json.loads((version.parent / "requests" / f"{name}.json").read_text("utf-8"))
         assert body["signature_name"] == name
@@ -140,11 +145,12 @@ def _message(name, fields):
     return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"t.{name}"))
 
 
-def test_tuned_files_stay_and_the_readme_is_written_anew(small_run, tmp_path):
-    helpers.export(small_run.model, tmp_path, warmup=True)
+def test_tuned_files_stay_and_the_readme_is_written_anew(tmp_path):
+    model = loading.get("linear_regression")
+    helpers.export(model, tmp_path, warmup=True)
     (tmp_path / "batching_parameters.txt").write_text("mine")
     (tmp_path / "README.md").write_text("old")
-    helpers.export(small_run.model, tmp_path)
+    helpers.export(model, tmp_path)
     assert (tmp_path / "batching_parameters.txt").read_text() == "mine"
     assert (tmp_path / "README.md").read_text().startswith(f"# {tmp_path.name}, for TF Serving")
     assert (tmp_path / "1" / warmup.FILE).exists()

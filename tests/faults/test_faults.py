@@ -11,7 +11,14 @@ from keras_fm.store import downloads
 BODY = harness.WEIGHTS.read_bytes()
 
 
-@pytest.mark.parametrize("kind", harness.KINDS)
+# Of a slow server the fast kind is the stall.
+SLOW = ("drip", "silence", "eight at once")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=[pytest.mark.thorough] * (kind in SLOW)) for kind in harness.KINDS],
+)
 def test_a_load_is_correct_or_an_error_and_a_later_load_repairs_it(kind):
     trial = harness.run_trial(0, kind, seed=0, body=BODY)
     assert not trial.problems, f"{trial.fault}: {trial.outcome}: {trial.problems}"

@@ -21,10 +21,12 @@ from keras_fm.layers import (
     ImputeMissing,
     MaskedGlobalAveragePooling1D,
     MaskedGlobalMaxPooling1D,
+    MeanProbability,
     PackedConv2D,
     PiecewiseLinearEncoding,
     ReverseSequence,
     RotaryMultiHeadAttention,
+    SmoothClip,
 )
 from keras_fm.layers.initializers import Dirac, Rademacher
 
@@ -122,12 +124,12 @@ TWINS = [
 ]  # fmt: skip
 
 
-def quick(cases: list[tuple]) -> list[Any]:
-    """Return the cases with all but the first four of each layer marked as thorough."""
+def quick(cases: list[tuple], count: int = 2) -> list[Any]:
+    """Return the cases with all but the first `count` of each layer marked as thorough."""
     layers_before = [case[0] for case in cases]
     return [
         pytest.param(
-            *case, marks=[pytest.mark.thorough] * (layers_before[:index].count(case[0]) >= 4)
+            *case, marks=[pytest.mark.thorough] * (layers_before[:index].count(case[0]) >= count)
         )
         for index, case in enumerate(cases)
     ]
@@ -157,6 +159,11 @@ OTHERS = [
             {"expected_output_shape": (3, 4, bins + 1), "expected_num_non_trainable_weights": 1},
         )
         for bins in (1, 5)
+    ),
+    (MeanProbability, {}, (3, 4, 2), None, {"expected_output_shape": (3, 2)}),
+    *(
+        (SmoothClip, {"limit": limit}, (3, 4), None, {"expected_output_shape": (3, 4)})
+        for limit in (1.0, 3.0)
     ),
     *(
         (EnsembleMean, {"loss": loss}, (3, 4, 2), None,
@@ -239,12 +246,18 @@ def test_a_layer_keeps_its_name_and_dtype_in_its_config(kind):
     )
 
 
-@pytest.mark.parametrize(("kind", "options", "shape", "dtype", "expected"), OTHERS, ids=name_of)
+@pytest.mark.parametrize(
+    ("kind", "options", "shape", "dtype", "expected"), quick(OTHERS), ids=name_of
+)
 def test_a_layer_passes_the_harness(kind, options, shape, dtype, expected):
     HARNESS.run_layer_test(kind, options, input_shape=shape, input_dtype=dtype, **expected)
 
 
-@pytest.mark.parametrize(("options", "expected"), ATTENTION, ids=name_of)
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [*ATTENTION[:2], *(pytest.param(*case, marks=pytest.mark.thorough) for case in ATTENTION[2:])],
+    ids=name_of,
+)
 def test_attention_passes_the_harness(options, expected):
     HARNESS.run_layer_test(
         RotaryMultiHeadAttention,
@@ -314,7 +327,9 @@ def twins(kind, plain, defaults, options, shape, **dtype):
     return *pair, random.normal(0.5, 1, shape).astype("float32")
 
 
-@pytest.mark.parametrize(("kind", "plain", "defaults", "options", "shape"), COMPARED, ids=name_of)
+@pytest.mark.parametrize(
+    ("kind", "plain", "defaults", "options", "shape"), quick(COMPARED, 4), ids=name_of
+)
 def test_a_fast_layer_trains_as_keras_own(kind, plain, defaults, options, shape):
     fast, own, inputs = twins(kind, plain, defaults, options, shape)
     results = zip(train(fast, inputs), train(own, inputs), strict=True)

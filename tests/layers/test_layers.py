@@ -9,15 +9,18 @@ from keras_fm.layers import (
     EnsembleMean,
     FastLayerNormalization,
     FusedBatchNormalization,
+    ImputeMissing,
     MaskedGlobalAveragePooling1D,
     MaskedGlobalMaxPooling1D,
+    MeanProbability,
     PackedConv2D,
     PiecewiseLinearEncoding,
     ReverseSequence,
     RotaryMultiHeadAttention,
+    SmoothClip,
 )
 from keras_fm.layers.attention import _rotate
-from keras_fm.layers.initializers import Dirac, Rademacher
+from keras_fm.layers.initializers import Dirac, PassOnLast, Rademacher
 from keras_fm.layers.normalization import scale_and_offset
 
 
@@ -319,3 +322,28 @@ def test_bins_know_large_numbers_in_a_narrow_precision(dtype):
     encoded = layer(np.array([[1e5 + 3]], "float32"))
     assert keras.backend.standardize_dtype(encoded.dtype) == dtype.removeprefix("mixed_")
     np.testing.assert_allclose(keras.ops.cast(encoded, "float32"), [[[1, 0.5, 0, 0, 0]]], atol=1e-3)
+
+
+def test_smooth_clip_leaves_small_numbers_and_limits_large_ones():
+    numbers = np.array([0.0, 0.01, -3.0, 1e30, -1e30, np.nan], "float32")
+    clipped = np.array(SmoothClip(3.0)(numbers))
+    np.testing.assert_allclose(
+        clipped, [0, 0.01, -3 / 2**0.5, 3, -3, np.nan], rtol=1e-4, equal_nan=True
+    )
+
+
+def test_mean_probability_is_that_of_the_members():
+    logits = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("float32")
+    mean = keras.ops.softmax(MeanProbability()(logits))
+    np.testing.assert_allclose(mean, np.mean(keras.ops.softmax(logits), axis=1), rtol=1e-5)
+
+
+def test_numbers_that_are_imputed_without_indicators_keep_their_shape():
+    numbers = np.array([[1.0, np.nan]], "float32")
+    np.testing.assert_array_equal(ImputeMissing(indicators=False)(numbers), [[1, 0]])
+
+
+def test_a_kernel_passes_on_the_last_inputs():
+    kernel = np.array(PassOnLast()((2, 5, 2)))
+    np.testing.assert_array_equal(np.ones((2, 5)) @ kernel[0], np.ones((2, 2)))
+    np.testing.assert_array_equal(kernel[1, :3], np.zeros((3, 2)))

@@ -5,12 +5,20 @@ import pytest
 
 import keras_fm
 from keras_fm.errors import InvalidInputError, UnknownNameError
+from keras_fm.models.backbone import head_layers
 from keras_fm.tasks.base import task_of
 
 
 @pytest.fixture
 def model(tiny_net):
     return keras_fm.get("tiny_net", weights=None)
+
+
+@pytest.mark.parametrize("name", ["mlp", "linear_regression", "cifar_cnn_basic"])
+def test_the_embedding_is_no_layer_of_the_head(name):
+    model = keras_fm.get(name, weights=None)
+    names = [layer.name for layer in model.layers]
+    assert head_layers(model) == {*names[names.index("embedding") + 1 :]}
 
 
 def train_step(model):

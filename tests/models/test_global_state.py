@@ -98,10 +98,10 @@ def train(run_dir):
 
 @pytest.mark.parametrize(
     "others_setting",
-    ["mixed_bfloat16", "float64", "epsilon"]
+    ["mixed_bfloat16"]
     + [
         pytest.param(name, marks=pytest.mark.thorough)
-        for name in ("bfloat16", "float16", "channels_first")
+        for name in ("float64", "epsilon", "bfloat16", "float16", "channels_first")
     ],
     indirect=True,
 )
@@ -113,6 +113,7 @@ def test_a_training_does_not_depend_on_them(others_setting, expected_run, tmp_pa
     assert run.metrics == expected_run.metrics
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "others_setting",
     ["mixed_bfloat16", pytest.param("channels_first", marks=pytest.mark.thorough)],

@@ -29,7 +29,7 @@ def test_a_run_and_a_keras_file_are_the_model_that_get_opens(small_run, tmp_path
     [
         ("lstmm", UnknownNameError, "Did you mean 'lstm'"),
         ("lstm.best", UnknownNameError, "has no weights 'best'"),
-        ("gone.keras", WeightsError, "can't be opened as a Keras model"),
+        ("gone.keras", WeightsError, "there is no file gone.keras"),
         ("cut.keras", WeightsError, "can't be opened as a Keras model"),
         ("folder", UnknownNameError, "folder is no run directory"),
         ("model.h5", UnknownNameError, "is an HDF5 file"),

@@ -133,7 +133,7 @@ def test_a_truncated_file_is_an_error(file, fraction):
 
 
 def test_a_missing_file_is_an_error(tmp_path):
-    with pytest.raises(WeightsError, match=r"no weights file .*gone\.weights\.h5"):
+    with pytest.raises(WeightsError, match=r"there is no weights file .*gone\.weights\.h5"):
         loading.get("cifar_cnn_basic", weights=tmp_path / "gone.weights.h5")
 
 
@@ -261,6 +261,7 @@ def test_num_classes_may_be_a_numpy_integer(tiny_net, file):
     assert get(file, num_classes=np.array([0, 3]).max() + 1).output_shape == (None, 4)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif("mini_bert.mlm" not in SHIPPED, reason="its weights don't ship")
 def test_a_new_head_of_mini_bert_is_on_the_backbone_of_its_pretraining():
     pretrained, default = loading.get("mini_bert.mlm"), loading.get("mini_bert")
@@ -274,6 +275,32 @@ def test_a_new_head_of_mini_bert_is_on_the_backbone_of_its_pretraining():
             )
             assert all(map(np.array_equal, expected, actual)), name
             assert not all(map(np.array_equal, other, actual)), name
+
+
+def test_a_file_of_another_hash_is_not_loaded(tiny_net, tmp_path):
+    model, file = loading.get("tiny_net", weights=None), tmp_path / "first.weights.h5"
+    weights.save_weights(loading.get("tiny_net", weights=None), file)
+    initial = helpers.all_weights(model)
+    with pytest.raises(WeightsError, match=r"has sha256 .*cut or altered"):
+        weights.load_weights(model, store.WeightsFile(file, "0" * 64))
+    assert all(map(np.array_equal, initial, helpers.all_weights(model)))
+
+
+def test_the_model_of_a_run_takes_another_head_and_no_other_weights(small_run):
+    model = loading.get(small_run.path, num_classes=3)
+    assert model.output_shape == (None, 3)
+    for layer in small_run.model.layers:
+        if layer.name not in backbone.head_layers(model):
+            expected = layer.get_weights()
+            assert all(map(np.array_equal, expected, model.get_layer(layer.name).get_weights()))
+    for arguments in ({"weights": None}, {"weights": "v1"}, {"width": 8}):
+        with pytest.raises(InvalidInputError, match="has weights and arguments of its own"):
+            loading.get(small_run.path, **arguments)
+
+
+def test_an_argument_that_follows_from_the_specification_is_refused():
+    with pytest.raises(UnknownNameError, match="'linear_regression' has no argument 'columns'"):
+        loading.get("linear_regression", weights=None, columns=[])
 
 
 def test_an_unknown_argument_suggests_another(tiny_net):

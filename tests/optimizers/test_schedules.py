@@ -44,6 +44,15 @@ def test_the_schedule_restarts_after_its_last_step():
     assert values[:10] == values[10:20] == values[20:]
 
 
+@pytest.mark.parametrize("warmup_fraction", [0.0, 0.1, 0.3])
+def test_the_rate_of_an_integer_is_that_of_keras_variable(warmup_fraction):
+    schedule = LinearWarmupDecay(0.005, 333, warmup_fraction)
+    for step in range(0, 700, 7):
+        rate = schedule(keras.Variable(step, dtype="int64"))
+        expected = float(keras.ops.convert_to_numpy(rate))
+        assert float(schedule(step)) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
 def test_keras_serializes_and_deserializes_it():
     schedule = LinearWarmupDecay(2.0, 99, 0.3)
     config = keras.saving.serialize_keras_object(schedule)

@@ -89,20 +89,21 @@ def test_a_run_becomes_released_weights(tiny_net, run, release):
 
 
 def test_a_tag_keeps_its_weights(tiny_net, run, other_run, release):
-    release(run)
+    float32 = ("--storage", "float32")
+    release(run, *float32)
     released = helpers.snapshot(tiny_net)
-    release(run)  # the same weights once more
+    release(run, *float32)  # the same weights once more
     assert helpers.snapshot(tiny_net) == released
     with pytest.raises(RunError, match=r"tiny_net\.v1 is released already.*--replace"):
-        release(other_run)
+        release(other_run, *float32)
     assert helpers.snapshot(tiny_net) == released
 
     old = registry.info("tiny_net").weights["v1"].sha256
-    release(other_run, "--replace", "a better seed")
+    release(other_run, "--replace", "a better seed", *float32)
     entry = registry.info("tiny_net")
     assert entry.withdrawn == {old: "a better seed"}
     assert entry.weights["v1"].sha256 != old
-    release(run, "--tag", "v2")
+    release(run, "--tag", "v2", *float32)
     assert set(registry.info("tiny_net").weights) == {"v1", "v2"}
 
 
@@ -133,6 +134,24 @@ def test_further_seeds_are_added_to_what_is_released(tiny_net, run, other_run, r
     registry.clear_cache()
     with pytest.raises(RunError, match=r"has another recipe than tiny_net\.v1"):
         release(other_run, "--more-seeds")
+
+
+@pytest.mark.thorough
+def test_a_run_by_another_recipe_of_the_folder_names_it_and_its_teacher(
+    tiny_net, run, other_run, release
+):
+    recipe = (
+        (other_run / "recipe.toml").read_text().replace('teacher = ""', 'teacher = "cifar_cnn"')
+    )
+    (other_run / "recipe.toml").write_text(recipe)
+    with pytest.raises(RunError, match=r"recipe\.toml differs from .*recipe\.toml"):
+        release(other_run, "--storage", "float32")
+    (tiny_net / "distilled.toml").write_text(recipe)
+    release(other_run, "--storage", "float32")
+    record = registry.info("tiny_net").weights_of()
+    teacher = registry.weights_of("cifar_cnn")
+    assert (record.recipe, record.teacher) == ("distilled.toml", "cifar_cnn.v1")
+    assert record.teacher_sha256 == teacher.sha256
 
 
 @pytest.mark.thorough

@@ -200,6 +200,7 @@ except errors.KerasFmError as error:
 """
 
 
+@pytest.mark.thorough
 def test_offline_a_whole_job_uses_no_socket():
     """Python itself says when one is used, whoever asks for it."""
     ran = helpers.python(FORBID + JOB + DOWNLOAD, KERAS_FM_OFFLINE="1")

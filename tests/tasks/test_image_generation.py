@@ -5,6 +5,7 @@ import helpers
 import keras
 import numpy as np
 import pytest
+import tensorboard_logs
 import tensorflow as tf
 import tiny_gan as tiny_gan_package
 from PIL import Image
@@ -105,7 +106,14 @@ def test_latents_are_standard_normal_and_reproducible():
 
 @pytest.fixture(scope="module")
 def version(model, tmp_path_factory):
-    return saved_model.export(model, tmp_path_factory.mktemp("export"))
+    return saved_model.export(model, tmp_path_factory.mktemp("export"), warmup=False)
+
+
+def assert_same_but_for_rounding(image, other):
+    """A pixel near a half may be rounded up by one graph and down by another."""
+    difference = np.abs(np.asarray(image, int) - np.asarray(other, int))
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 0.01
 
 
 def test_the_export_generates_what_the_pipeline_generates(model, version):
@@ -116,12 +124,14 @@ def test_the_export_generates_what_the_pipeline_generates(model, version):
     latent = data.sample_latents([11, 12], 6)
     images = served.signatures["serving_default"](label=labels, latent=latent)["image"].numpy()
     for prediction, file, image in zip(predictions, files, images, strict=True):
-        np.testing.assert_array_equal(Image.open(io.BytesIO(file)), prediction["image"])
-        np.testing.assert_array_equal(image, prediction["image"])
+        assert_same_but_for_rounding(Image.open(io.BytesIO(file)), prediction["image"])
+        assert_same_but_for_rounding(image, prediction["image"])
     info = json.loads((version / "keras_fm.json").read_text())
     assert info["signatures"] == ["serving_default", "sample"]
-    assert info["parity"]["serving_default"] == {"examples": 10, "max_difference": {"image": 0}}
-    assert info["parity"]["sample"] == {"examples": 10, "max_difference": {"image_bytes": 0}}
+    for signature, output in (("serving_default", "image"), ("sample", "image_bytes")):
+        parity = info["parity"][signature]
+        assert parity["examples"] == 10
+        assert parity["max_difference"][output] <= 1
 
 
 def test_tf_servings_loader_loads_it_and_unknown_labels_are_errors(model, version):
@@ -142,6 +152,15 @@ def test_tf_servings_loader_loads_it_and_unknown_labels_are_errors(model, versio
             sample("deerr")
     prediction = pipelines.pipeline(model)("deer", seed=4)[0]
     np.testing.assert_array_equal(Image.open(io.BytesIO(file)), prediction["image"])
+
+
+@pytest.mark.parametrize("value", [-101.0, 101.0, np.nan])
+def test_latents_far_from_all_that_were_trained_on_are_refused(value, version):
+    serve = tf.saved_model.load(str(version)).signatures["serving_default"]
+    latent = np.zeros((2, 6), "float32")
+    latent[1, 3] = value
+    with pytest.raises(tf.errors.InvalidArgumentError, match="numbers from -100 to 100"):
+        serve(label=tf.constant(["frog", "ship"]), latent=tf.constant(latent))
 
 
 def test_copies_of_real_images_have_a_small_distance_and_full_variance(
@@ -180,16 +199,20 @@ def test_the_variance_ratio_of_a_collapsed_class_is_zero(model, few_images, monk
     assert metrics["min_class_variance_ratio"] == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.thorough
 def test_slices_are_of_the_first_metric(model, few_images, monkeypatch):
     scores = evaluation.evaluate(model, split="sample", slice_by="label")
     assert next(iter(scores)) == "classification_accuracy_score"
     counts = np.bincount(datasets.sample("cifar10").targets)
-    weighted = np.dot(list(scores["slices"].values()), counts) / 256
+    labels, metric = task_of(model).spec.labels, "classification_accuracy_score"
+    slices = scores["slices"]["label"]
+    weighted = np.dot([slices[label][metric] for label in labels], counts) / 256
     assert weighted == pytest.approx(scores["classification_accuracy_score"])
     monkeypatch.setattr(objective, "MIN_EXAMPLES", 257)
     scores = evaluation.evaluate(model, split="sample", slice_by="label")
     assert next(iter(scores)) == "evaluator_accuracy"
-    assert np.mean(list(scores["slices"].values())) == pytest.approx(scores["evaluator_accuracy"])
+    accuracies = [x["evaluator_accuracy"] for x in scores["slices"]["label"].values()]
+    assert np.mean(accuracies) == pytest.approx(scores["evaluator_accuracy"])
 
 
 def test_the_distance_of_real_training_images_is_measured_too(model, few_images, monkeypatch):
@@ -207,11 +230,17 @@ def test_the_distance_of_real_training_images_is_measured_too(model, few_images,
     assert 0 < scores["frechet_distance_real"] < 0.3 * scores["frechet_distance"]
 
 
+@pytest.mark.thorough
 def test_a_training_writes_generated_images_of_each_epoch(few_images, tmp_path):
     run = training.train("tiny_gan", data="sample", run_dir=tmp_path / "run", epochs=2)
-    events = helpers.read_events(run.path / "logs" / "train")
-    assert [event.step for event in events.Tensors("generated")] == [0, 1]
-    assert {"augmented_inputs", "images_per_second", "recipe"} <= set(events.Tags()["tensors"])
+    events = tensorboard_logs.read_events(run.path / "logs" / "train")
+    assert [event.step for event in events.Tensors("6_pictures/generated")] == [25, 50]
+    tensorboard_logs.check_board(
+        run.path,
+        {"1_loss/generator_loss", "1_loss/discriminator_loss", "4_speed/images_per_second",
+         "3_optimizer/discriminator_learning_rate", "7_inputs/augmented_inputs"},
+        {"5_result/frechet_distance"},
+    )  # fmt: skip
     assert set(run.history) == {"epoch", "seconds", "generator_loss", "discriminator_loss"}
     assert set(run.metrics) == {
         "evaluator_accuracy",
@@ -291,6 +320,15 @@ def test_the_card_shows_the_nearest_training_images(model, monkeypatch):
     generated = pipelines.pipeline(model)("airplane", seed=0)[0]["image"].astype(int)
     differences = np.square(sample.inputs.astype(int) - generated).sum(axis=(1, 2, 3))
     np.testing.assert_array_equal(nearest, sample.inputs[differences.argmin()])
+
+
+def test_a_row_of_the_grid_has_one_label_and_a_column_one_latent(model):
+    grid = task_of(model).summaries.card_grid(model)
+    height, width = (side // 10 for side in grid.shape[:2])
+    cells = grid.reshape(10, height, 10, width, -1).swapaxes(1, 2)[:, :, ::2, ::2]
+    for label, seed in ((0, 0), (2, 7), (9, 1)):
+        image = task_of(model).predictor.generate_from_seeds(model, [label], [seed])[0]
+        np.testing.assert_array_equal(cells[label, seed], image)
 
 
 def test_info_shows_the_output_and_the_evaluator(capsys):

@@ -10,7 +10,7 @@ def test_a_grid_lays_images_out_in_rows():
     sheet = pictures.image_grid(images, columns=2, zoom=1)
     assert (sheet.shape, sheet.dtype) == ((6, 6, 3), np.uint8)
     corners = sheet[::2, ::3, 0]
-    assert corners.tolist() == [[1, 2], [3, 4], [5, 0]]
+    assert corners.tolist() == [[1, 2], [3, 4], [5, 255]]
 
 
 def test_a_grid_keeps_the_pixels():

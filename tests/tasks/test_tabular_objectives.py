@@ -61,13 +61,21 @@ def test_metrics_of_a_regression():
     assert scores == pytest.approx(expected)
 
 
-def test_slices_of_a_regression_are_the_categories_of_a_column():
+def test_slices_of_a_regression_are_the_values_of_a_column():
     objective = spec_of().task.objective
     rows = examples(TARGETS)
-    masks = objective.slice_masks(rows, "cut")
-    assert sorted(masks) == sorted(set(rows.inputs["cut"]))
-    for category, mask in masks.items():
-        assert mask.tolist() == [cut == category for cut in rows.inputs["cut"]]
+    for name in ("cut", "carat"):
+        values = objective.slice_values(None, rows, name)
+        assert values.tolist() == rows.inputs[name].tolist()
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_the_scores_of_examples_are_those_of_the_first_metric(log):
+    objective = spec_of(log=log).task.objective
+    outputs = np.linspace(1, 9, len(TARGETS)).astype("float32")
+    scores = objective.example_scores(outputs, examples(TARGETS))
+    metric, value = next(iter(objective.score(outputs, examples(TARGETS)).items()))
+    assert (scores.metric, scores.value) == (metric, pytest.approx(value))
 
 
 @pytest.mark.parametrize(("log", "lowest"), [(True, 1e-3), (False, -5.0)])
@@ -81,11 +89,15 @@ def test_targets_below_the_lowest_are_refused(log, lowest):
 
 @pytest.mark.parametrize("log", [True, False])
 def test_tensorboard_shows_predictions_over_targets(log, monkeypatch):
-    arguments = []
-    monkeypatch.setattr(
-        pictures, "prediction_density", lambda *args, **options: arguments.append((args, options))
-    )
-    spec_of(log=log).task.summaries.result_images(VALUES, examples(10 * VALUES))
+    arguments, draw = [], pictures.prediction_density
+
+    def record(*args, **options):
+        arguments.append((args, options))
+        return draw(*args, **options)
+
+    monkeypatch.setattr(pictures, "prediction_density", record)
+    images = spec_of(log=log).task.summaries.result_images(VALUES, examples(10 * VALUES))
+    assert images["predictions"].shape[-1] == 3
     [((targets, values), options)] = arguments
     assert (targets.tolist(), values.tolist()) == ((10 * VALUES).tolist(), VALUES.tolist())
     assert options == {"log": log}

@@ -27,6 +27,20 @@ def test_texts_are_tokenized_in_batches_and_each_one_has_its_own_tokens(
     assert len({tuple(row) for row in alone}) == 3
 
 
+def test_a_vocabulary_traces_its_tokenizer_once_for_all_batches(words, monkeypatch):
+    calls, tokenizer = [], words.tokenizer
+
+    def tokenize(texts, max_length):
+        calls.append(tf.executing_eagerly())
+        return tokenizer(texts, max_length)
+
+    monkeypatch.setitem(words.__dict__, "tokenizer", tokenize)
+    rows = [words.token_ids(TEXTS[:size], 9) for size in (3, 1, 9, 2)]
+    assert calls == [True, False], "the first call is not worth a graph"
+    assert all((row == rows[2][index]).all() for index, row in enumerate(rows[0]))
+    assert [len(row) for row in words.token_ids(TEXTS[:1], 2)] == [2], "another length"
+
+
 @pytest.mark.parametrize(
     ("row", "valid"),
     [

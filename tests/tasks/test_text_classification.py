@@ -3,6 +3,7 @@ import json
 import helpers
 import numpy as np
 import pytest
+import tensorboard_logs
 import tensorflow as tf
 
 from keras_fm import pipelines, registry
@@ -90,7 +91,8 @@ def test_accuracy_and_slices_are_of_all_predictions(run):
     labels = np.array(["negative", "positive"])[sample.targets]
     correct = np.array([prediction["label"] for prediction in predictions]) == labels
     assert metrics["accuracy"] == pytest.approx(correct.mean())
-    assert metrics["slices"]["positive"] == pytest.approx(correct[labels == "positive"].mean())
+    positive = metrics["slices"]["label"]["positive"]
+    assert positive["accuracy"] == pytest.approx(correct[labels == "positive"].mean())
     assert metrics["num_examples"] == 256
 
 
@@ -150,8 +152,17 @@ def test_the_graph_has_stock_operations_alone(version):
     assert json.loads((version / "keras_fm.json").read_text())["task"] == "text-classification"
 
 
+def test_tensorboard_has_the_layout_of_all_tasks(run):
+    tensorboard_logs.check_board(
+        run.path,
+        {"1_loss/loss", "2_metrics/accuracy", "4_speed/texts_per_second"},
+        {"1_loss/loss", "2_metrics/accuracy", "5_result/accuracy", "5_most_confident_mistakes",
+         "6_pictures/confusion_matrix", "6_pictures/reliability", "pr_curve/positive/pr_curves"},
+    )  # fmt: skip
+
+
 def test_the_projector_shows_embeddings_of_the_validation_texts(run):
-    logs = run.path / "logs" / "train"
+    logs = run.path / "logs" / "validation"
     assert [*logs.glob("events.*")], "TensorBoard shows no folder without one"
     config = (logs / "projector_config.pbtxt").read_text()
     assert 'tensor_path: "embeddings.tsv"' in config

@@ -11,7 +11,6 @@ from keras_fm import pipelines, registry
 from keras_fm.data import character_examples, character_texts, datasets
 from keras_fm.errors import DataError, InvalidInputError, UnknownNameError
 from keras_fm.evaluation import evaluation, flops
-from keras_fm.exporting import saved_model
 from keras_fm.models import building, loading
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.tasks.base import task_of
@@ -39,7 +38,7 @@ def generate(model):
 
 @pytest.fixture(scope="module")
 def version(model, tmp_path_factory):
-    return saved_model.export(model, tmp_path_factory.mktemp("export"), warmup=False)
+    return helpers.export(model, tmp_path_factory.mktemp("export"))
 
 
 @pytest.fixture(scope="module")
@@ -329,6 +328,7 @@ def test_the_graph_has_stock_operations_alone(version):
     assert not [name for name in used if "PyFunc" in name or "Cudnn" in name]
 
 
+@pytest.mark.thorough
 def test_exports_do_not_use_cudnn(model, tmp_path, monkeypatch):
     """On a machine with a GPU, Keras would take its operation, and a server without one fail."""
 

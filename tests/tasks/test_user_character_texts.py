@@ -4,6 +4,7 @@ import helpers
 import keras
 import numpy as np
 import pytest
+import tensorboard_logs
 import tensorflow as tf
 
 from keras_fm import cli, pipelines, registry, store
@@ -71,6 +72,7 @@ def test_char_lstm_can_start_from_char_lstm_reviews():
     assert helpers.same_weights(source, target)
 
 
+@pytest.mark.thorough
 def test_a_training_on_its_own_dataset_starts_from_init_from(small_models, tmp_path, monkeypatch):
     text = datasets.sample("tiny_shakespeare").subset(slice(1200), "1200 characters")
     monkeypatch.setattr(datasets, "load", lambda dataset, split: text)
@@ -135,10 +137,15 @@ def test_it_generates_and_serves_characters_of_the_text(run, tmp_path):
 
 
 def test_tensorboard_shows_a_generated_text_of_each_epoch(run):
-    events = helpers.read_events(run.path / "logs" / "train").Tensors("generated")
+    events = tensorboard_logs.read_events(run.path / "logs" / "train").Tensors("5_generated")
     texts = [event.tensor_proto.string_val[0].decode() for event in events]
     assert len(texts) == 2
     assert all(len(text) == 300 + len("```\n\n```") for text in texts)
+    tensorboard_logs.check_board(
+        run.path,
+        {"1_loss/loss", "4_speed/windows_per_second"},
+        {"1_loss/loss", "5_result/bits_per_character"},
+    )
 
 
 def test_a_text_has_no_target(book):

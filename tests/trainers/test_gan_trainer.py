@@ -46,7 +46,7 @@ def test_the_trained_generator_starts_with_the_weights_of_the_model():
     assert helpers.same_weights(trainer.average, trainer.generator)
 
 
-@pytest.mark.parametrize("score", [-2.0, 0.5])
+@pytest.mark.parametrize("score", [-2.0, pytest.param(0.5, marks=pytest.mark.thorough)])
 def test_the_losses_are_those_of_the_scores_of_real_and_generated_images(score):
     trainer, batches = trainer_and_batches()
     trainer.discriminator.get_layer("mix").set_weights([np.zeros((16, 1)), np.array([score])])
@@ -57,6 +57,7 @@ def test_the_losses_are_those_of_the_scores_of_real_and_generated_images(score):
     assert float(losses["discriminator_loss"]) == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.thorough
 def test_with_a_momentum_of_zero_the_average_is_the_generator():
     trainer, batches = trainer_and_batches(ema_momentum=0.0)
     fit(trainer, batches)

@@ -1,5 +1,7 @@
 """What a training says before its first epoch, and in its report."""
 
+import dataclasses
+
 import helpers
 import keras
 import numpy as np
@@ -48,6 +50,14 @@ def test_the_run_is_announced(capsys, tmp_path):
         f"    12 examples to train on, 4 to validate on; 10 classes: {', '.join(CLASSES)}",
         f"watch it: tensorboard --logdir '{tmp_path}/my run'",
     ]
+
+
+def test_the_columns_of_a_table_are_announced(capsys, tmp_path):
+    notes = ("columns: 2 numbers, 1 left out (id: an id)", "column 'id' was left out: it is an id")
+    job = dataclasses.replace(job_of(), notes=notes)
+    lines = said(capsys, announcements.announce_run, tmp_path / "run", job).splitlines()
+    assert lines[3] == f"    {notes[0]}"
+    assert len(lines) == 5
 
 
 @pytest.mark.parametrize(

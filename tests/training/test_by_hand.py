@@ -46,6 +46,7 @@ def test_two_layers_separate_what_a_line_can_not(by_hand):
     assert accuracy[-1] == 1
 
 
+@pytest.mark.thorough
 def test_the_loop_by_hand_prints_the_losses_of_fit(by_hand, capsys):
     runpy.run_path(str(FOLDER / "fit.py"), run_name="__main__")
     printed = re.findall(r"step \d+: loss (\d\.\d{4})", capsys.readouterr().out)

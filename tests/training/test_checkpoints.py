@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import pytest
 
+from keras_fm import files
 from keras_fm.errors import RunError
-from keras_fm.training import fit, training
+from keras_fm.training import curves, fit, training
 from keras_fm.training.checkpoints import EpochCheckpoint
 from keras_fm.training.early_stopping import EarlyStopping
 
@@ -66,6 +67,7 @@ def test_a_training_stopped_around_a_checkpoint_ends_as_an_uninterrupted_one(tmp
         assert not (path / "checkpoints").exists()
 
 
+@pytest.mark.thorough
 def test_a_training_stopped_during_its_evaluation_is_not_trained_again(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(fit, "_evaluate_and_log", lambda *arguments: 1 / 0)
@@ -77,6 +79,26 @@ def test_a_training_stopped_during_its_evaluation_is_not_trained_again(tmp_path,
     resumed = train(tmp_path / "run", resume=True)
     assert (tmp_path / "run" / "history.csv").read_bytes() == history
     assert resumed.metrics
+
+
+def test_one_checkpoint_is_kept_and_on_the_disk_before_the_old_one_is_deleted(
+    tmp_path, monkeypatch
+):
+    model = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    saver = EpochCheckpoint(tmp_path / "checkpoints")
+    saver.set_model(model)
+    saver.set_params({"epochs": 3})
+    saver.on_train_begin()
+    synced = []
+    monkeypatch.setattr(files, "_fsync", lambda path: synced.append((path, checkpoints(tmp_path))))
+    for epoch in range(2):
+        saver.on_epoch_begin(epoch)
+        saver.on_epoch_end(epoch)
+    assert checkpoints(tmp_path) == ["epoch-2.weights.h5"]
+    folder, others = synced[-1]
+    assert folder == saver.folder
+    assert others == ["epoch-1.weights.h5", "epoch-2.weights.h5"]
 
 
 def test_early_stopping_counts_no_epoch_behind_the_checkpoint(tmp_path, on_write, monkeypatch):
@@ -143,14 +165,14 @@ def test_a_loss_that_is_not_finite_stops_the_training(tmp_path):
 
 
 def test_a_weight_that_is_not_finite_is_never_saved(tmp_path, monkeypatch):
-    end = keras.callbacks.TensorBoard.on_epoch_end
+    end = curves.Curves.on_epoch_end
 
     def spoil(self, epoch, logs=None):
         end(self, epoch, logs)
         if epoch == 1:
             self.model.get_layer("logits").bias.assign(np.full(10, np.nan))
 
-    monkeypatch.setattr(keras.callbacks.TensorBoard, "on_epoch_end", spoil)
+    monkeypatch.setattr(curves.Curves, "on_epoch_end", spoil)
     with pytest.raises(RunError, match="logits/bias is not finite at the end of epoch 2"):
         train(tmp_path / "run", epochs=3)
     assert checkpoints(tmp_path / "run") == ["epoch-1.weights.h5"]

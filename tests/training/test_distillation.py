@@ -21,14 +21,14 @@ def image_teacher(small_run):
 
 @pytest.fixture
 def unlabeled(monkeypatch):
-    """The split `more`, of 40 reviews without labels."""
+    """The split `more`, of 20 reviews without labels."""
     load = datasets.load
 
     def load_more(dataset, split):
         if split != "more":
             return load(dataset, split)
-        inputs = datasets.sample(dataset).inputs[:40]
-        return Examples(inputs, np.full(40, -1), f"{dataset} more")
+        inputs = datasets.sample(dataset).inputs[:20]
+        return Examples(inputs, np.full(20, -1), f"{dataset} more")
 
     monkeypatch.setattr(datasets, "load", load_more)
 
@@ -62,28 +62,31 @@ def test_the_stored_outputs_are_those_of_the_teacher(tiny_reader, tmp_path, unla
     teacher = loading.get("lstm")
     examples = datasets.sample("imdb_reviews")
     spec = loading.get("tiny_reader", weights=None).keras_fm_spec
-    job = TrainingJob(spec, examples.subset(slice(60), "some reviews"), None, recipe, seed=0)
+    job = TrainingJob(spec, examples.subset(slice(30), "some reviews"), None, recipe, seed=0)
     model = job.task.build(recipe, 0)
     trainer, batches = distillation.distill(model, job, tmp_path)
-    expected = task_of(teacher).predictor.predict_examples(teacher, examples)[:60]
+    some = examples.subset(slice(30), "some reviews")
+    expected = task_of(teacher).predictor.predict_examples(teacher, some)
     labels, outputs = batches.targets[:, :2], batches.targets[:, 2:]
     assert trainer.student is model
-    np.testing.assert_allclose(outputs[:60], expected, atol=1e-4)
-    np.testing.assert_allclose(outputs[60:], expected[:40], atol=1e-4)
-    np.testing.assert_array_equal(labels[:60], np.eye(2)[examples.targets[:60]])
-    assert not labels[60:].any()
-    assert len(batches.inputs) == 100
+    np.testing.assert_allclose(outputs[:30], expected, atol=1e-4)
+    np.testing.assert_allclose(outputs[30:], expected[:20], atol=1e-4)
+    np.testing.assert_array_equal(labels[:30], np.eye(2)[examples.targets[:30]])
+    assert not labels[30:].any()
+    assert len(batches.inputs) == 50
     np.save(tmp_path / distillation.OUTPUTS_FILE, outputs + 1)  # a resumed training reads them
     _, resumed = distillation.distill(model, job, tmp_path)
     np.testing.assert_array_equal(resumed.targets[:, 2:], outputs + 1)
 
 
+@pytest.mark.thorough
 def test_an_image_classifier_learns_from_a_teacher_that_sees_the_batches(image_teacher, tmp_path):
     run = train_images(tmp_path / "run", teacher=image_teacher, flip="random")
     assert f"distilled from {image_teacher}" in run.report()
     assert run.metrics["accuracy"] > 0
 
 
+@pytest.mark.thorough
 def test_a_regression_learns_the_mean_of_target_and_teacher(tmp_path):
     spec = loading.get("linear_regression").keras_fm_spec
     examples = datasets.sample("diamonds")
@@ -111,6 +114,7 @@ def test_a_resumed_distillation_equals_an_uninterrupted_one(tiny_reader, tmp_pat
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.thorough
 def test_a_fine_tuning_of_all_layers_learns_from_a_teacher(image_teacher, tmp_path):
     sample = datasets.sample("cifar10")
     run = fine_tuning.fine_tune(

@@ -7,11 +7,12 @@ import helpers
 import keras
 import numpy as np
 import pytest
+import tensorboard_logs
 import tensorflow as tf
 
 import keras_fm
 from keras_fm import adapters, pipelines, registry
-from keras_fm.data import datasets, example_files
+from keras_fm.data import example_files
 from keras_fm.data.examples import Examples
 from keras_fm.data.user.source import UserData
 from keras_fm.errors import (
@@ -30,6 +31,7 @@ from keras_fm.training import (
     fine_tuning,
     fine_tuning_jobs,
     fine_tuning_options,
+    fine_tuning_stages,
     fit,
     monitoring,
     runs,
@@ -129,26 +131,31 @@ def test_a_run_is_compared_on_the_same_validation_examples(two_stages):
     recipe = recipe_of(scratch)
     assert (recipe.epochs, recipe.optimizer) == (5, "sgd")
     assert recipe.learning_rate == pytest.approx(0.01 * recipe.batch_size / 32)
-    assert two_stages.comparisons[fine_tuning.TRAINED_FROM_SCRATCH] == scratch.metrics
+    assert two_stages.comparisons[fine_tuning_stages.TRAINED_FROM_SCRATCH] == scratch.metrics
     head = runs.load_run(two_stages.path / "head")
-    assert two_stages.comparisons[fine_tuning.HEAD_ALONE] == head.metrics
+    assert two_stages.comparisons[fine_tuning_stages.HEAD_ALONE] == head.metrics
     report = two_stages.report()
     for part in ("module_net, fine-tuned (head_then_full) on 24 images of noise, 20 to train on",
                  "initialized from module_net", "3 classes: air 8, land 8, water 8",
-                 *two_stages.comparisons, "majority-class baseline", fine_tuning.PROBE,
+                 *two_stages.comparisons, "majority-class baseline", fine_tuning_stages.PROBE,
     ):  # fmt: skip
         assert part in report, part
     assert runs.load_run(two_stages.path).report() == report
 
 
+def test_a_stage_has_the_validation_examples_of_all(two_stages):
+    assert keras_fm.evaluate(two_stages.path / "head")["num_examples"] == 4
+    assert not (two_stages.path / "head" / "validation.npz").exists()
+
+
 def test_tensorboard_shows_the_methods_side_by_side(two_stages):
     accuracy = {}
     for folder in ("", "head", "scratch", "comparisons/linear_probe", "comparisons/baseline"):
-        events = helpers.read_events(two_stages.path / folder / "logs")
-        accuracy[folder] = tf.make_ndarray(events.Tensors("result/accuracy")[0].tensor_proto)
+        events = tensorboard_logs.read_events(two_stages.path / folder / "logs" / "validation")
+        accuracy[folder] = tf.make_ndarray(events.Tensors("5_result/accuracy")[0].tensor_proto)
         assert events.PluginTagToContent("hparams"), folder
     assert accuracy[""] == pytest.approx(two_stages.metrics["accuracy"])
-    probe = two_stages.comparisons[fine_tuning.PROBE]["accuracy"]
+    probe = two_stages.comparisons[fine_tuning_stages.PROBE]["accuracy"]
     assert accuracy["comparisons/linear_probe"] == pytest.approx(probe)
     assert accuracy["comparisons/baseline"] == pytest.approx(two_stages.baseline["accuracy"])
 
@@ -166,6 +173,7 @@ def test_a_fine_tuning_is_verified(two_stages, tmp_path):
         verification.verify(path)
 
 
+@pytest.mark.thorough
 def test_a_resumed_fine_tuning_equals_an_uninterrupted_one(
     pretrained, two_stages, tmp_path, monkeypatch
 ):
@@ -220,13 +228,14 @@ def test_adapters_are_trained_saved_alone_and_resumed(pretrained, tmp_path, stop
 def test_cached_features_train_the_same_head_as_the_images_themselves(
     pretrained, tmp_path, monkeypatch
 ):
-    options = {"strategy": "head", "epochs": 3, "patience": 0}
+    options = {"strategy": "head", "epochs": 3, "patience": 0, "seed": 3}
     run = tune(pretrained, tmp_path / "features", **options)
     assert not any(changed(pretrained, run.model, "conv", "norm"))
     assert not cached_features.can_cache_features(recipe_of(run).override(flip="random"))
     assert not cached_features.can_cache_features(recipe_of(run).override(trainable="all"))
     monkeypatch.setattr(fit, "can_cache_features", lambda recipe: False)
     uncached = tune(pretrained, tmp_path / "uncached", **options)
+    assert run.history["loss"] == pytest.approx(uncached.history["loss"], rel=1e-3)
     for one, other in zip(*(helpers.all_weights(r.model) for r in (run, uncached)), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
     assert run.history["val_loss"] == pytest.approx(uncached.history["val_loss"], rel=1e-3)
@@ -256,6 +265,11 @@ def test_what_can_not_be_resumed_is_an_error(pretrained, two_stages, tmp_path):
         ({"path": None}, "resume=True needs run_dir"),
         ({"path": tmp_path / "gone"}, "gone is no run directory"),
         ({"epochs": 3}, "leave out epochs"),
+        ({"validation_split": 0.5}, "keeps its recipe .*; leave out validation_split"),
+        ({"seed": 3}, "began with seed=0; received seed=3"),
+        ({"strategy": "head"}, "began with strategy='head_then_full'; received strategy='head'"),
+        ({"augment_with": "gan"}, "began with augment_with=None; received augment_with='gan'"),
+        ({"validation_data": helpers.noise(9)}, "leave out validation_data"),
         ({"data": helpers.noise(30)}, "began on 24 images of noise"),
         ({"class_names": ["a", "b", "c"]}, "other columns or classes"),
         ({"model": keras_fm.get("module_net", weights=None)}, "with other weights"),
@@ -266,6 +280,29 @@ def test_what_can_not_be_resumed_is_an_error(pretrained, two_stages, tmp_path):
             tune(**arguments, resume=True)
     with pytest.raises(RunError, match="is a fine-tuning"):
         training.train("module_net", run_dir=path, resume=True)
+
+
+def test_other_validation_data_are_resumed_with_the_same(pretrained, tmp_path, stop_at):
+    noise, sizes = helpers.noise(45), {"data": (0, 24), "validation": (24, 33), "others": (33, 45)}
+    data, validation, others = (
+        noise.subset(slice(*bounds), name) for name, bounds in sizes.items()
+    )
+    options = {"data": data, "strategy": "head", "epochs": 2, "seed": 3}
+    stop_at(0)
+    with pytest.raises(KeyboardInterrupt):
+        tune(pretrained, tmp_path / "run", validation_data=validation, **options)
+    stop_at(None)
+    for changes, message in [
+        ({}, "validates on other data than it learns from: name the same again"),
+        ({"validation_data": others}, "validates on other rows than others has now"),
+        ({"validation_data": validation, "compare": True}, "began with compare=False"),
+    ]:
+        with pytest.raises(RunError, match=message):
+            tune(pretrained, tmp_path / "run", data=data, resume=True, **changes)
+    # What is said again as it was is no change.
+    resumed = {**options, "validation_data": validation, "resume": True}
+    del resumed["epochs"]
+    assert tune(pretrained, tmp_path / "run", **resumed).num_validation == 9
 
 
 def test_validation_data_and_balanced_class_weights(pretrained, tmp_path, monkeypatch):
@@ -315,6 +352,7 @@ def test_options_that_would_do_nothing_are_refused(pretrained, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.thorough
 def test_a_folder_of_photos_becomes_a_served_model(pretrained, tmp_path):
     for number, label in enumerate(CLASS_NAMES):
         folder = tmp_path / "photos" / label
@@ -344,23 +382,3 @@ def test_a_folder_of_photos_becomes_a_served_model(pretrained, tmp_path):
     (tmp_path / "photos" / "water").rename(tmp_path / "photos" / "fire")
     with pytest.raises(DataError, match="6 of 18 examples have a class that the model does not"):
         evaluation.evaluate(run.model, data=tmp_path / "photos")
-
-
-@pytest.mark.thorough
-def test_a_keras_file_is_loaded_in_a_new_process(tmp_path):
-    model = keras_fm.get("linear_regression")
-    model.save(tmp_path / "mine.keras")
-    code = (
-        "import sys, keras, keras_fm\n"
-        "from keras_fm import data\n"
-        "print('|', keras.models.load_model(sys.argv[1]).count_params())\n"
-        "print('|', keras_fm.evaluate(sys.argv[1], data=data.sample('diamonds'))['rmse_log'])"
-    )
-    done = helpers.python(code, tmp_path / "mine.keras")
-    assert done.returncode == 0, done.stderr
-    _, num_parameters, rmse = done.stdout.split("|")
-    assert int(num_parameters) == model.count_params()
-    expected = evaluation.evaluate(model, data=datasets.sample("diamonds"))["rmse_log"]
-    assert float(rmse) == pytest.approx(expected)
-    with pytest.raises(RunError, match=r"mine\.keras has no claims"):
-        verification.verify(tmp_path / "mine.keras")

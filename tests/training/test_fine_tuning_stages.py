@@ -13,7 +13,14 @@ from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError
 from keras_fm.models import building, loading, run_files
 from keras_fm.models.spec import ModelSpec, spec_of
-from keras_fm.training import fine_tuning, fine_tuning_jobs, fine_tuning_options, jobs, monitoring
+from keras_fm.training import (
+    fine_tuning,
+    fine_tuning_jobs,
+    fine_tuning_options,
+    fine_tuning_stages,
+    jobs,
+    monitoring,
+)
 from keras_fm.training.fine_tuning_options import HEAD_STAGE, MAIN_STAGE, SCRATCH_STAGE
 
 
@@ -25,12 +32,14 @@ def test_the_main_stage_is_built_behind_every_other_training(others, monkeypatch
     events = []
     run = SimpleNamespace(model=None, metrics={})
     monkeypatch.setattr(
-        fine_tuning, "fit", lambda model, job, path, **_: events.append(f"train {job.name}") or run
+        fine_tuning_stages,
+        "fit",
+        lambda model, job, path, **_: events.append(f"train {job.name}") or run,
     )
     build = lambda job: events.append(f"build {job.name}") or "model"  # noqa: E731
-    monkeypatch.setattr(fine_tuning, "_initial_model", lambda pretrained, job: build(job))
+    monkeypatch.setattr(fine_tuning_stages, "stage_model", lambda pretrained, job: build(job))
     monkeypatch.setattr(jobs, "initial_model", build)
-    monkeypatch.setattr(fine_tuning, "_linear_probe", lambda *_: {})
+    monkeypatch.setattr(fine_tuning_stages, "_linear_probe", lambda *_: {})
     monkeypatch.setattr(monitoring, "print_stage", lambda *_: None)
     monkeypatch.setattr(run_files, "is_complete", lambda path: False)
     stage_jobs = {
@@ -38,10 +47,27 @@ def test_the_main_stage_is_built_behind_every_other_training(others, monkeypatch
         for stage in [*others, MAIN_STAGE]
     }
     main_model = build(stage_jobs[MAIN_STAGE])
-    fine_tuning._run_stages("pretrained", main_model, stage_jobs, tmp_path)
+    fine_tuning_stages.run_stages("pretrained", main_model, stage_jobs, tmp_path)
     assert events[-2:] == ["build main", "train main"]
     trained = [event.removeprefix("train ") for event in events if event.startswith("train")]
     assert trained == [*others, "main"]
+
+
+def test_the_main_stage_starts_from_the_model_of_the_head_stage(monkeypatch, tmp_path):
+    starts = []
+    run = SimpleNamespace(model="trained head", metrics={})
+    monkeypatch.setattr(fine_tuning_stages, "fit", lambda *_, **__: run)
+    monkeypatch.setattr(
+        fine_tuning_stages, "stage_model", lambda model, job: starts.append((job.name, model))
+    )
+    monkeypatch.setattr(fine_tuning_stages, "_linear_probe", lambda *_: {})
+    monkeypatch.setattr(monitoring, "print_stage", lambda *_: None)
+    stage_jobs = {
+        stage: SimpleNamespace(name=stage or "main", recipe=None, validation=None)
+        for stage in (HEAD_STAGE, MAIN_STAGE)
+    }
+    fine_tuning_stages.run_stages("pretrained", None, stage_jobs, tmp_path)
+    assert starts == [("head", "pretrained"), ("main", "trained head")]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +83,7 @@ def test_a_strategy_says_which_layers_are_trained(strategy, trainable, tiny_net)
     options = fine_tuning_options.resolve_options(spec_of(pretrained), strategy, 0, {})
     data = UserData(helpers.noise(24), class_names=["a", "b", "c"])
     [job] = fine_tuning_jobs.fine_tuning_jobs(spec_of(pretrained), data, None, options).values()
-    model = fine_tuning._initial_model(pretrained, job)
+    model = fine_tuning_stages.stage_model(pretrained, job)
     assert {layer.name for layer in model.layers if layer.trainable_weights} == trainable
 
 
@@ -67,7 +93,7 @@ def test_a_head_begins_with_the_statistics_of_the_new_target():
     data = UserData(pd.DataFrame({**sample.inputs, "cost": 7 * sample.targets}), target="cost")
     options = fine_tuning_options.resolve_options(spec_of(pretrained), "head", 0, {})
     [job] = fine_tuning_jobs.fine_tuning_jobs(spec_of(pretrained), data, None, options).values()
-    model = fine_tuning._initial_model(pretrained, job)
+    model = fine_tuning_stages.stage_model(pretrained, job)
     assert job.spec.inputs == spec_of(pretrained).inputs
     assert not job.spec.target.log
     predictions = job.task.predictor.predict_examples(model, job.examples)

@@ -70,7 +70,12 @@ def test_a_training_starts_with_the_pretrained_backbone(random_run, tmp_path):
     np.testing.assert_allclose(weights_of(random_run, "logits"), weights_of(run, "logits"))
     assert "initialized from" not in random_run.report()
 
+
+@pytest.mark.thorough
+def test_a_training_starts_with_the_backbone_of_an_earlier_pretraining(tmp_path):
+    train(tmp_path / "run", **TINY_STEPS, seed=3)
     path = tmp_path / "run" / "pretraining"
+    pretrained = weights_of(runs.load_run(path), "token_embedding")
     other = train(tmp_path / "other", init_from=path, epochs=1, learning_rate=1e-12, seed=5)
     np.testing.assert_allclose(weights_of(other, "token_embedding"), pretrained, atol=1e-6)
     assert f"initialized from {path}" in other.report()
@@ -95,7 +100,7 @@ def test_a_training_stopped_in_either_stage_ends_as_an_uninterrupted_one(tmp_pat
     interrupt("text-classification", 1)
     with pytest.raises(KeyboardInterrupt, match="--resume"):
         train(tmp_path / "stopped", resume=True)
-    interrupt(None, None)
+    interrupt("fill-mask", 0)  # which is complete, and not entered again
     resumed = train(tmp_path / "stopped", resume=True)
     assert helpers.same_weights(uninterrupted.model, resumed.model)
     assert len(runs.read_history(tmp_path / "stopped" / "pretraining" / "history.csv")) == 2

@@ -7,6 +7,7 @@ import helpers
 import keras
 import numpy as np
 import pytest
+import tensorboard_logs
 
 from keras_fm import registry
 from keras_fm.data import datasets
@@ -27,7 +28,7 @@ def tags_of(run):
     """The names of what TensorBoard shows."""
     tags = set()
     for folder in ("train", "validation"):
-        by_kind = helpers.read_events(run.path / "logs" / folder).Tags()
+        by_kind = tensorboard_logs.read_events(run.path / "logs" / folder).Tags()
         tags.update(*(by_kind[kind] for kind in ("scalars", "images", "tensors")))
     return tags
 
@@ -91,6 +92,10 @@ def test_the_history_has_a_row_per_epoch(small_run):
     assert 0 < history["loss"][0] < 10
 
 
+def test_the_minutes_are_those_of_all_epochs(small_run):
+    assert small_run.minutes == pytest.approx(sum(small_run.history["seconds"]) / 60)
+
+
 def test_the_metrics_are_of_the_validation_examples(small_run):
     assert set(small_run.metrics) == {"accuracy", "accuracy_tta", "cross_entropy"}
     assert small_run.metrics["accuracy"] == pytest.approx(small_run.history["val_accuracy"][0])
@@ -124,8 +129,9 @@ def test_a_run_is_loaded_with_the_same_model(small_run):
 
 def test_tensorboard_shows_losses_inputs_and_results(small_run):
     expected = {
-        "epoch_loss", "epoch_accuracy", "epoch_learning_rate", "images_per_second",
-        "augmented_inputs", "confusion_matrix", "recipe",
+        "1_loss/loss", "2_metrics/accuracy", "3_optimizer/learning_rate",
+        "4_speed/images_per_second", "5_result/accuracy", "6_pictures/confusion_matrix",
+        "7_inputs/augmented_inputs", "3_recipe",
     }  # fmt: skip
     assert expected - tags_of(small_run) == set()
 
@@ -151,7 +157,7 @@ def test_an_existing_run_directory_is_never_written_into(kind, small_run, tmp_pa
         ({"epochs": "many"}, SchemaError, "field 'epochs'.*received 'many'"),
         ({"epoch": 2}, UnknownNameError, "no field 'epoch'.*'epochs'"),
         ({"validation_examples": 256}, DataError, "has only 256"),
-        ({"data": "smaple"}, DataError, "received 'smaple'"),
+        ({"data": "smaple"}, DataError, "no data set 'smaple'"),
         ({"data": 3}, DataError, "received 3"),
         ({"dataset": "cifar11"}, UnknownNameError, "cifar11"),
         ({"seed": -1}, InvalidInputError, "received -1"),
@@ -175,12 +181,30 @@ def test_only_the_name_of_a_model_can_be_trained(name, tmp_path):
     assert not any(tmp_path.iterdir())
 
 
-def test_the_same_seed_gives_the_same_weights(small_run, tmp_path):
-    again = helpers.train_small(tmp_path / "again")
-    other = helpers.train_small(tmp_path / "other", seed=1)
-    assert helpers.same_weights(small_run.model, again.model)
-    assert not helpers.same_weights(small_run.model, other.model)
-    assert metrics_history(again) == metrics_history(small_run)
+def test_the_same_seed_gives_the_same_weights(tiny_net, tmp_path):
+    options = {"data": "sample", "batch_size": 100, "flip": "random", "random_translation": 2}
+
+    def train(folder, seed):
+        keras.utils.set_random_seed(len(folder))  # the caller's own random numbers do not count
+        return training.train("tiny_net", run_dir=tmp_path / folder, seed=seed, **options)
+
+    run, again, other = train("run", 0), train("again", 0), train("other", 1)
+    assert helpers.same_weights(run.model, again.model)
+    assert not helpers.same_weights(run.model, other.model)
+    assert metrics_history(again) == metrics_history(run)
+
+
+def test_a_step_is_traced_once(tiny_net, tmp_path, monkeypatch):
+    train_step, traces = keras.Model.train_step, []
+
+    def traced(model, data):
+        traces.append(model)
+        return train_step(model, data)
+
+    monkeypatch.setattr(keras.Model, "train_step", traced)
+    options = {"validation_examples": 56, "epochs": 1, "optimizer": "adam"}
+    training.train("tiny_net", data="sample", run_dir=tmp_path / "run", **options)
+    assert len(traces) == 1
 
 
 def test_a_training_without_validation_has_no_metrics(tiny_net, tmp_path):
@@ -199,9 +223,11 @@ def test_a_run_without_run_dir_is_made_under_runs(tiny_net, tmp_path, monkeypatc
     assert path.name.endswith("-seed7")
 
 
+@pytest.mark.thorough
 def test_the_model_of_a_mixed_precision_run_computes_in_float32(tiny_net, tmp_path):
     run = training.train("tiny_net", data="sample", run_dir=tmp_path / "run", precision="bfloat16")
     assert {layer.compute_dtype for layer in run.model.layers} == {"float32"}
+    assert run.metrics["cross_entropy"] == pytest.approx(run.history["val_loss"][-1], rel=0.02)
     run_info = json.loads((run.path / "run.json").read_text())
     assert run_info["environment"]["precision"] == "bfloat16"
 
@@ -220,16 +246,19 @@ def test_a_resumed_run_equals_an_uninterrupted_one(changes, tiny_net, uninterrup
     code = (tiny_net / "model.py").read_text()
     dropout = '    x = layers.Dropout(0.5, name="dropout")(x)\n    logits ='
     (tiny_net / "model.py").write_text(code.replace("    logits =", dropout))
-    uninterrupted, resumed = uninterrupted_and_resumed("tiny_net", 2, epochs=4, seed=3, **changes)
-    assert len(set(uninterrupted.history["loss"])) == 4
+    uninterrupted, resumed = uninterrupted_and_resumed(
+        "tiny_net", 1, epochs=3, batch_size=64, seed=3, **changes
+    )
+    assert len(set(uninterrupted.history["loss"])) == 3
     assert helpers.same_weights(uninterrupted.model, resumed.model)
     assert metrics_history(resumed) == metrics_history(uninterrupted)
     assert resumed.metrics == uninterrupted.metrics
     names = [{path.name for path in run.path.iterdir()} for run in (uninterrupted, resumed)]
     assert names[0] == names[1]
-    assert "epoch_learning_rate" in tags_of(uninterrupted)
+    assert "3_optimizer/learning_rate" in tags_of(uninterrupted)
 
 
+@pytest.mark.thorough
 def test_a_run_stopped_in_its_first_epoch_is_resumed_from_the_start(uninterrupted_and_resumed):
     uninterrupted, resumed = uninterrupted_and_resumed(
         "linear_regression", 0, optimizer="adam", validation_examples=0, epochs=1
@@ -238,10 +267,11 @@ def test_a_run_stopped_in_its_first_epoch_is_resumed_from_the_start(uninterrupte
     assert resumed.history["epoch"] == [0]
 
 
+@pytest.mark.thorough
 def test_a_stopped_run_resumes_with_its_own_data_alone(tiny_net, tmp_path, stop_at):
     stop_at(0)
     with pytest.raises(KeyboardInterrupt):
-        training.train("tiny_net", data="sample", run_dir=tmp_path / "run")
+        training.train("tiny_net", data="sample", run_dir=tmp_path / "run", batch_size=64)
     stop_at(None)
     files = helpers.snapshot(tmp_path)
     with pytest.raises(RunError, match="bundled sample"):

@@ -21,7 +21,7 @@ from keras_fm.evaluation import evaluation, verification
 from keras_fm.models.spec import spec_of
 from keras_fm.registry.recipe import load_recipe
 from keras_fm.tasks.image_classification.recipe import ImageClassificationRecipe
-from keras_fm.training import fine_tuning, runs
+from keras_fm.training import fine_tuning, fine_tuning_stages, runs
 
 CLASS_NAMES = ["air", "land", "water"]
 
@@ -60,7 +60,11 @@ def invalid_examples(**fields):
         (invalid_examples(targets=np.zeros(5, int)), DataError, "received 5 and 12"),
         (invalid_examples(targets=np.linspace(0, 2, 12)), DataError, "from 0 to 2"),
         (helpers.noise(12).inputs, DataError, "ndarray"),
-        ("nowhere/photos", DataError, "nowhere/photos is not there"),
+        (
+            "nowhere/photos",
+            DataError,
+            "there is no file or folder nowhere/photos: there",
+        ),
     ],
     ids=[
         "dtype",
@@ -136,6 +140,7 @@ def test_a_generator_can_not_be_fine_tuned(tiny_gan, tmp_path):
     assert hint in str(other.value)
 
 
+@pytest.mark.thorough
 def test_texts_of_a_csv_file(tiny_reader, tmp_path):
     phrases = {"good": "great film", "bad": "dull story"}
     rows = [[f"{phrases[name]}, the {n} one", name] for n in range(20) for name in phrases]
@@ -164,7 +169,7 @@ def test_a_table_of_the_same_columns_keeps_the_weights(tmp_path):
     )  # fmt: skip
     assert spec_of(run.model) == spec_of(keras_fm.get("linear_regression"))
     assert run.metrics["rmse_log"] < 0.4 * run.baseline["rmse_log"]
-    assert run.comparisons[fine_tuning.PROBE]["rmse_log"] < 0.4 * run.baseline["rmse_log"]
+    assert run.comparisons[fine_tuning_stages.PROBE]["rmse_log"] < 0.4 * run.baseline["rmse_log"]
     assert verification.verify(run.path).passed
 
 
@@ -177,6 +182,7 @@ def sizes_table():
     return frame
 
 
+@pytest.mark.thorough
 def test_a_table_of_other_columns_is_trained_from_scratch(tmp_path, stop_at):
     frame = sizes_table()
     frame.to_csv(tmp_path / "my sizes.csv", index=False)
@@ -198,7 +204,7 @@ def test_a_table_of_other_columns_is_trained_from_scratch(tmp_path, stop_at):
     assert "it is trained from scratch" in run.report()
     assert "linear_regression, trained from scratch on" in run.report()
     assert "initialized from" not in run.report()
-    assert fine_tuning.PROBE not in run.comparisons
+    assert fine_tuning_stages.PROBE not in run.comparisons
     assert run.metrics["accuracy"] > 0.7
 
 

@@ -65,7 +65,7 @@ def test_files_that_are_no_images_are_counted_and_left_out(photos):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda folder: folder.rename(folder.parent / "moved"), "is not there; expected a folder"),
+        (lambda folder: folder.rename(folder.parent / "moved"), "a class: there is no folder"),
         (lambda folder: [(folder / x).rename(folder / f".{x}") for x in CLASS_NAMES[1:]],
          "two classes or more; received one, cat/"),
         (lambda folder: [(folder / x).rename(folder / f".{x}") for x in CLASS_NAMES],
@@ -136,7 +136,7 @@ def test_imbalance_is_noted():
         ),
         (noise(25, 2, 2), np.linspace(0, 1, 25), "expected classes; received 25 different"),
         (noise(4, 32, 32, 3), ["a\nb", "c", "a\nb", "c"], "printable"),
-        (["gone.png", "gone.jpg"], "ab", "no image can be read: gone.png can't be read"),
+        (["gone.png", "gone.jpg"], "ab", "no image can be read: there is no file gone.png"),
     ],
 )
 def test_unsuitable_arrays_are_named(inputs, targets, message):

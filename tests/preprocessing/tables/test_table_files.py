@@ -215,10 +215,10 @@ def test_an_archive_says_what_it_is(tmp_path, names, message):
 
 
 def test_a_missing_file_or_a_folder_is_named(tmp_path):
-    for name, kind in (("t.csv", "CSV"), ("t.parquet", "Parquet"), ("t.jsonl", "JSON")):
-        with pytest.raises(DataError, match=f"can't be read as a {kind} file: .*No such file"):
+    for name in ("t.csv", "t.parquet", "t.jsonl"):
+        with pytest.raises(DataError, match=f"there is no file .*{name}"):
             read_table(tmp_path / name)
-    with pytest.raises(DataError, match="can't be read as a CSV file"):
+    with pytest.raises(DataError, match="is a folder; expected a file"):
         read_table(tmp_path)
 
 

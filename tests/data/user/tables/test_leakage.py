@@ -87,14 +87,34 @@ def test_the_only_column_may_determine_the_target():
 
 SHUFFLED = RANDOM.permutation(3 * COUNT)[:COUNT]
 
-IDS = {
+UNIQUE_IDS = {
     "PassengerId": SHUFFLED,
+    "id_of_order": SHUFFLED,
+    "uuid": SHUFFLED,
+    "id": np.arange(COUNT),
+    "GUID": [f"{number:08x}" for number in range(COUNT)],
+}
+
+
+@pytest.mark.parametrize("name", UNIQUE_IDS)
+def test_an_id_of_which_each_row_has_another_is_left_out(name):
+    frame = FRAME.assign(**{name: UNIQUE_IDS[name], "price": PRICE})
+    (message,) = warnings_of(frame, "price")
+    assert message == (
+        f"column {name!r} was left out: it is an id by its name, with a different value in each of "
+        "200 rows: it says nothing of new rows; rename it to keep it"
+    )
+    with pytest.warns(DataWarning):
+        table = load_table(UserData(frame, target="price"))
+    assert [column.name for column in table.columns] == ["size", "age"]
+    assert table.notes[0] == f"columns: 2 numbers, 1 left out ({name}: an id)"
+
+
+IDS = {
     "customer_id": RANDOM.integers(0, 60, COUNT),
     "ID": [f"c{number // 2:03}" for number in range(COUNT)],
-    "id_of_order": SHUFFLED,
     "Invoice No": SHUFFLED,
     "row": 2 * SHUFFLED + 5,
-    "uuid": SHUFFLED,
 }
 
 
@@ -113,6 +133,7 @@ def test_numbers_of_rows_of_which_some_are_gone_are_told():
 
 
 NO_IDS = {
+    "identity": np.random.default_rng(3).permutation(3 * COUNT)[:COUNT],
     "grid": SHUFFLED,
     "area": SHUFFLED,
     "genre_id": RANDOM.integers(0, 8, COUNT),

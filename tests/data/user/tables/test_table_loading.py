@@ -1,11 +1,13 @@
 """A table is loaded: its problem type, its classes, and a kind for each column."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from keras_fm.data.user.source import UserData
-from keras_fm.data.user.tables import inference
+from keras_fm.data.user.tables import category_columns
 from keras_fm.data.user.tables.loading import load_eval_table, load_table
 from keras_fm.errors import DataError, DataWarning, InvalidInputError
 from keras_fm.registry.entry import Target
@@ -161,6 +163,36 @@ def test_an_infinite_number_is_named_by_its_row(tmp_path):
         load(tmp_path / "t.csv")
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("value", [np.inf, 1e300])
+def test_a_target_that_is_infinite_in_float32_is_named_by_its_row(value):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"m": rng.normal(size=50), "n": range(50), "t": rng.normal(size=50)})
+    columns = load(frame).columns
+    frame.loc[3, "t"] = value
+    message = re.escape(f"float32 holds in 't'; 1 of 50 is not, such as {value:g} in row 3: ")
+    with pytest.raises(DataError, match=message):
+        load(frame)
+    with pytest.raises(DataError, match=message):
+        load_eval_table(UserData(frame), columns=columns, target="t")
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_numbers_that_float32_does_not_hold_are_named_by_their_row():
+    frame = pd.DataFrame({"m": [1e300, -1e300, 1e200] * 20, "n": range(60), "t": ["a", "b"] * 30})
+    with pytest.raises(InvalidInputError, match=r"'m', row \d+: expected .* received -?1e\+\d00"):
+        load(frame)
+
+
+def test_a_few_integers_that_may_be_numbers_to_predict_are_told():
+    frame = pd.DataFrame({"m": [1.0, 2.0, 3.0], "t": [3, 4, 7]})
+    with pytest.raises(DataError, match=r"are the only ones .* say problem_type='regression'"):
+        load(frame)
+    with pytest.raises(DataError, match=r"only ones of their class, such as '\w'$"):
+        load(frame.assign(t=["x", "y", "z"]))
+    assert load_table(UserData(frame, target="t", problem_type="regression")).class_names == ()
+
+
 def test_a_file_with_semicolons_is_named(tmp_path):
     (tmp_path / "t.csv").write_text("m;k;t\n" + "1;u;a\n2;v;b\n" * 50)
     with pytest.raises(DataError, match=r"no column 't'. .* between ';'; expected commas"):
@@ -200,19 +232,12 @@ def test_an_evaluation_wants_the_columns_of_the_model():
         load_eval_table(UserData(frame.assign(b=1)), target="t", **options)
 
 
-def test_dates_are_left_out():
-    dates = pd.date_range("2026-01-01", periods=40)
-    table = load(pd.DataFrame({"a": range(40), "day": dates, "t": [0, 1] * 20}))
-    assert [column.name for column in table.columns] == ["a"]
-    assert any("'day' was left out: it holds dates" in note for note in table.notes)
-
-
 def test_categories_occur_twice_or_more(monkeypatch):
-    monkeypatch.setattr(inference, "MAX_CATEGORIES", 3)
+    monkeypatch.setattr(category_columns, "MAX_CATEGORIES", 3)
     cells = [*"aaaa", *"bbb", *"ccc", *"dd", "e"]
     table = load(pd.DataFrame({"k": cells, "t": [0, 1] * 6 + [0]}))
     assert table.columns[0].categories == ["a", "b", "c"]
-    monkeypatch.setattr(inference, "MAX_CATEGORIES", 9)
+    monkeypatch.setattr(category_columns, "MAX_CATEGORIES", 9)
     table = load(pd.DataFrame({"k": cells, "t": [0, 1] * 6 + [0]}))
     assert table.columns[0].categories == ["a", "b", "c", "d"]
 

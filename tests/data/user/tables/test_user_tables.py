@@ -60,8 +60,7 @@ def test_a_model_is_trained_on_a_table_of_user_data(csv_file, tmp_path, model):
     assert run.metrics["accuracy"] > 0.9 > 0.75 > run.baseline["accuracy"] > 0.5
     report = run.report()
     for text in ("'id' was left out", "'country' was left out", "has no 'rating' and is left",
-                 f"auc {run.metrics['auc']:.4f}", "auc 0.5000",
-                 "majority-class baseline: accuracy"):  # fmt: skip
+                 f"{run.metrics['auc']:.4f}", "0.5000", "majority-class baseline"):  # fmt: skip
         assert text in report
 
     model = runs.load_run(run.path).model
@@ -80,6 +79,7 @@ def test_a_model_is_trained_on_a_table_of_user_data(csv_file, tmp_path, model):
     assert outputs["label"].numpy() == [b"good"]
 
 
+@pytest.mark.thorough
 def test_a_numeric_target_is_a_regression(csv_file, tmp_path):
     run = train_on(csv_file, tmp_path / "run", target="mean size")
     assert run_files.read_run(run.path)["task"] == "tabular-regression"
@@ -123,7 +123,7 @@ def test_a_training_on_a_table_can_be_resumed(csv_file, tmp_path, stop_at):
         ({"problem_type": "ranking"}, InvalidInputError, "'ranking'"),
         ({"problem_type": "regression"}, DataError, "expected numbers in 'rating'; received"),
         ({"target": "country"}, DataError, "every example has the class 'FR'"),
-        ({"data": "nowhere.csv"}, DataError, r"nowhere\.csv can't be read"),
+        ({"data": "nowhere.csv"}, DataError, r"there is no file nowhere\.csv"),
         ({"data": None}, InvalidInputError, "for a CSV file"),
         ({"data": "sample"}, InvalidInputError, "for a CSV file"),
         ({"data": 3, "target": None}, DataError, "received 3"),
@@ -164,7 +164,11 @@ def test_a_run_can_not_be_resumed_on_another_table(csv_file, tmp_path, monkeypat
         )
 
 
-@pytest.mark.parametrize("has_missing", [False, True], ids=["codes", "missing"])
+@pytest.mark.parametrize(
+    "has_missing",
+    [False, pytest.param(True, marks=pytest.mark.thorough)],
+    ids=["codes", "missing"],
+)
 def test_predictions_for_a_file_are_those_for_its_rows(tmp_path, has_missing):
     codes = ["1", "2", "x"] if has_missing else ["01", "02", "A"]
     random = np.random.default_rng(0)
@@ -186,6 +190,7 @@ def test_predictions_for_a_file_are_those_for_its_rows(tmp_path, has_missing):
         assert evaluation.evaluate(model, data=data)["accuracy"] == 1.0
 
 
+@pytest.mark.thorough
 def test_a_training_takes_data_frames_and_arrays(tmp_path):
     random = np.random.default_rng(0)
     columns = {"m": random.normal(size=80), 7: random.choice(["u", "v"], 80)}
