@@ -11,7 +11,9 @@ Public names, each with help of its own, such as `help(keras_fm.pipeline)`:
         Serving.
     adapters: Low-rank adapters (LoRA): small changes of a model's large kernels, trained in their
         place.
+    compare: Compare two classifiers or regressions on the same examples, with intervals.
     data: Data sets and users' data: examples in memory, splits, training batches and augmentation.
+    drift: Say what moved between the training inputs of an export and the requests that it gets.
     evaluate: Return the metrics of a model on all examples of a split.
     explain: Explain predictions: which tokens, columns or regions speak for them, and which
         against.
@@ -22,7 +24,10 @@ Public names, each with help of its own, such as `help(keras_fm.pipeline)`:
     info: Return what is known of a model: task, data, inputs, labels, weights and their claims.
     list_models: List the names of models, in alphabetical order.
     pipeline: Return a callable from raw inputs to predictions, one dict an input.
+    scoring: Predictions for tables of any size on a cluster: by Ray Data or Spark, one model a
+        worker.
     train: Train a model of the zoo by its recipe, from random or pretrained weights.
+    tune: Search for the recipe with the best metric on the validation examples, by Optuna.
     unfreeze: Make layers trainable again that are trainable in the model as it is built.
     verify: Measure parameters, FLOPs, file size, sha256 and metrics of a model's weights again.
 
@@ -37,7 +42,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # what type checkers and editors see; at run time __getattr__ below does it
     from keras_fm import adapters as adapters
     from keras_fm import data as data
+    from keras_fm import scoring as scoring
     from keras_fm.client import Client as Client
+    from keras_fm.comparison.comparison import compare as compare
+    from keras_fm.drift_detection.detection import drift as drift
     from keras_fm.errors import KerasFmError as KerasFmError
     from keras_fm.errors import ServerError as ServerError
     from keras_fm.evaluation.evaluation import evaluate as evaluate
@@ -54,6 +62,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; at run time __getattr__
     from keras_fm.training.fine_tuning import fine_tune as fine_tune
     from keras_fm.training.runs import Run as Run
     from keras_fm.training.training import train as train
+    from keras_fm.tuning.search import tune as tune
 
 __version__ = "0.1.0"
 
@@ -63,6 +72,8 @@ _PUBLIC = {
     "KerasFmError": "errors",
     "Run": "training.runs",
     "ServerError": "errors",
+    "compare": "comparison.comparison",
+    "drift": "drift_detection.detection",
     "evaluate": "evaluation.evaluation",
     "explain": "explanation.explanation",
     "export": "exporting.saved_model",
@@ -73,13 +84,14 @@ _PUBLIC = {
     "list_models": "registry",
     "pipeline": "pipelines",
     "train": "training.training",
+    "tune": "tuning.search",
     "unfreeze": "models.freezing",
     "verify": "evaluation.verification",
 }
 
-_WITHOUT_KERAS = ("client", "data", "errors", "registry")
+_WITHOUT_KERAS = ("client", "data", "errors", "registry", "scoring")
 
-_MODULES = ("adapters", "data")  # with public functions of their own
+_MODULES = ("adapters", "data", "scoring")  # with public functions of their own
 
 __all__ = sorted([*_PUBLIC, *_MODULES])
 

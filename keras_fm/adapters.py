@@ -20,6 +20,7 @@ import numpy as np
 
 from keras_fm import store
 from keras_fm.errors import InvalidInputError, WeightsError
+from keras_fm.file_errors import missing_file, reason_of
 from keras_fm.files import atomic_path, local_path
 from keras_fm.models import freezing, weights
 from keras_fm.models.backbone import EMBEDDING_LAYER, head_layers
@@ -28,6 +29,8 @@ from keras_fm.models.loading import resolve_model
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.transfer import check_plain, transfer_weights
 from keras_fm.options import check_float, check_int
+
+__all__ = ["enable", "keep_separate", "load", "merge", "save"]
 
 SUFFIX = ".lora.h5"
 _PREFIX = "lora_"  # of the names that Keras gives their weights
@@ -168,7 +171,11 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         if missing:
             raise ValueError(f"no {', '.join(missing)}")
     except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path} is no readable file of adapters: {error}") from None
+        raise WeightsError(
+            missing_file(path)
+            if isinstance(error, FileNotFoundError)
+            else f"{path} is no readable file of adapters: {reason_of(error)}"
+        ) from None
     return config, values
 
 

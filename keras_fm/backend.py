@@ -1,5 +1,6 @@
 """What runs on the TensorFlow backend alone says so here; the models themselves run on any."""
 
+import os
 from dataclasses import dataclass
 
 import keras
@@ -32,6 +33,12 @@ def gpus() -> list[Gpu]:
         Gpu(detail.get("device_name", "GPU"), float(detail.get("compute_capability", (0, 0))[0]))
         for detail in details
     ]
+
+
+def num_cores() -> int:
+    """Return the number of CPU cores that this process may use."""
+    is_linux = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if is_linux else os.cpu_count() or 1
 
 
 def compiles_steps() -> bool:

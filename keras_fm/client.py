@@ -1,6 +1,5 @@
 """Predictions of a model in a running TF Serving, as `pipeline` returns those of one here."""
 
-import inspect
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,8 @@ from keras_fm.formatting import format_count
 from keras_fm.options import check_option_names
 from keras_fm.preprocessing.names import names_of
 from keras_fm.registry.tasks import TASKS, task_module
-from keras_fm.serving import ranking, servers, streams
+from keras_fm.serving import servers, streams
+from keras_fm.serving.class_choice import ClassChoice
 from keras_fm.serving.codec import CLASS_OUTPUTS, Arrays, Codec, Predictions, to_texts
 from keras_fm.serving.predictions import PredictionList
 from keras_fm.serving.signatures import Signature
@@ -98,30 +98,46 @@ class Client:
         """
         return self._server.predict(inputs, signature)
 
-    def __call__(self, inputs: Any, *, top_k: int | None = None, **options: Any) -> Any:
+    def __call__(
+        self,
+        inputs: Any,
+        *,
+        top_k: int | None = None,
+        threshold: float | None = None,
+        **options: Any,
+    ) -> Any:
         """Return predictions for raw inputs, one or several.
 
         Args:
             inputs: What `keras_fm.pipeline` takes; an iterator becomes an iterator of predictions.
             top_k: Of a classifier, as in `keras_fm.pipeline`; more than 1 needs the names of all
                 classes.
+            threshold: Of a classifier of two classes, as in `keras_fm.pipeline`; it needs their
+                names.
             **options: Of a generator its `seed`, and of one of texts `length` and `temperature`.
         """
         codec = self.codec
-        is_classifier = codec.outputs >= CLASS_OUTPUTS
-        top_k = ranking.check_top_k(str(self), top_k, is_classifier=is_classifier)
+        choose = self._check_choice(top_k, threshold)
         check_option_names(str(self), codec.encode, options, skip=2)
 
         def predict(batch: Any, start: int = 0) -> list[Any]:
-            seed = {"seed": options.get("seed", 0) + start} if has_seed and start else {}
-            predictions = self._predict(codec, batch, {**options, **seed})
-            return predictions if top_k is None else ranking.rank(predictions, top_k)
+            seed = {"seed": options.get("seed", 0) + start} if codec.takes_seed and start else {}
+            return choose(self._predict(codec, batch, {**options, **seed}))
 
-        has_seed = "seed" in inspect.signature(codec.encode).parameters
         if streams.is_stream(inputs):
             return streams.predict_stream(inputs, predict)
         predictions = predict(inputs)
         return PredictionList(predictions, names_of(inputs, len(predictions)))
+
+    def _check_choice(self, top_k: Any = None, threshold: Any = None) -> ClassChoice:
+        return ClassChoice.of(
+            str(self),
+            top_k,
+            threshold,
+            # Without a choice the server is not asked yet.
+            is_classifier=(top_k, threshold) == (None, None) or self.codec.outputs >= CLASS_OUTPUTS,
+            class_names=self._class_names,
+        )
 
     def _predict(self, codec: Codec, inputs: Any, options: Mapping[str, Any]) -> Predictions:
         request = codec.encode(self.signatures[codec.signature], inputs, **options)

@@ -17,23 +17,29 @@ class ExportPipeline(Client):
     Args:
         path: A version, or the folder of versions, of which the highest is taken.
         top_k: See `pipeline`.
+        threshold: See there.
 
     Raises:
         ExportError: TensorFlow can't load it.
         InvalidInputError: There is no export.
     """
 
-    def __init__(self, path: Path, top_k: int | None = None) -> None:
+    def __init__(
+        self, path: Path, top_k: int | None = None, threshold: float | None = None
+    ) -> None:
         """See the class."""
-        self.top_k = top_k
+        choice = {"top_k": top_k, "threshold": threshold}
+        self._choice = {name: value for name, value in choice.items() if value is not None}
         self.version = export_files.find_version(path)
         self._server = LocalServer(self.version)
         info = export_files.read_info(self.version) or {}
         self._class_names = info.get("labels") or None
+        self._check_choice(**self._choice)
 
     def __call__(self, inputs: Any, **options: Any) -> Any:
         """Return predictions; see `Client`."""
-        return super().__call__(inputs, **{"top_k": self.top_k, **options})
+        has_choice = not options.keys().isdisjoint(("top_k", "threshold"))
+        return super().__call__(inputs, **{**({} if has_choice else self._choice), **options})
 
     def preprocess(self, inputs: Any, **options: Any) -> dict[str, Any]:
         """Return raw inputs as the export's signature takes them, arrays by name."""

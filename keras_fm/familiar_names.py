@@ -189,7 +189,9 @@ HINTS: dict[str, dict[str, str]] = {
     "label_smoothing": {_ANY: _RECIPE_FIELD},
     "callbacks": {_ANY: _TRAINING_OPTION},
     "run_dir": {_ANY: _TRAINING_OPTION},
-    "slice_by": {_ANY: "It is an option of evaluate."},
+    "calibrate": {_ANY: "It is an option of train, fine_tune and export."},
+    "coverage": {_ANY: "It is an option of train, fine_tune and export."},
+    "slice_by": {_ANY: "It is an option of evaluate and compare."},
     "method": {_ANY: "It is an option of explain."},
     "seed": {_ANY: "Nothing is drawn at random here."},
 }

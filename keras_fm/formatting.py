@@ -52,6 +52,15 @@ def format_count(count: int, singular: str, plural: str | None = None) -> str:
     return f"{count:,} {choose_form(count, singular, plural or f'{singular}s')}"
 
 
+def format_duration(seconds: float) -> str:
+    """Return a rough duration in words, such as "40 seconds", "3 minutes" or "1.5 hours"."""
+    if seconds < 60:
+        return format_count(max(round(seconds), 1), "second")
+    if seconds < 90 * 60:
+        return format_count(round(seconds / 60), "minute")
+    return f"{seconds / 3600:.1f} hours"
+
+
 def choose_form(count: int, singular: str, plural: str) -> str:
     """Return the form of a verb or noun that a count has, such as "is" or "are"."""
     return singular if count == 1 else plural

@@ -16,8 +16,9 @@ from keras_fm.models.lookup import find_export
 from keras_fm.models.spec import spec_of
 from keras_fm.options import check_option_names, with_checked_options
 from keras_fm.preprocessing.names import names_of
-from keras_fm.registry.tasks import task_module
-from keras_fm.serving import ranking, streams
+from keras_fm.registry.tasks import is_classification, task_module
+from keras_fm.serving import streams
+from keras_fm.serving.class_choice import ClassChoice
 from keras_fm.serving.predictions import PredictionList
 
 if TYPE_CHECKING:
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
 class Pipeline:
     """A callable from raw inputs to predictions; see `keras_fm.pipeline`."""
 
-    def __init__(self, model: keras.Model, top_k: int | None = None) -> None:
+    def __init__(
+        self, model: keras.Model, top_k: int | None = None, threshold: float | None = None
+    ) -> None:
         """Wrap a model of the zoo."""
         self.model = model
         self.spec = spec_of(model)
-        self.top_k = self._check_top_k(top_k)
+        self.choice = self._check_choice(top_k, threshold)
 
     def __repr__(self) -> str:
         """Show the task and the model."""
@@ -49,8 +52,8 @@ class Pipeline:
 
         Args:
             inputs: What the model's task takes; see `keras_fm.pipeline`.
-            **options: Of a classifier `top_k`; of a generator its `seed`, and of one of texts
-                `length` and `temperature`.
+            **options: Of a classifier `top_k` or `threshold`; of a generator its `seed`, and of one
+                of texts `length` and `temperature`.
 
         Returns:
             A list of dicts, or where `top_k` is given a list of `{"label", "score"}` an input. An
@@ -60,12 +63,14 @@ class Pipeline:
             InvalidInputError: An input is none that the model takes.
             UnknownNameError: The task has no such option.
         """
-        top_k = self._check_top_k(options.pop("top_k", self.top_k))
+        choice = self.choice
+        if not options.keys().isdisjoint(("top_k", "threshold")):
+            choice = self._check_choice(options.pop("top_k", None), options.pop("threshold", None))
         predict = self.spec.task.predictor.predict_raw
         check_option_names(self.model.name, predict, options, skip=2, verb="pipeline")
         if streams.is_stream(inputs):
-            return self._stream(inputs, top_k, options)
-        predictions = self._predict(inputs, top_k, options)
+            return self._stream(inputs, choice, options)
+        predictions = self._predict(inputs, choice, options)
         return PredictionList(predictions, names_of(inputs, len(predictions)))
 
     def preprocess(self, inputs: Any, **options: Any) -> Any:
@@ -135,31 +140,40 @@ class Pipeline:
         """The codec of the task, which writes predictions for the terminal."""
         return task_module(self.spec.task_name, "codec").CODEC
 
-    def _predict(self, inputs: Any, top_k: int | None, options: dict[str, Any]) -> list[Any]:
+    def _predict(self, inputs: Any, choice: ClassChoice, options: dict[str, Any]) -> list[Any]:
         with keras_settings():
             predictions = self.spec.task.predictor.predict_raw(self.model, inputs, **options)
-        return predictions if top_k is None else ranking.rank(predictions, top_k)
+        return choice(predictions)
 
     def _stream(
-        self, inputs: Iterator[Any], top_k: int | None, options: dict[str, Any]
+        self, inputs: Iterator[Any], choice: ClassChoice, options: dict[str, Any]
     ) -> Iterator[Any]:
         parameters = inspect.signature(self.spec.task.predictor.predict_raw).parameters
         has_seed = "seed" in parameters
 
         def predict(batch: list[Any], start: int) -> list[Any]:
             seed = {"seed": options.get("seed", 0) + start} if has_seed and start else {}
-            return self._predict(batch, top_k, {**options, **seed})
+            return self._predict(batch, choice, {**options, **seed})
 
         return streams.predict_stream(inputs, predict)
 
-    def _check_top_k(self, top_k: Any) -> int | None:
-        is_classifier = self.spec.task_name.endswith("classification")
-        return ranking.check_top_k(self.model.name, top_k, is_classifier=is_classifier)
+    def _check_choice(self, top_k: Any, threshold: Any) -> ClassChoice:
+        is_classifier = is_classification(self.spec.task_name)
+        return ClassChoice.of(
+            self.model.name,
+            top_k,
+            threshold,
+            is_classifier=is_classifier,
+            class_names=self.spec.labels,
+        )
 
 
 @with_checked_options
 def pipeline(
-    name_or_model: str | os.PathLike[str] | keras.Model, *, top_k: int | None = None
+    name_or_model: str | os.PathLike[str] | keras.Model,
+    *,
+    top_k: int | None = None,
+    threshold: float | None = None,
 ) -> "Pipeline | ExportPipeline":
     """Return a callable from raw inputs to predictions, one dict an input.
 
@@ -181,6 +195,9 @@ def pipeline(
         top_k: Of a classifier: how many labels to return for an input, each as
             `{"label", "score"}`, the most probable first; None for all, by label. A call may say
             otherwise.
+        threshold: Of a classifier of two classes: from which probability on of the second one it
+            is the `label`, such as 0.3 where it is costly to miss; None for the more probable one.
+            `evaluate(..., threshold="balanced")` chooses one. A call may say otherwise.
 
     Example:
         >>> classify = keras_fm.pipeline("cifar_cnn")
@@ -194,5 +211,5 @@ def pipeline(
     if path is not None:
         from keras_fm.export_pipelines import ExportPipeline
 
-        return ExportPipeline(path, top_k)
-    return Pipeline(resolve_model(name_or_model), top_k)
+        return ExportPipeline(path, top_k, threshold)
+    return Pipeline(resolve_model(name_or_model), top_k, threshold)

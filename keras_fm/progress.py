@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import keras
 
+from keras_fm.formatting import format_count, format_duration
 from keras_fm.options import check_verbose
 
 P = ParamSpec("P")
@@ -19,6 +20,7 @@ Item = TypeVar("Item")
 AUTO = "auto"
 # Seconds that a work may take without a bar: most of what is predicted takes less.
 DELAY = 2.0
+NOTE_DELAY = 10.0  # seconds of a training by which the rest of it is estimated
 
 _verbose: ContextVar[Any] = ContextVar("verbose", default=AUTO)
 
@@ -120,6 +122,33 @@ class DelayedBar(keras.callbacks.Callback):
         self.total = total
         self.is_shown = False
         self.bar = keras.utils.Progbar(total)
+
+
+class DurationNote(keras.callbacks.Callback):
+    """Says in a log file, which has no bar, how long a training takes, by its first steps.
+
+    Args:
+        title: What is trained.
+    """
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.title = title
+        self.started: float | None = None
+        self.is_said = False
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Say it once, after `NOTE_DELAY` seconds or more; the first step compiles."""
+        if self.started is None:
+            self.started = time.monotonic()
+            return
+        seconds = time.monotonic() - self.started
+        if self.is_said or current_verbose() != 2 or seconds < NOTE_DELAY:
+            return
+        self.is_said = True
+        steps = self.params["steps"] * self.params["epochs"]
+        duration = format_duration(seconds / batch * steps)
+        say(f"{self.title}: about {duration}, by its first {format_count(batch, 'step')}")
 
 
 def track(items: Iterable[Item], title: str, total: int | None = None) -> Iterator[Item]:

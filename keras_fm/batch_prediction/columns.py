@@ -1,13 +1,16 @@
 """Predictions as columns of a table."""
 
+import json
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from keras_fm.preprocessing.tables.columns import unique_name
+from keras_fm.serving.codec import CLASS_OUTPUTS, Codec
 
+Cells = TypeVar("Cells")
 PredictionColumns = dict[str, np.ndarray | list[str]]
 _PREFIX = "predicted_"  # of a column that is called as one of the input
 
@@ -16,8 +19,10 @@ def prediction_columns(predictions: Sequence[Mapping[str, Any]]) -> PredictionCo
     """Return the predictions of a model as columns by name, float32 or strings.
 
     Of a classifier `label`, its `probability`, and `probability_NAME` of each class; of a
-    regression and of generated texts `prediction`; of texts with masks `prediction`, the most
-    probable token of each mask, and `probability`, the product of theirs.
+    calibrated one also the label's `calibrated_probability`, the `prediction_set`, a JSON list of
+    labels, and `in_distribution`, "true" or "false"; of a regression and of generated texts
+    `prediction`; of texts with masks `prediction`, the most probable token of each mask, and
+    `probability`, the product of theirs.
 
     Args:
         predictions: What `pipeline` returns, one or more.
@@ -29,12 +34,31 @@ def prediction_columns(predictions: Sequence[Mapping[str, Any]]) -> PredictionCo
         return {"prediction": [x["text"] for x in predictions]}
     if "masks" in prediction:
         return _mask_columns([x["masks"] for x in predictions])
-    return _class_columns(
+    columns = _class_columns(
         [x["label"] for x in predictions], [x["probabilities"] for x in predictions]
     )
+    return columns | _calibrated_columns(predictions) if "prediction_set" in prediction else columns
 
 
-def without_clashes(columns: PredictionColumns, taken: Collection[str]) -> PredictionColumns:
+def column_dtypes(codec: Codec, class_names: Sequence[str]) -> dict[str, str]:
+    """Return which columns `prediction_columns` makes, "string" or "float32", before it does.
+
+    Those of a calibrated classifier are not among them.
+
+    Args:
+        codec: Of the model's task.
+        class_names: Of a classifier.
+    """
+    if codec.outputs >= CLASS_OUTPUTS:
+        names = [f"probability_{name}" for name in class_names]
+        return {"label": "string", "probability": "float32", **dict.fromkeys(names, "float32")}
+    if "value" in codec.outputs:
+        return {"prediction": "float32"}
+    has_masks = "scores" in codec.outputs
+    return {"prediction": "string", **({"probability": "float32"} if has_masks else {})}
+
+
+def without_clashes(columns: Mapping[str, Cells], taken: Collection[str]) -> dict[str, Cells]:
     """Rename the columns that are called as one of the input, such as `label` beside `label`."""
     names = {name: name if name not in taken else f"{_PREFIX}{name}" for name in columns}
     return {unique_name(names[name], taken): cells for name, cells in columns.items()}
@@ -57,6 +81,18 @@ def _class_columns(
         for name in probabilities[0]:
             columns[f"probability_{name}"] = _to_floats([row[name] for row in probabilities])
     return columns
+
+
+def _calibrated_columns(predictions: Sequence[Mapping[str, Any]]) -> PredictionColumns:
+    return {
+        "calibrated_probability": _to_floats(
+            [x["calibrated_probabilities"][x["label"]] for x in predictions]
+        ),
+        "prediction_set": [
+            json.dumps(x["prediction_set"], ensure_ascii=False) for x in predictions
+        ],
+        "in_distribution": [json.dumps(x["in_distribution"]) for x in predictions],
+    }
 
 
 def _to_floats(values: Sequence[float]) -> np.ndarray:

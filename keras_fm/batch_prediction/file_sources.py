@@ -9,6 +9,7 @@ from typing import Any
 from keras_fm.batch_prediction.source import Chunk, Source
 from keras_fm.data.user.folders import describe_other_files, list_files
 from keras_fm.errors import DataError, DataWarning, InvalidInputError
+from keras_fm.file_errors import missing_file
 from keras_fm.files import local_path
 from keras_fm.formatting import format_names
 from keras_fm.preprocessing.texts.inputs import encode_text, is_file_name, read_file
@@ -30,7 +31,7 @@ def open_images(items: Sequence[Any]) -> Source:
     for path in paths:
         if not local_path(path).exists():
             raise InvalidInputError(
-                f"{path} is not there; expected an image, or a folder of images"
+                f"expected images, or folders of images: {missing_file(path, 'file or folder')}"
             )
     return Source(len(paths), "image", _chunks("file", paths, list, CHUNK_IMAGES))
 

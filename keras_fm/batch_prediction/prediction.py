@@ -1,6 +1,5 @@
 """`predict_to_file`: predictions for files and folders of any size."""
 
-import inspect
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +15,8 @@ from keras_fm.batch_prediction.file_sources import (
     open_images,
     open_texts,
 )
-from keras_fm.batch_prediction.source import Chunk, Source
+from keras_fm.batch_prediction.readable import predict_readable
+from keras_fm.batch_prediction.source import Source
 from keras_fm.batch_prediction.table_sources import open_tables
 from keras_fm.batch_prediction.writers import check_output, open_table_writer
 from keras_fm.errors import DataWarning, InvalidInputError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CHUNK_ROWS = 10_000  # some megabytes
-_SUFFIXES = {
+SUFFIXES = {
     "image": IMAGE_SUFFIXES,
     "text": frozenset((".txt",)),
     "row": frozenset(TABLE_SUFFIXES),
@@ -79,10 +79,10 @@ def predict_to_file(
             the model takes.
     """
     file = check_output(path)
-    source = _open_source(predictor.codec.input_kind, inputs, text, id_column)
+    source = open_source(predictor.codec.input_kind, inputs, text, id_column)
     predict = _SeededPredictor(predictor, options)
     try:
-        with open_table_writer(file, source.schema) as write, _progress_bar(source) as bar:
+        with open_table_writer(file, source.schema) as write, progress_bar(source) as bar:
             for frame in _predicted_frames(predict, source):
                 write(frame)
                 bar.update(len(frame))
@@ -94,9 +94,9 @@ def predict_to_file(
     return file
 
 
-def _open_source(kind: str, inputs: Any, text: str | None, id_column: str | None) -> Source:
+def open_source(kind: str, inputs: Any, text: str | None, id_column: str | None) -> Source:
     """Open inputs for a model that takes inputs of this kind; see `Codec.input_kind`."""
-    if kind not in _SUFFIXES:
+    if kind not in SUFFIXES:
         raise InvalidInputError(
             "predictions are written to a file by models of images, texts and tables; this model's "
             "are none of these"
@@ -130,7 +130,7 @@ def _expand(inputs: Any, kind: str) -> tuple[list[Any], bool]:
         is_folder = is_path_like and _is_folder(item)
         are_folders.append(is_folder)
         if is_folder:
-            items += expand_folder(local_path(item), _SUFFIXES[kind], _NOUNS[kind])
+            items += expand_folder(local_path(item), SUFFIXES[kind], _NOUNS[kind])
         else:
             items.append(item)
     if not items:
@@ -167,11 +167,10 @@ class _SeededPredictor:
         self.predictor = predictor
         self.options = dict(options)
         self.count = 0
-        self.has_seed = "seed" in inspect.signature(predictor.codec.encode).parameters
 
     def __call__(self, inputs: Any) -> Predictions:
         options = self.options
-        if self.has_seed:
+        if self.predictor.codec.takes_seed:
             options = {**options, "seed": options.get("seed", 0) + self.count}
         predictions = self.predictor(inputs, **options)
         self.count += len(predictions)
@@ -182,12 +181,12 @@ def _predicted_frames(predict: _SeededPredictor, source: Source) -> "Iterator[pd
     """Yield each chunk with its predictions, and warn at the end of images that can't be read."""
     unreadable: dict[str, str] = {}
     for chunk in source.chunks:
-        try:
+        if source.leaves_out_unreadable:
+            predictions, errors = predict_readable(predict, chunk.inputs)
+            unreadable |= {chunk.inputs[row]: message for row, message in errors.items()}
+            frame = chunk.frame.drop(index=chunk.frame.index[[*errors]])
+        else:
             frame, predictions = chunk.frame, predict(chunk.inputs)
-        except InvalidInputError:
-            if not source.leaves_out_unreadable:
-                raise
-            frame, predictions = _predict_readable(predict, chunk, unreadable)
         if predictions:
             columns = without_clashes(prediction_columns(predictions), frame.columns)
             yield frame.assign(**columns)
@@ -204,22 +203,8 @@ def _predicted_frames(predict: _SeededPredictor, source: Source) -> "Iterator[pd
         )
 
 
-def _predict_readable(
-    predict: _SeededPredictor, chunk: Chunk, unreadable: dict[str, str]
-) -> "tuple[pd.DataFrame, Predictions]":
-    """Predict for the files of a chunk one by one; add those that can't be read to `unreadable`."""
-    rows, predictions = [], []
-    for row, path in enumerate(chunk.inputs):
-        try:
-            predictions += predict([path])
-            rows.append(row)
-        except InvalidInputError as error:
-            unreadable[path] = str(error)
-    return chunk.frame.iloc[rows], predictions
-
-
-def _progress_bar(source: Source) -> Any:
+def progress_bar(source: Source) -> Any:
     """Return a bar with the time that remains, shown on a terminal alone."""
     from tqdm import tqdm
 
-    return tqdm(total=source.count, unit=f" {source.unit}s", leave=False, disable=None)
+    return tqdm(total=source.count or None, unit=f" {source.unit}s", leave=False, disable=None)

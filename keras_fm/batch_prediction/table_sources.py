@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from keras_fm.batch_prediction.source import Chunk, Source
-from keras_fm.errors import DataError, InvalidInputError, suggest
+from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.preprocessing import array_likes
 from keras_fm.preprocessing.tables.chunks import TableChunks, cut, read_chunks
-from keras_fm.preprocessing.tables.csv_files import separator_hint
+from keras_fm.preprocessing.tables.headers import missing_column
 from keras_fm.preprocessing.texts.inputs import encode_text
 
 if TYPE_CHECKING:
@@ -71,10 +71,7 @@ def _describe(table: Any) -> str:
 
 def _check_has_column(description: str, table: TableChunks, name: str) -> None:
     if name not in table.names:
-        raise DataError(
-            f"{description} has no column {name!r}. {suggest(name, table.names)}"
-            f"{separator_hint(table.names)}"
-        )
+        raise missing_column(description, name, table.names)
 
 
 def _check_no_others(

@@ -26,13 +26,17 @@ COMMANDS = {
     "explain": "predict",
     "train": "train",
     "fine-tune": "train",
+    "tune": "tune",
     "evaluate": "evaluate",
+    "compare": "compare",
     "verify": "evaluate",
     "export": "export",
     "serve-check": "export",
+    "drift": "drift",
     "cache": "cache",
     "demo": "demo",
     "runs": "runs",
+    "tensorboard": "tensorboard",
     "completion": "completion",
 }
 
@@ -41,13 +45,16 @@ EXAMPLES = """examples:
   keras-fm predict cifar_cnn photo.jpg
   keras-fm predict char_lstm "ROMEO:" --length 300 --temperature 0.8 --seed 0
   keras-fm train cifar_cnn_basic --set epochs=2 --run-dir runs/mine
+  keras-fm tune mlp --data houses.csv --target price --trials 30
   keras-fm evaluate runs/mine --slice-by label
+  keras-fm compare exports/live runs/mine
   keras-fm explain cifar_cnn photo.jpg --out why.png
   keras-fm verify cifar_cnn
   keras-fm export cifar_cnn exports/cifar_cnn
+  keras-fm drift exports/cifar_cnn requests.tfrecord
   keras-fm cache list
   keras-fm runs
-  tensorboard --logdir runs
+  keras-fm tensorboard runs/mine
 """
 
 
@@ -82,7 +89,8 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "keras-fm") -> i
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:  # a disk that is full, a folder that is a file
-        print(f"keras-fm: {error}", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"keras-fm: {where}{error.strerror or error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
         print(f"\nkeras-fm: {interrupt or 'stopped'}", file=sys.stderr)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_fm import registry
+from keras_fm.cli.parsing import recipe_fields
 
 Run = Callable[[argparse.Namespace], int]
 Check = Callable[[argparse.Namespace], None]
@@ -50,7 +51,35 @@ def add_command(
 
 def add_model(command: argparse.ArgumentParser, description: str, **options: Any) -> None:
     """Add the argument that names a model; a shell completes it."""
-    complete_with(command.add_argument("model", help=description, **options), _complete_model)
+    complete_model(command.add_argument("model", help=description, **options))
+
+
+def add_settings(command: argparse.ArgumentParser, description: str) -> None:
+    """Add `--set` for fields of a recipe; a shell completes their names."""
+    action = command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"{description}; may be repeated",
+    )
+    complete_with(action, lambda prefix, **_: [f"{name}=" for name in recipe_fields()])
+
+
+def add_calibration(command: argparse.ArgumentParser, description: str) -> None:
+    """Add the options that calibrate a classifier."""
+    command.add_argument("--calibrate", action="store_true", default=None, help=description)
+    command.add_argument(
+        "--coverage",
+        type=float,
+        help="the share of inputs whose class is in the prediction set, such as 0.95; implies "
+        "--calibrate (default: 0.9)",
+    )
+
+
+def complete_model(action: argparse.Action) -> None:
+    """Let a shell complete the name of a model or the path of a folder."""
+    complete_with(action, _complete_model)
 
 
 def complete_with(action: argparse.Action, completer: Callable[..., list[str]]) -> None:

@@ -1,5 +1,6 @@
 """What `info` prints of run directories and exports, from their own files, without Keras."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ def describe_run(path: Path) -> str:
     ]
     if "result" in info:
         rows += _result_rows(info["result"])
+        rows += _calibration_rows(info["result"].get("calibration"))
     environment = info["environment"]
     environment |= {name: f"{name} {environment[name]}" for name in ("python", "keras")}
     rows.append(("environment", ", ".join(environment.values())))
@@ -50,7 +52,11 @@ def describe_run(path: Path) -> str:
 def export_info(path: Path) -> dict[str, Any]:
     """Return all that an export's files say of its highest version, as `info --json` prints it."""
     version = export_files.find_version(path)
-    return {"version": version.name, **(export_files.read_info(version) or {})}
+    info = export_files.read_info(version)
+    if info is None:
+        return {"version": version.name}
+    has_sketch = (version / export_files.SKETCH).is_file()
+    return {"version": version.name, **info, "has_sketch": has_sketch}
 
 
 def describe_export(path: Path) -> str:
@@ -66,10 +72,12 @@ def describe_export(path: Path) -> str:
     rows = [("task", info["task"]), ("versions", numbers), *_model_rows(info)]
     rows += [(f"signature {name}", text) for name, text in _signatures(info)]
     rows += [
+        *_calibration_rows(info.get("calibration")),
         ("precision", info.get("precision", "")),
         ("optimized for", info.get("optimize_for", "")),
         ("weights sha256", info.get("weights_sha256", "")),
         ("deviation", _deviation(info.get("parity", {}))),
+        ("sketch", _sketch(version)),
         ("exported from", info.get("exported_from", "")),
         ("exported at", info.get("exported_at", "")),
         ("written by", ", ".join(" ".join(pair) for pair in info.get("written_by", {}).items())),
@@ -90,6 +98,15 @@ def _model_rows(info: Mapping[str, Any]) -> Rows:
     if info["target"] is not None:
         rows.append((f"target {info['target']['name']}", info["target"]["description"]))
     return rows
+
+
+def _calibration_rows(calibration: Mapping[str, Any] | None) -> Rows:
+    """Return how a classifier was calibrated."""
+    if not calibration:
+        return []
+    from keras_fm.calibration.calibration import Calibration
+
+    return [("calibration", str(Calibration.from_dict(calibration)))]
 
 
 def _result_rows(result: Mapping[str, Any]) -> Rows:
@@ -136,6 +153,16 @@ def _deviation(parity: Mapping[str, Any]) -> str:
         for difference in signature["max_difference"].values()
     ]
     return f"at most {max(differences):.1e} from the model" if differences else ""
+
+
+def _sketch(version: Path) -> str:
+    """Say what the sketch of the training inputs is of; "" where there is none."""
+    file = version / export_files.SKETCH
+    if not file.is_file():
+        return ""
+    sketch = json.loads(file.read_text("utf-8"))
+    num_features = len(sketch["features"])
+    return f"{num_features} features of {sketch['source']}, for keras-fm drift"
 
 
 def _present(rows: Rows) -> Rows:

@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -168,15 +168,15 @@ def _cells(entry: dict[str, Any]) -> tuple[str, ...]:
         entry["task"],
         entry["dataset"],
         f"{record['num_parameters']:,}" if record else "",
-        _headline(record["metrics"]) if record else "no weights",
+        _headline(record["metrics"], entry.get("baselines", ())) if record else "no weights",
     )
 
 
-def _headline(metrics: dict[str, float]) -> str:
-    from keras_fm.registry.metrics import METRICS
+def _headline(metrics: dict[str, float], baselines: Iterable[dict[str, Any]]) -> str:
+    from keras_fm.registry.metrics import METRICS, headline_metric
 
-    name, value = next(iter(metrics.items()))
-    return f"{METRICS[name].title} {METRICS[name].format(value)}"
+    name = headline_metric([*metrics], {baseline["metric"] for baseline in baselines})
+    return f"{METRICS[name].title} {METRICS[name].format(metrics[name])}"
 
 
 def _claim(name: str, value: float, seeds: "Seeds") -> str:

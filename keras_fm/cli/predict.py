@@ -14,7 +14,10 @@ from keras_fm.files import local_path
 from keras_fm.models import export_files
 from keras_fm.models.lookup import find_export, look_up
 from keras_fm.options import check_int, check_option_names
-from keras_fm.registry.tasks import task_module
+from keras_fm.preprocessing.tables.headers import check_has_columns
+from keras_fm.preprocessing.texts.inputs import is_file_name
+from keras_fm.registry.tasks import is_classification, task_module
+from keras_fm.serving.thresholds import check_threshold
 
 # Options of a generator, which its pipeline takes.
 GENERATOR_OPTIONS = [
@@ -63,6 +66,11 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--json", action="store_true", help="all predictions as JSON, with every probability"
     )
+    command.add_argument(
+        "--threshold",
+        type=float,
+        help="two classes: from which probability on the second one is predicted",
+    )
     for name, kind, description in GENERATOR_OPTIONS:
         command.add_argument(f"--{name}", type=kind, help=f"generators: {description}")
     command.add_argument(
@@ -93,21 +101,31 @@ def add(commands: Any) -> None:
         "keras-fm explain cifar_cnn cat.jpg --out why.png",
         'keras-fm explain lstm "a wonderful film"',
         "keras-fm explain lstm reviews.csv --text body --out why.html",
+        "keras-fm explain mlp rows.csv --method integrated_gradients --out why.json",
+        "keras-fm explain runs/mine --method permutation_importance --data rows.csv",
         details=INPUTS,
         check=_check_explain,
     )
     add_model(command, "a model's name or a run directory")
     command.add_argument(
-        "inputs", nargs="+", metavar="INPUT", help="images, a table's file, texts or files of them"
+        "inputs", nargs="*", metavar="INPUT", help="images, a table's file, texts or files of them"
     )
     command.add_argument("--text", metavar="COLUMN", help="the column of the texts in a CSV file")
     command.add_argument(
         "--method",
         default="auto",
-        help="occlusion, grad_cam or attention (default: the model's first)",
+        help="of images grad_cam, of texts attention, of tables shap or permutation_importance, of "
+        "all occlusion or integrated_gradients (default: the model's first)",
     )
     command.add_argument(
-        "--out", metavar="FILE", help="write a figure: .png for images, otherwise .html"
+        "--data",
+        help="tables: the rows of permutation_importance with their targets, or the background "
+        "rows of shap",
+    )
+    command.add_argument(
+        "--out",
+        metavar="FILE",
+        help="draw a .png file of images, draw an .html page, or write a .json file",
     )
 
 
@@ -126,8 +144,17 @@ def _check_predict(options: argparse.Namespace) -> None:
         return
     codec = task_module(task_name, "codec").CODEC
     check_option_names(name, codec.encode, generator_options, skip=2)
+    check_threshold(
+        name,
+        options.threshold,
+        is_classifier=is_classification(task_name),
+        class_names=labels,
+    )
     if options.out is None or not codec.input_kind:
         codec.check(name, labels, inputs, **generator_options)
+    elif codec.input_kind in ("row", "text"):
+        for word in filter(is_file_name, options.inputs):
+            check_has_columns(word, (options.text, options.id))
     if task_name == "image-generation":
         seed = options.seed or 0
         printing.check_image_files(zip(options.inputs, itertools.count(seed)), options.out)
@@ -150,6 +177,8 @@ def _generator_options(options: argparse.Namespace) -> dict[str, Any]:
 
 def _predict(options: argparse.Namespace) -> int:
     top, generator_options = options.top, _generator_options(options)
+    if options.threshold is not None:
+        generator_options["threshold"] = options.threshold
     inputs = _read_inputs(options) if options.out is None else options.inputs
     predictor = _predictor(options)
     if options.out is not None and predictor.codec.input_kind:
@@ -200,7 +229,7 @@ def _predict_to_file(
 
 def _read_inputs(options: argparse.Namespace) -> list[str | Path]:
     """Return the inputs: those that are names of files as paths, or the texts of their column."""
-    from keras_fm.preprocessing.texts.inputs import is_file_name, read_file
+    from keras_fm.preprocessing.texts.inputs import read_file
 
     inputs: list[str | Path] = []
     for word in options.inputs:
@@ -236,10 +265,16 @@ def _headers(words: list[str]) -> dict[str, str]:
 def _check_explain(options: argparse.Namespace) -> None:
     from keras_fm.explanation.arguments import check_explain, check_figure
 
-    check_explain(options.model, method=options.method)
+    check_explain(
+        options.model,
+        has_inputs=bool(options.inputs),
+        method=options.method,
+        data=options.data,
+    )
     named = look_up(options.model)
     codec = task_module(named.task_name, "codec").CODEC
-    codec.check(named.name, named.labels, _read_inputs(options))
+    if options.inputs:
+        codec.check(named.name, named.labels, _read_inputs(options))
     if options.out is not None:
         is_image = named.task_name.startswith("image-")
         check_figure(local_path(options.out), is_image=is_image)
@@ -248,7 +283,8 @@ def _check_explain(options: argparse.Namespace) -> None:
 def _explain(options: argparse.Namespace) -> int:
     from keras_fm.explanation.explanation import explain
 
-    explanation = explain(options.model, _read_inputs(options), method=options.method)
+    inputs = _read_inputs(options) if options.inputs else None
+    explanation = explain(options.model, inputs, method=options.method, data=options.data)
     print(explanation)
     if options.out is not None:
         print(explanation.save(options.out))

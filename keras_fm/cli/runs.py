@@ -9,6 +9,7 @@ from typing import Any
 from keras_fm.cli.common import add_command
 from keras_fm.cli.printing import print_table
 from keras_fm.errors import RunError
+from keras_fm.file_errors import missing_file
 from keras_fm.files import local_path
 from keras_fm.formatting import format_value
 from keras_fm.models import run_files
@@ -63,10 +64,10 @@ def _find(folder: Path) -> list[Path]:
         RunError: There is no such folder.
     """
     if not folder.is_dir():
-        reason = "is a file" if folder.exists() else "is not there"
-        raise RunError(
-            f"{folder} {reason}; expected a folder of runs, which train and fine-tune write"
-        )
+        expected = "expected a folder of runs, which train and fine-tune write"
+        if folder.exists():
+            raise RunError(f"{folder} is a file; {expected}")
+        raise RunError(f"{expected}: {missing_file(folder, 'folder')}")
     if run_files.is_run(folder):
         return [folder]
     subfolders = sorted(path for path in folder.iterdir() if path.is_dir())

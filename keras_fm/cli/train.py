@@ -1,11 +1,12 @@
 """Training: `train` and `fine-tune`."""
 
 import argparse
+from collections.abc import Iterable
 from typing import Any
 
 from keras_fm.cli import next_commands
-from keras_fm.cli.common import add_command, add_model, complete_with
-from keras_fm.cli.parsing import check_settings, recipe_fields
+from keras_fm.cli.common import add_calibration, add_command, add_model, add_settings
+from keras_fm.cli.parsing import check_settings
 
 DATA = """data:
   images   a folder with a folder of image files for each class
@@ -44,6 +45,7 @@ def add(commands: Any) -> None:
         "keras-fm fine-tune cifar_cnn photos/",
         "keras-fm fine-tune lstm reviews.csv --text body --target stars",
         "keras-fm fine-tune cifar_cnn photos/ --strategy lora --set epochs=5",
+        "keras-fm fine-tune cifar_cnn photos/ --calibrate --coverage 0.95",
         details=DATA,
         check=_check_fine_tune,
     )
@@ -78,14 +80,10 @@ def add(commands: Any) -> None:
 
 def _add_options(command: argparse.ArgumentParser) -> None:
     """Add the options of both commands."""
-    fields = command.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="override a field of the recipe; may be repeated",
+    add_settings(command, "override a field of the recipe")
+    command.add_argument(
+        "--recipe", metavar="FILE", help="a recipe file, or the name of one in the model's folder"
     )
-    complete_with(fields, lambda prefix, **_: [f"{name}=" for name in recipe_fields()])
     command.add_argument("--target", help="the column of the CSV file to predict")
     command.add_argument(
         "--problem-type", help="regression or classification (default: inferred from the column)"
@@ -95,6 +93,30 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", type=int, default=0)
     command.add_argument(
         "--validation-split", type=float, help="fraction of the data to validate on, such as 0.2"
+    )
+    add_calibration(
+        command,
+        "fit a temperature, prediction sets and an in-distribution score of a classifier on what "
+        "validates",
+    )
+    command.add_argument(
+        "--histograms",
+        action="store_true",
+        help="also write histograms of weights, and sizes of activations, for TensorBoard",
+    )
+    command.add_argument(
+        "--profile",
+        action="store_true",
+        help="also profile the steps 10 to 20 for TensorBoard's profiler plugin",
+    )
+    command.add_argument(
+        "--devices", type=int, help="GPUs, or CPU cores, that share each batch (default: 1)"
+    )
+    command.add_argument(
+        "--hosts",
+        metavar="ADDRESS:PORT,PROCESSES,INDEX",
+        help="processes that train together (JAX): where process 0 listens, how many there are, "
+        "and which this one is; or auto",
     )
     command.add_argument(
         "--verbose",
@@ -109,6 +131,7 @@ def _arguments(options: argparse.Namespace, *names: str) -> dict[str, Any]:
     from keras_fm.registry.recipe import parse_setting
 
     names = (*names, "target", "problem_type", "run_dir", "resume", "seed", "validation_split")
+    names = (*names, "recipe", "calibrate", "coverage", "devices", "hosts", "histograms", "profile")
     settings = dict(parse_setting(text) for text in options.set)
     check_settings(options.parser, settings)
     verbose = int(options.verbose) if options.verbose.isdecimal() else options.verbose
@@ -130,8 +153,7 @@ def _train(options: argparse.Namespace) -> int:
     from keras_fm.training.training import train
 
     run = train(options.model, **_train_arguments(options))
-    print(f"\n{run.report()}\n")
-    print(*next_commands.after_training(run.path), sep="\n")
+    _print_report(run, next_commands.after_training(run.path))
     return 0
 
 
@@ -160,6 +182,14 @@ def _fine_tune(options: argparse.Namespace) -> int:
     from keras_fm.training.fine_tuning import fine_tune
 
     run = fine_tune(options.model, **_fine_tune_arguments(options))
-    print(f"\n{run.report()}\n")
-    print(*next_commands.after_fine_tuning(run.path), sep="\n")
+    _print_report(run, next_commands.after_fine_tuning(run.path))
     return 0
+
+
+def _print_report(run: Any, commands: Iterable[str]) -> None:
+    """Print what was trained, and what to do with it, in one of the processes that trained it."""
+    from keras_fm.distribution.running import is_first_process
+
+    if is_first_process():
+        print(f"\n{run.report()}\n")
+        print(*commands, sep="\n")

@@ -68,7 +68,10 @@ class TabularBatches(Batches):
             return columns
         return {
             name: np.where(
-                rng.random(len(indices)) < self.recipe.cell_dropout,
+                # A date of several numbers is dropped as one cell.
+                (rng.random(len(indices)) < self.recipe.cell_dropout).reshape(
+                    -1, *[1] * (column.ndim - 1)
+                ),
                 column.dtype.type(np.nan if column.dtype.kind == "f" else 0),
                 column,
             )

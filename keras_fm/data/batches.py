@@ -23,7 +23,8 @@ class Batches:
     A pass visits every example once, in a new order. A last batch that is not full is dropped where
     the recipe has `drop_remainder`: the recipes of the zoo do, so that their steps, schedules and
     figures stay what they are; a training on a user's own data has every example in each epoch, as
-    in Keras' `fit`. A pass takes as many epochs as the recipe has `epochs_per_pass`.
+    in Keras' `fit`. A pass takes as many epochs as the recipe has `epochs_per_pass`, or an epoch as
+    many passes as it has `passes_per_epoch`.
 
     `fit` takes `as_dataset()`. Set `epoch` before each epoch: Keras does not tell a data set which
     epoch it is in.
@@ -51,32 +52,51 @@ class Batches:
         self.epoch = 0
         self.num_examples = len(targets)  # of a pass over the data
         self.batch_size = min(recipe.batch_size, self.num_examples)
+        self._last_order: tuple[int, np.ndarray] | None = None  # of a pass
+
+    @property
+    def batches_per_pass(self) -> int:
+        """The number of batches in a pass over the data."""
+        drop_remainder = self.recipe.drop_remainder or not self.allows_short_batch
+        full, remainder = divmod(self.num_examples, self.batch_size)
+        return full + bool(remainder and not drop_remainder)
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
-        drop_remainder = self.recipe.drop_remainder or not self.allows_short_batch
-        full, remainder = divmod(self.num_examples, self.batch_size)
-        batches_per_pass = full + bool(remainder and not drop_remainder)
-        return batches_per_pass // self.recipe.epochs_per_pass
+        parts = self.recipe.epochs_per_pass
+        return self.batches_per_pass * self.recipe.passes_per_epoch // parts
 
     @property
     def examples_per_epoch(self) -> int:
-        """The number of examples that an epoch visits."""
-        return min(len(self) * self.batch_size, self.num_examples)
+        """The number of examples that an epoch visits; one that it visits twice counts twice."""
+        most = self.num_examples * self.recipe.passes_per_epoch
+        return min(len(self) * self.batch_size, most)
 
     @property
     def num_left_out(self) -> int:
         """The number of examples that no batch of a pass has; others in each pass."""
-        num_used = len(self) * self.recipe.epochs_per_pass * self.batch_size
+        parts, passes = self.recipe.epochs_per_pass, self.recipe.passes_per_epoch
+        num_used = len(self) * parts // passes * self.batch_size
         return max(0, self.num_examples - num_used)
 
     def __getitem__(self, step: int) -> tuple[Any, np.ndarray]:
         """Return the batch of a step of the current epoch."""
-        data_pass, part = divmod(self.epoch, self.recipe.epochs_per_pass)
-        order = self.epoch_order(np.random.default_rng((self.seed, SHUFFLE_STREAM, data_pass)))
-        start = (part * len(self) + step) * self.batch_size
+        if self.recipe.passes_per_epoch > 1:
+            passes, batch = divmod(step, self.batches_per_pass)
+            data_pass = self.epoch * self.recipe.passes_per_epoch + passes
+        else:
+            data_pass, part = divmod(self.epoch, self.recipe.epochs_per_pass)
+            batch = part * len(self) + step
+        start = batch * self.batch_size
         rng = np.random.default_rng((self.seed, BATCH_STREAM, self.epoch, step))
-        return self.batch_for(order[start : start + self.batch_size], rng)
+        return self.batch_for(self._order(data_pass)[start : start + self.batch_size], rng)
+
+    def _order(self, data_pass: int) -> np.ndarray:
+        """Return the order of a pass, which is drawn once: of a million rows it takes its time."""
+        if self._last_order is None or self._last_order[0] != data_pass:
+            rng = np.random.default_rng((self.seed, SHUFFLE_STREAM, data_pass))
+            self._last_order = data_pass, self.epoch_order(rng)
+        return self._last_order[1]
 
     def epoch_order(self, rng: np.random.Generator) -> np.ndarray:
         """Draw the order of the examples in a pass over the data, as indices."""
@@ -92,18 +112,21 @@ class Batches:
 
     def inputs_spec(self) -> Any:
         """Return the `tf.TensorSpec` of a batch of inputs."""
-        return keras.tree.map_structure(_batch_spec, self.inputs)
+        return keras.tree.map_structure(batch_spec, self.inputs)
 
     def targets_spec(self) -> tf.TensorSpec:
         """Return the `tf.TensorSpec` of a batch of targets."""
-        return _batch_spec(self.targets)
+        return batch_spec(self.targets)
 
     def as_dataset(self) -> tf.data.Dataset:
         """Return one epoch of batches, made on a thread beside the training.
 
         A `PyDataset` would not do: Keras takes the shapes of its first batches for those of all.
         """
-        element_spec = self.inputs_spec(), self.targets_spec()
+        return self.dataset(self.inputs_spec(), self.targets_spec())
+
+    def dataset(self, *element_spec: Any) -> tf.data.Dataset:
+        """Return the batches of an epoch as elements of these `tf.TensorSpec`s."""
         return dataset_from_function(self.__getitem__, len(self), element_spec).prefetch(4)
 
 
@@ -117,10 +140,23 @@ def dataset_from_function(
         num_batches: How many there are.
         element_spec: The `tf.TensorSpec` of each component of a batch.
     """
-    batches = tf.data.Dataset.from_generator(
-        lambda: map(get_batch, range(num_batches)), output_signature=element_spec
-    )
-    return batches.apply(tf.data.experimental.assert_cardinality(num_batches))
+    specs = tf.nest.flatten(element_spec)
+
+    def components(index: np.ndarray) -> list[np.ndarray]:
+        arrays = tf.nest.flatten(get_batch(int(index)))
+        return [
+            np.asarray(array, spec.dtype.as_numpy_dtype)
+            for array, spec in zip(arrays, specs, strict=True)
+        ]
+
+    def batch(index: tf.Tensor) -> Any:
+        # Less time than by `from_generator`, most of all in an epoch of few batches.
+        tensors = tf.numpy_function(components, [index], [spec.dtype for spec in specs])
+        for tensor, spec in zip(tensors, specs, strict=True):
+            tensor.set_shape(spec.shape)
+        return tf.nest.pack_sequence_as(element_spec, tensors)
+
+    return tf.data.Dataset.range(num_batches).map(batch)
 
 
 def dataset_from_arrays(*arrays: Any, batch_size: int) -> tf.data.Dataset:
@@ -130,10 +166,24 @@ def dataset_from_arrays(*arrays: Any, batch_size: int) -> tf.data.Dataset:
         *arrays: The components of an element, or dicts of them; the weights can be left out.
         batch_size: Examples in a batch; the last one can have fewer.
     """
-    return tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
+    num_examples = len(keras.tree.flatten(arrays)[0])
+    num_full = num_examples // batch_size * batch_size
+
+    def full_batches(array: np.ndarray) -> np.ndarray:
+        return array[:num_full].reshape(-1, batch_size, *array.shape[1:])
+
+    # Batches are elements as they are: to collect a table's rows takes ten times as long.
+    full = tf.data.Dataset.from_tensor_slices(keras.tree.map_structure(full_batches, arrays))
+    if num_full == num_examples:
+        return full
+    rest = tf.data.Dataset.from_tensors(
+        keras.tree.map_structure(lambda array: array[num_full:], arrays)
+    )
+    return full.concatenate(rest)
 
 
-def _batch_spec(array: np.ndarray) -> tf.TensorSpec:
+def batch_spec(array: np.ndarray) -> tf.TensorSpec:
+    """Return the `tf.TensorSpec` of some rows of an array."""
     return tf.TensorSpec((None, *array.shape[1:]), array.dtype)
 
 
@@ -155,8 +205,13 @@ class SetEpoch(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Set the epoch of the batches and the states of the seed generators."""
-        self.batches.epoch = epoch
-        for variable in self.model.non_trainable_variables:
-            if variable.path.endswith("seed_generator_state"):
-                seed, _ = keras.ops.convert_to_numpy(variable)
-                variable.assign(np.array([seed, epoch * RNG_STEPS_PER_EPOCH]))
+        set_epoch(self.model, self.batches, epoch)
+
+
+def set_epoch(model: keras.Model, batches: Batches, epoch: int) -> None:
+    """Set the epoch of the batches, and the states of the model's seed generators."""
+    batches.epoch = epoch
+    for variable in model.non_trainable_variables:
+        if variable.path.endswith("seed_generator_state"):
+            seed, _ = keras.ops.convert_to_numpy(variable)
+            variable.assign(np.array([seed, epoch * RNG_STEPS_PER_EPOCH]))

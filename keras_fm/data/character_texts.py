@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_fm.data.examples import Examples, character_examples
 from keras_fm.errors import DataError
+from keras_fm.file_errors import unreadable_file
 from keras_fm.files import local_path
 from keras_fm.formatting import format_count
 
@@ -27,7 +28,7 @@ def read_text_file(path: str | os.PathLike[str]) -> Examples:
     try:
         text = path.read_bytes().decode("utf-8-sig", "replace")
     except OSError as error:
-        raise DataError(f"{path}: can't be read ({error.strerror})") from None
+        raise DataError(unreadable_file(path, error)) from None
     if len(text) < 2:
         raise DataError(
             f"{path}: expected a text to learn from; it has {format_count(len(text), 'character')}"

@@ -16,6 +16,7 @@ from urllib.request import getproxies
 
 import numpy as np
 
+from keras_fm.data import dataset_files
 from keras_fm.data.examples import Examples, character_examples
 from keras_fm.errors import DataError, UnknownNameError, suggest
 from keras_fm.logs import left_out
@@ -40,7 +41,8 @@ def load(dataset: str, split: str) -> Examples:
     """Load a split of a TFDS data set in its stored order, or the bundled sample.
 
     Args:
-        dataset: TFDS name, such as `"cifar10"`. `TFDS_DATA_DIR` says where its data lies.
+        dataset: TFDS name, such as `"cifar10"`. `TFDS_DATA_DIR` says where its data lies;
+            `KERAS_FM_DATASETS`, where it lies in `.npz` files that need no TFDS.
         split: TFDS split, such as `"test"`, `"train[:90%]"` or `"validation+test"`; or
             `"sample"`: a few hundred test examples that ship with the package.
 
@@ -49,13 +51,21 @@ def load(dataset: str, split: str) -> Examples:
             a model can learn from.
         UnknownNameError: The data set has no such split.
     """
-    return sample(dataset) if split == SAMPLE else _load_tfds(dataset, split)
+    if split == SAMPLE:
+        return sample(dataset)
+    file = dataset_files.find(dataset, split)
+    return _load_tfds(dataset, split) if file is None else _load_file(file, f"{dataset} {split}")
 
 
 @_quietly()
 def is_prepared(dataset: str) -> bool:
     """Return whether the data set is on this machine."""
     return bool(builder(dataset).is_prepared())
+
+
+def is_recipe_data(data: Any) -> bool:
+    """Return whether it means the recipe's data set, or the sample of it."""
+    return data is None or (isinstance(data, str) and data == SAMPLE)
 
 
 def is_surely_unknown(dataset: str) -> bool:
@@ -142,6 +152,11 @@ def sample(dataset: str) -> Examples:
         columns = {name.partition("/")[2]: arrays[name] for name in arrays if "inputs" in name}
     inputs = columns.pop("", columns)  # one array without a name, or a table
     return Examples(inputs, targets, f"bundled sample of {len(targets)} {dataset} test examples")
+
+
+@cache
+def _load_file(path: Path, description: str) -> Examples:
+    return dataset_files.read(path, description)
 
 
 @cache

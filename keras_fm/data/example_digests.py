@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_fm.data.examples import Inputs
 from keras_fm.errors import DataError
+from keras_fm.file_errors import reason_of
 from keras_fm.files import atomic_write
 
 _DIGEST_BYTES = 8  # among a billion examples, the chance that two share a digest is 3 %
@@ -46,7 +47,7 @@ def load_digests(path: Path) -> np.ndarray:
     try:
         digests = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} holds no digests of examples: {error}") from None
+        raise DataError(f"{path} holds no digests of examples: {reason_of(error)}") from None
     if not isinstance(digests, np.ndarray) or digests.dtype != np.uint64 or digests.ndim != 1:
         raise DataError(f"{path} holds no digests of examples")
     return digests

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_fm.data.examples import Examples
 from keras_fm.errors import DataError
+from keras_fm.file_errors import reason_of
 from keras_fm.files import atomic_write
 
 
@@ -21,6 +22,8 @@ def save_examples(examples: Examples, path: Path) -> None:
         else:
             arrays[f"inputs/{name}"] = column
     arrays |= {"targets": examples.targets, "description": np.array(examples.description)}
+    if examples.folds is not None:
+        arrays["folds"] = examples.folds
     with atomic_write(path, "wb") as stream:
         np.savez_compressed(stream, **arrays)
 
@@ -44,12 +47,13 @@ def load_examples(path: Path) -> Examples:
                 if name.startswith("bytes/")
             }
             targets, description = arrays["targets"], str(arrays["description"])
+            folds = arrays.get("folds")
     except (OSError, ValueError, KeyError, EOFError) as error:
-        raise DataError(f"{path} holds no examples: {error}") from None
+        raise DataError(f"{path} holds no examples: {reason_of(error)}") from None
     inputs = columns.pop("", columns)
     if isinstance(inputs, np.ndarray) and inputs.dtype.kind == "S":
         inputs = inputs.astype(object)
-    return Examples(inputs, targets, description)
+    return Examples(inputs, targets, description, folds=folds)
 
 
 def _pack_texts(column: np.ndarray, name: str) -> dict[str, np.ndarray]:

@@ -1,7 +1,7 @@
 """Examples in memory: the inputs and targets that models are trained and evaluated on."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,18 +24,26 @@ class Examples:
         targets: `[examples]`: class indices, regression targets, or the next characters.
         description: The data set and the split, in words.
         names: What messages call each example, such as its file; None for none.
+        columns: Further columns by name, each `[examples]`, which no model takes: metrics are
+            sliced by them.
+        folds: `[examples]`, from 0: the fold of cross-validation that each is in. A model's outputs
+            for it are then those of the members that did not learn from it. None for none.
     """
 
     inputs: Inputs
     targets: np.ndarray
     description: str
     names: np.ndarray | None = field(default=None, repr=False, compare=False)
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    folds: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Turn lists into arrays."""
         if isinstance(self.inputs, (list, tuple)):
             object.__setattr__(self, "inputs", _to_array(self.inputs))
         object.__setattr__(self, "targets", np.asarray(self.targets))
+        columns = {name: np.asarray(column) for name, column in self.columns.items()}
+        object.__setattr__(self, "columns", columns)
 
     def __repr__(self) -> str:
         """Return the description, and the dtypes and shapes."""
@@ -69,8 +77,12 @@ class Examples:
             indices: A slice, indices, or a boolean mask.
             description: Of the subset.
         """
-        names = None if self.names is None else self.names[indices]
-        return Examples(take_rows(self.inputs, indices), self.targets[indices], description, names)
+        names, folds = (
+            None if array is None else array[indices] for array in (self.names, self.folds)
+        )
+        inputs, targets = take_rows(self.inputs, indices), self.targets[indices]
+        columns = take_rows(self.columns, indices)
+        return Examples(inputs, targets, description, names, columns, folds)
 
 
 def _to_array(inputs: Sequence[Any]) -> np.ndarray:

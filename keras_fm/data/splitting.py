@@ -1,6 +1,7 @@
 """Splits into training and validation examples: seeded, stratified, duplicates on one side."""
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -75,6 +76,37 @@ def train_validation_split(
     )
     warn_leakage(train, validation, notes)
     return train, validation
+
+
+def with_folds(examples: Examples, num_folds: int, seed: int, *, regression: bool) -> Examples:
+    """Return the examples, each in a fold of about the same size, stratified.
+
+    Equal rows come into the same fold.
+
+    Args:
+        examples: Rows of a table.
+        num_folds: How many folds there are.
+        seed: Of the draw.
+        regression: The targets are numbers, stratified by quantile, not classes.
+
+    Raises:
+        DataError: There are fewer different rows than folds.
+    """
+    strata = _quantile_bins(examples.targets) if regression else np.asarray(examples.targets)
+    keys = example_digests(examples.inputs)
+    _, first_indices, groups = np.unique(keys, return_index=True, return_inverse=True)
+    if len(first_indices) < num_folds:
+        raise DataError(
+            f"{examples.description}: {format_count(len(first_indices), 'different row')} can't be "
+            f"divided into {num_folds} folds"
+        )
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(first_indices))
+    # One stratum behind the other, dealt out in turn, so that each fold has its share of each.
+    order = order[np.argsort(strata[first_indices[order]], kind="stable")]
+    fold_of_group = np.empty(len(first_indices), "int32")
+    fold_of_group[order] = np.arange(len(order)) % num_folds
+    return replace(examples, folds=fold_of_group[groups])
 
 
 def _check_leaves_some(examples: Examples, count: int) -> None:

@@ -14,7 +14,7 @@ from keras_fm.models.building import as_float32
 from keras_fm.models.inference import TRACE_COUNT, SingleTraceModel
 from keras_fm.models.loading import get
 from keras_fm.models.spec import spec_of
-from keras_fm.progress import DelayedBar, current_verbose, say
+from keras_fm.progress import DelayedBar, DurationNote, current_verbose, say
 from keras_fm.tasks.base import PREDICT_BATCH_SIZE, Task
 
 # Of the classifier trained on generated images. It has to stay a matter of minutes; what more of
@@ -70,7 +70,7 @@ class GeneratorEvaluator:
             trainer.fit(
                 batches.as_dataset(),
                 epochs=EPOCHS,
-                callbacks=[SetEpoch(batches)],
+                callbacks=[SetEpoch(batches), DurationNote(f"training {self.spec.name}")],
                 shuffle=False,
                 verbose=current_verbose(),
             )

@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 import keras
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from keras_fm.data import splitting
 from keras_fm.data.examples import Examples
 from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.models.backbone import backbone
+from keras_fm.models.linear_models import logistic_regression, ridge_regression
 from keras_fm.models.spec import spec_of
 from keras_fm.tasks.base import ScoredObjective, task_of
 
@@ -47,9 +47,7 @@ def linear_probe(model: keras.Model, examples: Examples, validation: Examples) -
     targets = np.log(examples.targets) if log else examples.targets
 
     def fit(x: np.ndarray, y: np.ndarray, penalty: float) -> Predict:
-        if is_regression:
-            return _ridge(x, y, penalty)
-        return _logistic(x, y, penalty, len(spec.labels))
+        return _fit(x, y, penalty, len(spec.labels))
 
     penalty = _choose_penalty(fit, features, targets, is_regression)
     validation_features = task.predictor.predict_examples(embed, validation)
@@ -73,45 +71,20 @@ def _choose_penalty(
         outputs = fit(features[train_rows], targets[train_rows], penalty)(features[rows])
         if is_regression:
             return float(np.square(outputs - targets[rows]).mean())
-        return float(_cross_entropy(outputs, targets[rows])[0])
+        return _cross_entropy(outputs, targets[rows])
 
     return min(PENALTIES, key=loss)
 
 
-def _ridge(x: np.ndarray, y: np.ndarray, penalty: float) -> Predict:
-    mean, scale = y.mean(), y.std() or 1.0
-    gram = x.T.astype("float64") @ x / len(x) + penalty * np.eye(x.shape[1])
-    weights = np.linalg.solve(gram, x.T @ ((y - mean) / scale) / len(x))
-    return lambda other: other @ weights * scale + mean
+def _fit(x: np.ndarray, y: np.ndarray, penalty: float, num_classes: int) -> Predict:
+    """Fit classes, or where there are none numbers."""
+    if num_classes:
+        kernel, bias = logistic_regression(x, y, num_classes, penalty)
+        return lambda other: (other @ kernel + bias).astype("float32")
+    kernel, bias = ridge_regression(x, y, penalty)
+    return lambda other: (other @ kernel + bias)[:, 0]
 
 
-def _logistic(x: np.ndarray, y: np.ndarray, penalty: float, num_classes: int) -> Predict:
-    shape = (x.shape[1] + 1, num_classes)
-    x = _with_bias(x)
-    penalized = (np.arange(shape[0]) < shape[0] - 1)[:, None]  # not the bias
-
-    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        weights = flat.reshape(shape)
-        value, logits_gradient = _cross_entropy(x @ weights, y)
-        kernel = weights * penalized
-        gradient = x.T @ logits_gradient + penalty * kernel
-        return float(value) + penalty / 2 * float(np.square(kernel).sum()), gradient.ravel()
-
-    solution = minimize(
-        loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 200}
-    )
-    weights = solution.x.reshape(shape)
-    return lambda other: (_with_bias(other) @ weights).astype("float32")
-
-
-def _with_bias(features: np.ndarray) -> np.ndarray:
-    return np.concatenate([features, np.ones((len(features), 1), features.dtype)], axis=1)
-
-
-def _cross_entropy(logits: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean over the examples, in nats, and its gradient with respect to the logits."""
-    log_probabilities = log_softmax(logits, axis=1)
-    rows = np.arange(len(targets))
-    gradient = np.exp(log_probabilities)
-    gradient[rows, targets] -= 1
-    return -log_probabilities[rows, targets].mean(), gradient / len(targets)
+def _cross_entropy(logits: np.ndarray, targets: np.ndarray) -> float:
+    """Return the mean over the examples, in nats."""
+    return float(-log_softmax(logits, axis=1)[np.arange(len(targets)), targets].mean())

@@ -12,6 +12,7 @@ from keras_fm.data.datasets import SAMPLE
 from keras_fm.data.example_digests import load_digests
 from keras_fm.data.examples import Examples
 from keras_fm.errors import DataError, DataWarning
+from keras_fm.formatting import choose_form
 from keras_fm.models import run_files
 from keras_fm.registry.recipe import load_recipe
 from keras_fm.tasks.base import Task
@@ -77,17 +78,18 @@ def warn_known_examples(path: Path, task: Task, examples: Examples) -> None:
         examples: To evaluate on.
     """
     file = _file_of(path, run_files.DIGESTS)
-    if file is None:
+    if file is None or examples.folds is not None:  # of which no member sees what it learned
         return
     known, digests = load_digests(file), task.data.digests(examples)
     count = int(np.isin(digests, known).sum())
     if not count:
         return
-    sentence = f"{count:,} of {len(digests):,} {task.data.digest_unit} were in the training data"
+    was = choose_form(count, "was", "were")
+    sentence = f"{count:,} of {len(digests):,} {task.data.digest_unit} {was} in the training data"
     if _has_repeated_rows(examples.inputs, known):
         sentence = (
-            f"{count:,} of {len(digests):,} rows are equal to rows of the training data, in which "
-            "rows recur"
+            f"{count:,} of {len(digests):,} rows {choose_form(count, 'is', 'are')} equal to rows "
+            "of the training data, in which rows recur"
         )
     warnings.warn(f"{sentence}: the metrics say less about new data", DataWarning, stacklevel=2)
 

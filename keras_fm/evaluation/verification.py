@@ -5,30 +5,41 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import keras
 
 from keras_fm import notebook, registry, store
 from keras_fm.data import datasets
-from keras_fm.evaluation import run_examples
+from keras_fm.evaluation import durations, run_examples
 from keras_fm.evaluation.arguments import check_verify
+from keras_fm.evaluation.calibrating import shipped_calibration
+from keras_fm.evaluation.calibration_claims import (
+    check_claims,
+    check_file,
+    evaluate_options,
+    missing_data,
+)
 from keras_fm.evaluation.evaluation import Split, evaluate
 from keras_fm.evaluation.flops import count_flops
+from keras_fm.evaluation.robustness import check_robustness, first_examples, measure_robustness
+from keras_fm.evaluation.slice_claims import check_slices
 from keras_fm.files import local_path
 from keras_fm.formatting import format_repr, format_table
 from keras_fm.models import loading, run_files
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.spec import spec_of
 from keras_fm.options import Verbose, with_checked_options
-from keras_fm.progress import say, with_verbose
+from keras_fm.progress import current_verbose, say, with_verbose
 from keras_fm.registry import ModelPackage
-from keras_fm.registry.entry import Weights
+from keras_fm.registry.entry import RobustnessClaims, Weights
 from keras_fm.registry.metrics import METRICS
 from keras_fm.registry.recipe import fingerprint
+from keras_fm.tasks.base import task_of
 
 # Two cores have some 20 billion a second: what has more than these is no matter of a minute or two.
 _MINUTES_OF_FLOPS = 3e12
+_SECONDS_OF_FLOPS = 2e11  # of less it is not worth to say how long it takes
 
 
 @dataclass(frozen=True)
@@ -101,16 +112,17 @@ def verify(
     """Measure parameters, FLOPs, file size, sha256 and metrics of a model's weights again.
 
     The metrics are measured on the full test split where it is on this machine, else on the bundled
-    sample; the report says which.
+    sample; the report says which. On the full one, what is claimed of slices, calibration and
+    robustness of a classifier is measured, too.
 
     Of a run its metrics are measured, on the examples that validated it: its directory keeps those
     of a user's own data, others are loaded from their data set again.
 
     Args:
         name: `"model"` (its default weights) or `"model.tag"`; or a run directory.
-        quick: Leaves out what takes minutes: metrics that a model is trained for, and the test
-            split of a large model, in whose place the bundled sample is measured. The report says
-            what was left out.
+        quick: Leaves out what takes minutes: metrics that a model is trained for, slices,
+            calibration and robustness, and the test split of a large model, in whose place the
+            bundled sample is measured. The report says what was left out.
         verbose: 1 says what is measured and draws bars, 2 says it without bars, 0 is silent;
             `"auto"` is 1 on a terminal and in a notebook, else 2.
         on_check: Is called with each claim as soon as it is measured.
@@ -136,16 +148,23 @@ def verify(
         slow = [metric for metric in claims if METRICS[metric].needs_training]
         left_out += [METRICS[metric].title for metric in slow]
         claims = {metric: value for metric, value in claims.items() if metric not in slow}
+    calibration, robustness, slices = record.calibration, record.robustness, record.slices
+    if quick or not is_full:
+        left_out += _titles_of_details(record)
+        calibration, robustness, slices = None, None, {}
+    left_out += [f"AUROC against {name}, which is not here" for name in missing_data(calibration)]
     checks = _Checks(on_check)
     checks.add(_exact("file size", record.file_size, file.stat().st_size))
     checks.add(_exact("sha256", record.sha256, store.sha256_of(file)))
     recipe_file = package.path / record.recipe
     checks.add(_exact("recipe sha256", record.recipe_sha256, fingerprint(recipe_file)))
     checks.add(*_initial_weights(package, record))
+    checks.add(*(ClaimCheck(*claim) for claim in check_file(package, record.calibration)))
     checks.add(_exact("parameters", record.num_parameters, model.count_params()))
     if keras.backend.backend() == "tensorflow":  # the counter reads a TensorFlow graph
         checks.add(_exact("FLOPs", record.flops, count_flops(model)))
-    _announce(package, record, claims, is_full)
+    if is_full:
+        _announce(model, record, claims)
     measured: set[str] = set()
 
     def add_measured(metrics: Mapping[str, float]) -> None:
@@ -158,12 +177,22 @@ def verify(
     if any(METRICS[metric].needs_training for metric in claims):  # the others are there long before
         measure = partial(evaluate, on_metrics=add_measured)
     # A claim may be of a part of a split, such as "test[:250]".
-    metrics = measure(model, split=cast(Split, record.split if is_full else datasets.SAMPLE))
+    options = evaluate_options(calibration) | ({"slice_by": [*slices]} if slices else {})
+    measured_model: Any = model
+    if calibration is not None:
+        fitted = shipped_calibration(package.path / calibration.file, calibration.sha256)
+        measured_model = loading.with_calibration(model, fitted)
+    split = cast(Split, record.split if is_full else datasets.SAMPLE)
+    metrics = measure(measured_model, split=split, **options)
     if is_full:
         checks.add(_exact("test examples", record.num_examples, metrics["num_examples"]))
     for metric, claimed in claims.items():
         if metric not in measured:
             checks.add(_close(metric, claimed, metrics[metric], metrics["num_examples"]))
+    checks.add(*(ClaimCheck(*claim) for claim in check_slices(slices, metrics)))
+    checks.add(*(ClaimCheck(*claim) for claim in check_claims(package, calibration, metrics)))
+    if robustness is not None:
+        checks.add(*_measure_robustness(model, split, robustness))
     return ClaimReport(str(name), metrics["data"], tuple(checks.checks), tuple(left_out))
 
 
@@ -181,32 +210,61 @@ class _Checks:
                 self.on_check(check)
 
 
-def _announce(
-    package: ModelPackage, record: Weights, claims: Mapping[str, float], is_full: bool
-) -> None:
-    """Say what is measured now, where it takes more than a moment."""
-    if not is_full:
+def _announce(model: keras.Model, record: Weights, claims: Mapping[str, float]) -> None:
+    """Say what is measured now, and how long it takes, where that is more than a moment."""
+    if not current_verbose():
         return
+    package = spec_of(model).package
     titles = ", ".join(METRICS[metric].title for metric in claims)
-    takes = "; it takes some minutes" if _takes_minutes(package, record) else ""
-    say(f"measuring {titles} on {record.num_examples:,} test examples{takes}")
+    measured = f"measuring {titles} on {record.num_examples:,} test examples"
+    if _flops(package, record) > _SECONDS_OF_FLOPS:
+        measured += durations.measured_duration(model, record.num_examples)
+    say(measured)
     for metric in claims:
-        if METRICS[metric].needs_training:
-            say(f"a model is trained for the {METRICS[metric].title}: that takes longest by far")
+        if METRICS[metric].needs_training and package.entry.evaluator:
+            training = durations.classifier_training(str(package.entry.evaluator))
+            say(f"for the {METRICS[metric].title}, last of all, {training}")
+
+
+def _titles_of_details(record: Weights) -> list[str]:
+    """Return what is claimed of all test examples beside the metrics."""
+    details = {
+        "slices": record.slices,
+        "the calibration": record.calibration,
+        "robustness": record.robustness,
+    }
+    titles = [title for title, claims in details.items() if claims]
+    return [f"what is claimed of {', '.join(titles)} on all test examples"] if titles else []
+
+
+def _measure_robustness(
+    model: keras.Model, split: Split, claims: RobustnessClaims
+) -> list[ClaimCheck]:
+    examples = first_examples(task_of(model).data.load(split), claims.num_examples)
+    if current_verbose():
+        count = len(claims.corrupted)
+        say(f"measuring robustness: {count} corruptions of {examples.description}")
+    measured = measure_robustness(model, examples, [*claims.corrupted])
+    return [ClaimCheck(*claim) for claim in check_robustness(claims, measured)]
 
 
 def _takes_minutes(package: ModelPackage, record: Weights) -> bool:
-    """Estimate from the FLOPs whether a test split takes minutes on two cores.
+    """Estimate from the FLOPs whether a test split takes minutes on two cores."""
+    return _flops(package, record) > _MINUTES_OF_FLOPS
 
-    Those of a model of texts are for one token, of at most `max_length`.
-    """
+
+def _flops(package: ModelPackage, record: Weights) -> float:
+    """Return the FLOPs of a test split at most: of a text those of `max_length` tokens."""
     length = package.entry.inputs[0].max_length or 1
-    return record.flops * record.num_examples * length > _MINUTES_OF_FLOPS
+    return float(record.flops * record.num_examples * length)
 
 
 def _verify_run(path: Path, on_check: OnCheck | None) -> ClaimReport:
     model = loading.load_run(path)
     examples = run_examples.validation_examples(path, spec_of(model).task)
+    claims = [name for name in run_files.read_result(path)["metrics"] if name in METRICS]
+    titles = ", ".join(METRICS[name].title for name in claims)
+    say(f"measuring {titles} on {len(examples):,} validation examples")
     metrics = evaluate(model, data=examples)
     checks = _Checks(on_check)
     for metric, claimed in run_files.read_result(path)["metrics"].items():
@@ -216,15 +274,18 @@ def _verify_run(path: Path, on_check: OnCheck | None) -> ClaimReport:
 
 
 def _initial_weights(package: ModelPackage, record: Weights) -> list[ClaimCheck]:
-    """Return what training started from: a recipe of another task, or another model's weights."""
+    """Return what training began with: a recipe of another task, other models' weights."""
     checks = []
     if record.pretraining_sha256 is not None:
         actual = fingerprint(package.path / registry.PRETRAINING)
         checks.append(_exact("pretraining recipe sha256", record.pretraining_sha256, actual))
-    if record.init_from_sha256 is not None:
-        init_from = str(package.entry.init_from)
-        actual = registry.weights_of(init_from).sha256
-        checks.append(_exact(f"sha256 of {init_from}", record.init_from_sha256, actual))
+    for name, claimed in (
+        (package.entry.init_from, record.init_from_sha256),
+        (record.teacher, record.teacher_sha256),
+    ):
+        if claimed is not None:
+            actual = registry.weights_of(str(name)).sha256
+            checks.append(_exact(f"sha256 of {name}", claimed, actual))
     return checks
 
 

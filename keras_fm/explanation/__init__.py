@@ -1,4 +1,4 @@
-"""`explain`: which parts of an input count for a prediction, by occlusion, Grad-CAM or attention.
+"""`explain`: which parts of an input count for a prediction, and which columns over a data set.
 
-May import tasks, and what lies below them.
+May import evaluation and tasks, and what lies below them.
 """

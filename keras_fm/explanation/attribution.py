@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from keras_fm.errors import InvalidInputError
+from keras_fm.preprocessing.images.loading import Photo
 from keras_fm.tasks.base import ExplainablePredictor, ExplainedInput
 
 
@@ -18,20 +19,35 @@ class Attribution:
 
     Attributes:
         prediction: What `pipeline` returns.
-        scores: float32, of each feature `[features]`, of an image `[rows, columns]`.
+        scores: Of each feature `[features]`, of an image `[rows, columns]`.
         features: Tokens, or columns of a table with their values; none of an image.
         image: As the model sees it, uint8 `[rows, columns, channels]`.
-        image_size: The rows and columns of the image before it was cropped and resized.
+        photo: The image before it was cropped and resized.
         attention: Of a text, `[blocks, heads, tokens, tokens]`: the attention weights from each
             token (third axis) to each (fourth axis), which sum to 1.
+        score: Of integrated gradients and of SHAP: the log-odds of the predicted class, or the
+            value, which the scores add up to from `base_score`.
+        base_score: The same of the baseline, or the mean over the background's rows.
     """
 
     prediction: dict[str, Any]
     scores: np.ndarray
     features: tuple[str, ...] = ()
     image: np.ndarray | None = None
-    image_size: tuple[int, int] | None = None
+    photo: Photo | None = None
     attention: np.ndarray | None = None
+    score: float | None = None
+    base_score: float | None = None
+
+    @property
+    def residual(self) -> float | None:
+        """What the scores leave of the difference between `score` and `base_score`.
+
+        None where the scores do not add up to anything.
+        """
+        if self.score is None or self.base_score is None:
+            return None
+        return self.score - self.base_score - float(np.sum(self.scores))
 
 
 def occlusion(

@@ -1,4 +1,4 @@
 """`export`: SavedModels with their signatures, warm-up requests and server files, and their checks.
 
-May import serving, tasks, and what lies below them.
+May import evaluation, serving, tasks, and what lies below them.
 """

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from keras_fm.calibration.arguments import check_classifier, check_coverage
 from keras_fm.errors import InvalidInputError
 from keras_fm.exporting.same_model import check_same_model
 from keras_fm.files import check_folder_path, local_path
@@ -23,6 +24,11 @@ def check_export(
     version: int | None = None,
     precision: str = "float32",
     optimize_for: str = "memory",
+    calibrate: bool | None = None,
+    coverage: float | None = None,
+    calibration_data: Any = None,
+    text: str | None = None,
+    target: str | None = None,
     **_: Any,
 ) -> None:
     """Check the arguments of `export` as far as they can be without the model.
@@ -31,10 +37,36 @@ def check_export(
         KerasFmError: As `export` raises it.
     """
     check_export_options(precision, optimize_for)
+    coverage = resolve_coverage(calibrate, coverage, calibration_data)
+    if calibration_data is None and (text is not None or target is not None):
+        raise InvalidInputError(
+            "text and target are columns of calibration_data: name it as well (calibration_data=, "
+            "or --calibration-data)"
+        )
     base = local_path(directory)
     check_version(base, version)
     if isinstance(name_or_model, (str, os.PathLike)):
-        check_same_model(base, look_up(name_or_model).info)
+        named = look_up(name_or_model)
+        if coverage is not None:
+            check_classifier(named.name, named.task_name)
+        check_same_model(base, named.info)
+
+
+def resolve_coverage(
+    calibrate: bool | None, coverage: float | None, calibration_data: Any
+) -> float | None:
+    """Return the coverage of the calibration that an export is to have; None: that of the model.
+
+    Raises:
+        InvalidInputError: It is no fraction, or the options contradict each other.
+    """
+    if calibration_data is not None:
+        if calibrate is False:
+            raise InvalidInputError(
+                "calibration_data is of a calibration: leave out calibrate=False"
+            )
+        calibrate = True
+    return check_coverage(calibrate, coverage)
 
 
 def check_export_options(precision: str, optimize_for: str) -> None:

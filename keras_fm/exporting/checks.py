@@ -14,6 +14,7 @@ from tensorflow.python.framework import op_def_registry
 from keras_fm.errors import ExportError, KerasFmError
 from keras_fm.exporting import server_files, warmup
 from keras_fm.exporting.session import Session
+from keras_fm.file_errors import reason_of
 from keras_fm.files import local_path
 from keras_fm.formatting import format_count, format_table
 from keras_fm.models import export_files
@@ -101,7 +102,7 @@ def _check_operations(version: Path) -> ServingCheck:
         content = (version / "saved_model.pb").read_bytes()
         graph = saved_model_pb2.SavedModel.FromString(content).meta_graphs[0].graph_def
     except (OSError, DecodeError, IndexError) as error:
-        return ServingCheck(name, False, f"saved_model.pb can't be read: {error}")
+        return ServingCheck(name, False, f"saved_model.pb can't be read: {reason_of(error)}")
     nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
     functions = {function.signature.name for function in graph.library.function}
     operations = {node.op for node in nodes} - functions

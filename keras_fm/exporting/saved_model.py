@@ -14,11 +14,22 @@ import tensorflow as tf
 import keras_fm
 from keras_fm import registry
 from keras_fm.backend import need_tensorflow
+from keras_fm.calibration.calibration import FILE as CALIBRATION
+from keras_fm.calibration.calibration import save_calibration
+from keras_fm.data.user.source import UserData
+from keras_fm.evaluation.calibrating import calibrated_model, without_calibration
 from keras_fm.exporting import inference_graph, server_files
-from keras_fm.exporting.arguments import OptimizeFor, Precision, check_export, check_version
+from keras_fm.exporting.arguments import (
+    OptimizeFor,
+    Precision,
+    check_export,
+    check_version,
+    resolve_coverage,
+)
 from keras_fm.exporting.parity import export_parity
 from keras_fm.exporting.same_model import check_same_model
-from keras_fm.exporting.warmup import write_warmup
+from keras_fm.exporting.session import Session
+from keras_fm.exporting.warmup import EXTRA, write_warmup
 from keras_fm.files import atomic_directory, local_path
 from keras_fm.logs import left_out
 from keras_fm.models import export_files, run_files
@@ -29,6 +40,7 @@ from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.weights import weights_sha256
 from keras_fm.options import with_checked_options
 from keras_fm.progress import track
+from keras_fm.sketches.writing import write_sketch
 from keras_fm.tasks.base import Signature, Task
 
 
@@ -42,6 +54,12 @@ def export(
     warmup: bool = True,
     precision: Precision = "float32",
     optimize_for: OptimizeFor = "memory",
+    sketch: bool = True,
+    calibrate: bool | None = None,
+    coverage: float | None = None,
+    calibration_data: Any = None,
+    text: str | None = None,
+    target: str | None = None,
 ) -> Path:
     """Write `directory/<version>/`, a SavedModel with raw inputs.
 
@@ -62,6 +80,19 @@ def export(
             times as slow. Inputs and outputs stay what they are.
         optimize_for: `"latency"` makes the weights constants: a single request is served sooner,
             for a multiple of the memory.
+        sketch: Puts a sketch of the training inputs into the version, with which `drift` compares
+            requests: histograms of what validated the run or the zoo's training, no examples. A
+            line says where no such data is at hand.
+        calibrate: Of a classifier: its signatures have `calibrated_probabilities`, the
+            `prediction_set` and `in_distribution`, too, whatever else they have; see `coverage`.
+            None: where the model is calibrated. The zoo's models are calibrated on what their
+            recipes held out of the training split, runs on what validated them.
+        coverage: The share of inputs like those whose class is in the `prediction_set`, and of
+            those that are `in_distribution`; it implies `calibrate`. None for 0.9.
+        calibration_data: Examples to calibrate on that the model was not trained on, in all the
+            ways that `evaluate` takes them; it implies `calibrate`.
+        text: Of a CSV file of texts in `calibration_data` the column of the texts.
+        target: Of that file the column of their classes.
 
     Returns:
         The path of the version.
@@ -69,30 +100,51 @@ def export(
     Raises:
         InvalidInputError: The version exists, or is no whole number from 1; the directory holds a
             model of another task, or of other classes or inputs; there is no such precision or aim,
-            or nothing to quantize.
+            or nothing to quantize; it is no classifier to calibrate.
+        DataError: There are no, or too few, examples to calibrate on.
         KerasFmError: Keras runs on another backend than TensorFlow.
     """
     need_tensorflow("a SavedModel is written by")
     check_export(
-        name_or_model, directory, version=version, precision=precision, optimize_for=optimize_for
+        name_or_model,
+        directory,
+        version=version,
+        precision=precision,
+        optimize_for=optimize_for,
+        calibrate=calibrate,
+        coverage=coverage,
+        calibration_data=calibration_data,
+        text=text,
+        target=target,
     )
     base = local_path(directory)
     next_version = partial(check_version, base, None)
-    target = check_version(base, version)
+    version_path = check_version(base, version)
     model = resolve_model(name_or_model)
+    new_coverage = resolve_coverage(calibrate, coverage, calibration_data)
+    if new_coverage is not None:
+        user_data = None if calibration_data is None else UserData(calibration_data, text, target)
+        model = calibrated_model(model, name_or_model, new_coverage, user_data)
+    elif calibrate is False:
+        model = without_calibration(model)
     spec = spec_of(model)
     check_same_model(base, spec.to_dict())
     served_name = server_files.served_name(base)
     served = inference_graph.inference_model(model, precision)
     base.mkdir(parents=True, exist_ok=True)
     # The temporary folder's name is no number, so TF Serving ignores it.
-    with atomic_directory(target, next_version if version is None else None) as new:
+    with atomic_directory(version_path, next_version if version is None else None) as new:
         options = {
             "precision": precision,
             "optimize_for": optimize_for,
             "exported_from": _name_of(name_or_model),
         }
-        signatures = _write_saved_model(model, served, spec, new.temporary, options)
+        make_sketch = partial(_write_sketch, name_or_model) if sketch else None
+        signatures = _write_saved_model(model, served, spec, new.temporary, options, make_sketch)
+        if spec.calibration is not None:
+            extra = new.temporary / EXTRA
+            extra.mkdir(exist_ok=True)
+            save_calibration(spec.calibration, extra / CALIBRATION)
         if warmup:
             write_warmup(new.temporary, served_name, signatures)
     server_files.write_server_files(base, served_name, signatures)
@@ -123,6 +175,7 @@ def _write_saved_model(
     spec: ModelSpec,
     path: Path,
     options: Mapping[str, str],
+    make_sketch: Callable[[Task, Path], None] | None,
 ) -> dict[str, Signature]:
     """Write `served`, and `keras_fm.json`: its origin, and how near it is to the model."""
     task: Task = spec.task
@@ -157,7 +210,14 @@ def _write_saved_model(
         },
     }
     write_json(path / export_files.INFO, info)
+    if make_sketch is not None:
+        make_sketch(task, path)
     return signatures.by_name
+
+
+def _write_sketch(name_or_model: Any, task: Task, path: Path) -> None:
+    with Session(path) as session:
+        write_sketch(path, task, run_files.remembered_run(name_or_model), session.run)
 
 
 def _name_of(name_or_model: Any) -> str:

@@ -18,6 +18,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import config_pb2, saved_model_pb2
 
 from keras_fm.errors import ExportError
+from keras_fm.logs import left_out
 
 _TAG = "serve"
 _load = inspect.unwrap(tf.compat.v1.saved_model.load)  # TensorFlow 2 calls it deprecated
@@ -40,7 +41,8 @@ class Session:
         self._callables: dict[str, Callable[..., Sequence[np.ndarray]]] = {}
         try:
             _check_functions(version)
-            signatures = _load(self._session, [_TAG], str(version)).signature_def
+            with left_out("tensorflow", "^Restoring parameters from"):
+                signatures = _load(self._session, [_TAG], str(version)).signature_def
         except (tf.errors.OpError, OSError, RuntimeError, ValueError) as error:
             self.close()
             raise _export_error(error) from None

@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from keras_fm.tasks.base import Signature
 
-FILE = Path("assets.extra", "tf_serving_warmup_requests")
+EXTRA = "assets.extra"  # of a version: files that the server does not load into the graph
+FILE = Path(EXTRA, "tf_serving_warmup_requests")
 # The server's batcher fills up to the next of them; the last one is its largest batch.
 BATCH_SIZES = (1, 4, 16, 64)
 

@@ -15,7 +15,13 @@ from keras_fm.layers.sequence import (
     MaskedGlobalMaxPooling1D,
     ReverseSequence,
 )
-from keras_fm.layers.tabular import EnsembleMean, ImputeMissing, PiecewiseLinearEncoding
+from keras_fm.layers.tabular import (
+    EnsembleMean,
+    ImputeMissing,
+    MeanProbability,
+    PiecewiseLinearEncoding,
+    SmoothClip,
+)
 
 __all__ = [
     "EnsembleMean",
@@ -25,8 +31,10 @@ __all__ = [
     "ImputeMissing",
     "MaskedGlobalAveragePooling1D",
     "MaskedGlobalMaxPooling1D",
+    "MeanProbability",
     "PackedConv2D",
     "PiecewiseLinearEncoding",
     "ReverseSequence",
     "RotaryMultiHeadAttention",
+    "SmoothClip",
 ]

@@ -60,3 +60,18 @@ class Rademacher(keras.initializers.RandomUniform):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
         return {"seed": keras.saving.serialize_keras_object(self.seed)}
+
+
+@keras.saving.register_keras_serializable("keras_fm")
+class PassOnLast(keras.initializers.Initializer):
+    """Kernels that pass the last inputs on unchanged, and weigh all others by zero."""
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """Return a kernel `[..., inputs, outputs]`."""
+        kernel = np.zeros(shape, "float32")
+        kernel[..., -shape[-1] :, :] = np.eye(shape[-1])
+        return ops.convert_to_tensor(kernel, dtype or "float32")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return {}

@@ -1,5 +1,6 @@
 """Layers for tabular data."""
 
+import math
 from typing import Any, Literal, get_args
 
 import keras
@@ -15,18 +16,34 @@ class ImputeMissing(keras.layers.Layer):
 
     Input: `[batch, columns]`. Output: `[batch, 2 * columns]`; the second half is 1 where NaN was,
     0 elsewhere.
+
+    Args:
+        indicators: Whether there is a second half.
+        **kwargs: As in `keras.layers.Layer`.
     """
+
+    def __init__(self, indicators: bool = True, **kwargs: Any) -> None:
+        """Create the layer."""
+        super().__init__(**kwargs)
+        self.indicators = indicators
 
     def call(self, inputs: Any) -> Any:
         """Impute, and append the indicators."""
         missing = ops.isnan(inputs)
         imputed = ops.where(missing, ops.zeros_like(inputs), inputs)
+        if not self.indicators:
+            return imputed
         return ops.concatenate([imputed, ops.cast(missing, imputed.dtype)], axis=-1)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Return `[batch, 2 * columns]`."""
         *batch, columns = input_shape
-        return (*batch, None if columns is None else 2 * columns)
+        factor = 2 if self.indicators else 1
+        return (*batch, None if columns is None else factor * columns)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return {**super().get_config(), "indicators": self.indicators}
 
 
 @keras.saving.register_keras_serializable("keras_fm")
@@ -92,6 +109,57 @@ class PiecewiseLinearEncoding(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
         return {**super().get_config(), "bins": self.bins}
+
+
+@keras.saving.register_keras_serializable("keras_fm")
+class SmoothClip(keras.layers.Layer):
+    """Numbers far from 0 are drawn in: `x / sqrt(1 + (x / limit)^2)`; NaN stays.
+
+    Those near 0 stay as they are, and none is beyond the limit, so that an outlier has no more say
+    than a large number.
+    Source: Holzmueller, Grinsztajn and Steinwart 2024, "Better by Default" (arXiv:2407.04491).
+
+    Args:
+        limit: Of the absolute value.
+        **kwargs: As in `keras.layers.Layer`.
+    """
+
+    def __init__(self, limit: float = 3.0, **kwargs: Any) -> None:
+        """Create the layer."""
+        super().__init__(**kwargs)
+        self.limit = limit
+
+    def call(self, inputs: Any) -> Any:
+        """Clip."""
+        # Divided first: the square of a number that float32 holds may be one that it does not.
+        parts = ops.clip(inputs / self.limit, -1e9, 1e9)
+        return self.limit * parts * ops.rsqrt(1 + ops.square(parts))
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """Return the shape of the inputs."""
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return {**super().get_config(), "limit": self.limit}
+
+
+@keras.saving.register_keras_serializable("keras_fm")
+class MeanProbability(keras.layers.Layer):
+    """Logits of the members' mean probabilities: `[batch, members, classes]` -> `[batch, classes]`.
+
+    Their softmax is the mean of the members' softmax.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """Average."""
+        log_probabilities = ops.log_softmax(inputs, axis=-1)
+        return ops.logsumexp(log_probabilities, axis=1) - math.log(inputs.shape[1])
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """Return `[batch, classes]`."""
+        batch, _, classes = input_shape
+        return (batch, classes)
 
 
 @keras.saving.register_keras_serializable("keras_fm")

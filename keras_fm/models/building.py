@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from keras_fm.data.examples import Examples
-from keras_fm.errors import UnknownNameError
+from keras_fm.errors import InvalidInputError, UnknownNameError
 from keras_fm.familiar_names import suggest_option
 from keras_fm.models.backbone import head_layers
 from keras_fm.models.global_state import keras_settings
@@ -22,8 +22,9 @@ _PRETRAINING_SUFFIX = "_for_pretraining"
 def build(spec: ModelSpec, **overrides: Any) -> keras.Model:
     """Build a float32 model with random weights, which carries its specification.
 
-    `build` of the package's `model.py` receives those of `num_classes`, `columns`, `target` and
-    `vocabulary_size` that it names, from the specification; `build_for_pretraining` likewise.
+    `build` of the package's `model.py` receives those of `num_classes`, `columns`, `target`,
+    `folds` and `vocabulary_size` that it names, from the specification; `build_for_pretraining`
+    likewise.
 
     Args:
         spec: The specification.
@@ -80,6 +81,11 @@ def _build(spec: ModelSpec, precision: Precision, overrides: Mapping[str, Any]) 
     assert builder is not None, f"{spec.name} has no build{_suffix(spec)} in its model.py"
     parameters = inspect.signature(builder).parameters
     arguments = {name: value for name, value in _arguments(spec).items() if name in parameters}
+    if spec.folds and "folds" not in parameters:
+        raise InvalidInputError(
+            f"folds is for an ensemble, each of whose members leaves one out; {spec.name} is none: "
+            f"leave folds out; received {spec.folds}"
+        )
     known = parameters.keys() - arguments.keys()
     for name in overrides:
         if name not in known:
@@ -105,5 +111,6 @@ def _arguments(spec: ModelSpec) -> dict[str, Any]:
         "num_classes": len(spec.labels) or None,
         "columns": spec.inputs,
         "target": spec.target,
+        "folds": spec.folds,
         "vocabulary_size": spec.vocabulary_size,
     }

@@ -1,7 +1,8 @@
 """Exports on the disk, as far as it takes to know them: a folder of versions for TF Serving.
 
 Each version is a SavedModel in a folder whose name is a number, with `keras_fm.json` in it, which
-says what was exported. Free of TensorFlow.
+says what was exported, and `training_sketch.json`, which `drift` compares requests with. Free of
+TensorFlow.
 """
 
 import json
@@ -15,6 +16,7 @@ from keras_fm.models import run_files
 
 SAVED_MODEL = "saved_model.pb"
 INFO = "keras_fm.json"
+SKETCH = "training_sketch.json"
 
 
 def is_export(path: str | os.PathLike[str]) -> bool:
@@ -68,7 +70,7 @@ def check_no_export(path: Path) -> None:
     """
     is_folder = is_export(path)
     if is_folder or path.suffix in (".pb", ".tflite", ".onnx"):
-        hint = "; keras_fm.pipeline and keras-fm predict take an export, too"
+        hint = "; keras_fm.pipeline, keras_fm.compare and keras-fm predict take an export, too"
         raise UnknownNameError(
             f"{path} is an export, which TF Serving serves: expected a model's name, a run "
             f"directory or a {run_files.SUFFIX} file{hint if is_folder else ''}"

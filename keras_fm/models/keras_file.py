@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_fm.errors import WeightsError
+from keras_fm.file_errors import missing_file, reason_of
 from keras_fm.models import hdf5
 
 MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
@@ -32,6 +33,8 @@ def check_keras_file(path: Path) -> None:
     Raises:
         WeightsError: It is cut, holds code or more than a model, or claims a size it has not.
     """
+    if not path.exists():
+        raise WeightsError(missing_file(path))
     try:
         with zipfile.ZipFile(path) as archive:
             _check_members(path, archive.infolist())
@@ -43,7 +46,7 @@ def check_keras_file(path: Path) -> None:
     except (OSError, ValueError, RecursionError, NotImplementedError, zipfile.BadZipFile) as error:
         if isinstance(error, WeightsError):
             raise
-        raise WeightsError(f"{path} can't be opened as a Keras model: {error}") from None
+        raise WeightsError(f"{path} can't be opened as a Keras model: {reason_of(error)}") from None
 
 
 def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:

@@ -1,12 +1,14 @@
 """From a name or a path to a Keras model with weights."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from keras_fm import registry, store
+from keras_fm.calibration import calibration
 from keras_fm.errors import InvalidInputError, UnknownNameError, WeightsError
 from keras_fm.familiar_names import FEATURES
 from keras_fm.files import local_path
@@ -14,7 +16,7 @@ from keras_fm.models import keras_file, run_files
 from keras_fm.models import weights as weights_files
 from keras_fm.models.building import build, replace_head
 from keras_fm.models.lookup import find_model, read_run_of_model
-from keras_fm.models.spec import ModelSpec, spec_of
+from keras_fm.models.spec import ModelSpec, attach_spec, spec_of
 from keras_fm.models.transfer import transfer_weights
 from keras_fm.options import check_int, to_python
 from keras_fm.registry import ModelPackage
@@ -121,7 +123,15 @@ def load_run(path: Path) -> keras.Model:
     package, _ = registry.find(run_info["model"])
     model = build(ModelSpec.from_dict(package, run_info))
     weights_files.load_weights(model, store.WeightsFile(path / run_files.WEIGHTS))
-    return model
+    if not (path / calibration.FILE).is_file():
+        return model
+    return with_calibration(model, calibration.load_calibration(path / calibration.FILE))
+
+
+def with_calibration(model: keras.Model, fitted: calibration.Calibration | None) -> keras.Model:
+    """Return a model of the same layers whose specification has another calibration, or none."""
+    spec = replace(spec_of(model), calibration=fitted)
+    return attach_spec(keras.Model(model.input, model.output, name=model.name), spec)
 
 
 def load_file(path: Path) -> keras.Model:

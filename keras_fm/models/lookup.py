@@ -12,6 +12,7 @@ import msgspec
 
 from keras_fm import registry
 from keras_fm.errors import UnknownNameError, WeightsError
+from keras_fm.file_errors import missing_file, reason_of
 from keras_fm.files import local_path
 from keras_fm.models import export_files, run_files
 from keras_fm.registry import ModelPackage
@@ -141,9 +142,11 @@ def _check_no_file(name: str, path: Path) -> None:
 
 def _read_keras_config(path: Path) -> dict[str, Any]:
     """Return what a `.keras` file says of the model's specification."""
+    if not path.exists():
+        raise WeightsError(missing_file(path))
     try:
         with zipfile.ZipFile(path) as archive, archive.open("config.json") as stream:
             config = json.loads(stream.read(_MAX_CONFIG_BYTES))["config"]["keras_fm"]
         return {name: config[name] for name in ("model", "task", "labels", "inputs", "target")}
     except (OSError, ValueError, LookupError, TypeError, zipfile.BadZipFile) as error:
-        raise WeightsError(f"{path} can't be opened as a Keras model: {error}") from None
+        raise WeightsError(f"{path} can't be opened as a Keras model: {reason_of(error)}") from None

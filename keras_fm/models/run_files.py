@@ -13,6 +13,7 @@ logs/             TensorBoard event files
 history.csv       loss and metrics of each epoch
 checkpoints/      what an interrupted training resumes from; gone when it ends
 model.weights.h5  the weights
+calibration.json  what a calibrated classifier was calibrated by
 result.json       metrics and minutes; written last, so a run that has it is complete
 """
 
@@ -20,10 +21,12 @@ import csv
 import json
 import os
 import shlex
+import weakref
 from pathlib import Path
 from typing import Any
 
 from keras_fm.errors import InvalidInputError, RunError
+from keras_fm.file_errors import missing_file
 from keras_fm.files import atomic_write, local_path
 
 SUFFIX = ".keras"
@@ -31,6 +34,8 @@ RECIPE, RUN_INFO, RESULT = "recipe.toml", "run.json", "result.json"
 RANDOM = "random"  # the initial weights of a training from scratch
 WEIGHTS, VALIDATION, HISTORY = "model.weights.h5", "validation.npz", "history.csv"
 DIGESTS = "training_digests.npy"
+
+_RUNS_OF_MODELS: weakref.WeakKeyDictionary[Any, Path] = weakref.WeakKeyDictionary()
 
 
 def is_run(path: str | os.PathLike[str]) -> bool:
@@ -59,6 +64,19 @@ def run_path(name: Any) -> Path | None:
     return local_path(name) if is_path else None
 
 
+def remember_run(model: Any, path: Path) -> None:
+    """Note the run directory that a model in memory comes from."""
+    _RUNS_OF_MODELS[model] = path
+
+
+def remembered_run(name_or_model: Any) -> Path | None:
+    """Return the run directory that a user names, or that a model in memory comes from."""
+    if isinstance(name_or_model, (str, os.PathLike)):
+        return run_path(name_or_model)
+    path = _RUNS_OF_MODELS.get(name_or_model)
+    return path if path is not None and is_run(path) else None
+
+
 def run_name(path: Path) -> str:
     """Return the name of a run, such as `wine`, of a stage in it `wine/head`.
 
@@ -77,7 +95,7 @@ def read_run(path: Path) -> dict[str, Any]:
         RunError: It is no run directory, or one of another version.
     """
     if not is_run(path):
-        why = "it has no run.json" if path.exists() else "it is not there"
+        why = "it has no run.json" if path.exists() else missing_file(path, "folder")
         raise RunError(f"{path} is no run directory: {why}")
     run_info = json.loads((path / RUN_INFO).read_text("utf-8"))
     if "init_from" not in run_info:

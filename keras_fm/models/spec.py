@@ -9,12 +9,13 @@ import keras
 import msgspec
 
 from keras_fm import registry
+from keras_fm.calibration.calibration import Calibration
 from keras_fm.errors import InvalidInputError
 from keras_fm.models.inference import SingleTraceModel
 from keras_fm.preprocessing.texts import vocabulary
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.entry import Entry, Input, Target, check_class_names
-from keras_fm.registry.tasks import task_module
+from keras_fm.registry.tasks import is_classification, task_module
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class ModelSpec:
         labels: The class names of a classifier, or of what a generator makes.
         inputs: Its inputs: the columns of a table, the characters of a text.
         target: What a model of a table predicts.
+        folds: Of an ensemble for tables whose members were trained on all folds but one; else 0.
+        calibration: Of a calibrated classifier, whose predictions then have more in them.
     """
 
     package: ModelPackage
@@ -36,6 +39,8 @@ class ModelSpec:
     labels: tuple[str, ...]
     inputs: tuple[Input, ...]
     target: Target | None
+    folds: int = 0
+    calibration: Calibration | None = None
 
     @classmethod
     def of(cls, package: ModelPackage) -> "ModelSpec":
@@ -54,7 +59,9 @@ class ModelSpec:
         """Return the specification that `to_dict` made a dict of."""
         types = {"labels": tuple[str, ...], "inputs": tuple[Input, ...], "target": Target | None}
         values: Any = {name: msgspec.convert(config[name], kind) for name, kind in types.items()}
-        return cls(package, config["task"], **values)
+        if config.get("calibration") is not None:
+            values["calibration"] = Calibration.from_dict(config["calibration"])
+        return cls(package, config["task"], folds=config.get("folds", 0), **values)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dicts and lists, with the model's name in place of its package."""
@@ -64,6 +71,8 @@ class ModelSpec:
             "labels": list(self.labels),
             "inputs": msgspec.to_builtins(self.inputs),
             "target": msgspec.to_builtins(self.target),
+            **({"folds": self.folds} if self.folds else {}),
+            **({"calibration": self.calibration.to_dict()} if self.calibration else {}),
         }
 
     @property
@@ -84,7 +93,8 @@ class ModelSpec:
     @property
     def is_default(self) -> bool:
         """Whether it is the zoo's own model, or that of its pretraining."""
-        return self in (ModelSpec.of(self.package), ModelSpec.of_pretraining(self.package))
+        spec = replace(self, folds=0, calibration=None)
+        return spec in (ModelSpec.of(self.package), ModelSpec.of_pretraining(self.package))
 
     @cached_property
     def task(self) -> Any:
@@ -115,11 +125,11 @@ class ModelSpec:
             InvalidInputError: The model is no classifier, or the names are not different and
                 printable.
         """
-        if not self.task_name.endswith("classification"):
+        if not is_classification(self.task_name):
             raise InvalidInputError(
                 f"{self.name} is no classifier ({self.task_name}); it can't be given other classes"
             )
-        return replace(self, labels=check_class_names(class_names))
+        return replace(self, labels=check_class_names(class_names), calibration=None)
 
     def with_num_classes(self, num_classes: int) -> "ModelSpec":
         """Return the same with so many classes, which are numbered."""

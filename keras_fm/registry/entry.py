@@ -1,5 +1,6 @@
 """The typed schema of `entry.toml`: what a model is, and what is claimed of its weights."""
 
+import statistics
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,13 +11,15 @@ from msgspec import Meta
 
 from keras_fm.errors import InvalidInputError, SchemaError, UnknownNameError, suggest
 from keras_fm.registry import entry_view, schema
-from keras_fm.registry.metrics import METRICS
+from keras_fm.registry.dates import Dates
+from keras_fm.registry.entry_checks import check_across_fields, check_metric, check_metrics
 from keras_fm.registry.schema import Struct
 from keras_fm.registry.tasks import TASKS
 from keras_fm.registry.toml import read_toml
 
 Positive = Annotated[int, Meta(gt=0)]
 NonNegative = Annotated[float, Meta(ge=0.0)]
+Proportion = Annotated[float, Meta(ge=0.0, le=1.0)]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 # What an entry names lies in its folder: no absolute path, no way out of it.
 _INSIDE = r"^(?!\.)[\w.-]+(/(?!\.)[\w.-]+)*"
@@ -39,6 +42,11 @@ class Input(Struct, frozen=True, kw_only=True):
         max_length: How many tokens of a text the model reads.
         missing_value: The number that stands for a missing one in a table, beside NaN.
         scale: What a number of a table is divided by before it enters the model; None: by nothing.
+        dates: How strings of a table are read as dates; None: they are none.
+        unit: The sign of strings of a table that are numbers, such as "$" and "%", or "seconds" of
+            durations; "": they are neither.
+        hash_buckets: How many buckets the words of a table's texts are hashed to; None: they are no
+            texts.
     """
 
     name: str
@@ -49,6 +57,9 @@ class Input(Struct, frozen=True, kw_only=True):
     max_length: Positive | None = None
     missing_value: float | None = None
     scale: float | None = None
+    dates: Dates | None = None
+    unit: str = ""
+    hash_buckets: Positive | None = None
 
     @property
     def sizes(self) -> list[int]:
@@ -115,6 +126,46 @@ class TrainingEnvironment(Struct, frozen=True, kw_only=True):
     minutes: float
 
 
+class CalibrationClaims(Struct, frozen=True, kw_only=True):
+    """A calibration of the weights, and what is claimed of it on the split of the metrics.
+
+    Attributes:
+        file: Of the calibration (`keras_fm.calibration`), in the model's folder.
+        sha256: Of the file.
+        metrics: By name, as `evaluate(..., calibration=True)` measures them.
+        auroc: How well the in-distribution score tells the split from other data: the area under
+            the ROC curve by what `evaluate` takes as `out_of_distribution`.
+    """
+
+    file: PackagePath
+    sha256: Sha256
+    metrics: Annotated[dict[str, NonNegative], Meta(min_length=1)]
+    auroc: dict[str, Proportion] = {}
+
+
+class RobustnessClaims(Struct, frozen=True, kw_only=True):
+    """What is claimed of a classifier's accuracy on corrupted inputs.
+
+    Attributes:
+        num_examples: How many of the split of the metrics are corrupted: the first ones.
+        uncorrupted: The accuracy on the same examples as they are.
+        corrupted: The accuracy at severities 1 to 5 by corruption, as `evaluate(..., corruption=,
+            severity=)` corrupts.
+    """
+
+    num_examples: Positive
+    uncorrupted: Proportion
+    corrupted: Annotated[
+        dict[str, Annotated[list[Proportion], Meta(min_length=5, max_length=5)]],
+        Meta(min_length=1),
+    ]
+
+    @property
+    def mean_accuracy(self) -> float:
+        """The mean over corruptions and severities."""
+        return statistics.fmean(value for row in self.corrupted.values() for value in row)
+
+
 class Weights(Struct, frozen=True, kw_only=True):
     """One weights file and every claim about it; `keras_fm.verify` measures them again.
 
@@ -140,6 +191,12 @@ class Weights(Struct, frozen=True, kw_only=True):
         task: The entry's `pretraining` where the weights are of that task.
         pretraining_sha256: Of the recipe of the pretraining that came before.
         init_from_sha256: Of the weights of the entry's `init_from` that training started from.
+        teacher: Whose outputs were learned, such as `"mini_bert.v1"` (knowledge distillation).
+        teacher_sha256: Of its weights.
+        calibration: Of a classifier.
+        slices: Of a classifier: the accuracy on slices of the split, by what they are sliced by
+            (`evaluate(..., slice_by=)`) and by the slice's name.
+        robustness: Of a classifier.
         urls: Mirrors of a file that is not in the package, the first to be tried first.
     """
 
@@ -162,6 +219,11 @@ class Weights(Struct, frozen=True, kw_only=True):
     task: str | None = None
     pretraining_sha256: Sha256 | None = None
     init_from_sha256: Sha256 | None = None
+    teacher: str | None = None
+    teacher_sha256: Sha256 | None = None
+    calibration: CalibrationClaims | None = None
+    slices: dict[str, dict[str, Proportion]] = {}
+    robustness: RobustnessClaims | None = None
     urls: list[Url] = []
 
     @property
@@ -188,6 +250,8 @@ class Entry(Struct, frozen=True, kw_only=True):
         baselines: Figures of other methods.
         target: What a model of a table predicts.
         output: What a generator makes.
+        has_attention: Whether a classifier of texts has attention, which `explain` shows; None
+            where only its layers tell.
         evaluator: The classifier of the zoo that generated images are evaluated with.
         pretraining: The task that training begins with, by `pretraining.toml` on the split
             "pretraining"; layers that both models have keep their weights.
@@ -211,6 +275,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     baselines: list[Baseline] = []
     target: Target | None = None
     output: Input | None = None
+    has_attention: bool | None = None
     evaluator: str | None = None
     pretraining: str | None = None
     init_from: str | None = None
@@ -271,15 +336,15 @@ def load_entry(path: Path) -> Entry:
         if task is not None and task not in TASKS:
             raise SchemaError(f"{path}: field {field!r}: no task {task!r}. {suggest(task, TASKS)}")
     for tag, record in entry.weights.items():
-        _check_metrics(record, where=f"{path}: [weights.{tag}]")
+        check_metrics(record, where=f"{path}: [weights.{tag}]")
         if record.task not in (None, entry.pretraining):
             raise SchemaError(
                 f"{path}: [weights.{tag}]: field 'task': expected the entry's 'pretraining', "
                 f"{entry.pretraining!r}, or none; received {record.task!r}"
             )
     for baseline in entry.baselines:
-        _check_metric(baseline.metric, baseline.value, str(path), field="baselines")
-    _check_across_fields(entry, path)
+        check_metric(baseline.metric, baseline.value, str(path), field="baselines")
+    check_across_fields(entry, path)
     return entry
 
 
@@ -327,67 +392,3 @@ def _tables(value: Any) -> dict[str, dict[str, Any]]:
     if not isinstance(value, dict):
         return {}  # the check of the whole entry says what is wrong
     return {tag: table for tag, table in value.items() if isinstance(table, dict)}
-
-
-def _check_across_fields(entry: Entry, path: Path) -> None:
-    if entry.name != path.parent.name:
-        raise SchemaError(
-            f"{path}: field 'name': expected the folder's name {path.parent.name!r}, "
-            f"received {entry.name!r}"
-        )
-    tags = sorted(tag for tag, record in entry.weights.items() if record.task is None)
-    if entry.default_weights not in tags and (tags or entry.pretrained):
-        raise SchemaError(
-            f"{path}: field 'default_weights': expected one of {tags}, the weights of the entry's "
-            f"task, or none without them; received {entry.default_weights!r}"
-        )
-    if entry.pretraining is not None and entry.init_from is not None:
-        raise SchemaError(
-            f"{path}: fields 'pretraining' and 'init_from': a training begins with one of them; "
-            f"received {entry.pretraining!r} and {entry.init_from!r}"
-        )
-    if entry.task.endswith("regression") and entry.target is None:
-        raise SchemaError(f"{path}: field 'target': a regression names what it predicts")
-    if entry.task == "image-generation" and not (entry.output and entry.evaluator and entry.labels):
-        raise SchemaError(
-            f"{path}: fields 'output', 'evaluator' and 'labels': a generator says what it makes, "
-            "of which classes, and which model of the zoo evaluates its images"
-        )
-    categories = [value for each_input in entry.inputs for value in each_input.categories]
-    if entry.task == "text-generation" and any(len(value) != 1 for value in categories):
-        raise SchemaError(f"{path}: field 'inputs': expected single characters as categories")
-    if entry.task == "text-classification" and entry.vocabulary is None:
-        raise SchemaError(f"{path}: field 'vocabulary': expected the name of a file in the folder")
-    if entry.task.endswith("classification") and len(entry.labels) < 2:
-        raise SchemaError(
-            f"{path}: field 'labels': a classifier has at least 2, received {entry.labels!r}"
-        )
-
-
-def _check_metrics(record: Weights, where: str) -> None:
-    metrics = [*record.metrics]
-    for table, names, expected in (
-        # Some metrics need more examples than a sample has.
-        (
-            "sample_metrics",
-            [*record.sample_metrics],
-            [name for name in metrics if name in record.sample_metrics],
-        ),
-        ("seeds.metrics", [*record.seeds.metrics], metrics),
-    ):
-        if names != expected or not names:
-            raise SchemaError(
-                f"{where}: field {table!r}: expected {metrics} as in 'metrics', received {names}"
-            )
-    for name, value in record.metrics.items():
-        _check_metric(name, value, where, field="metrics")
-
-
-def _check_metric(name: str, value: float, where: str, field: str) -> None:
-    if name not in METRICS:
-        raise SchemaError(f"{where}: field {field!r}: no metric {name!r}. {suggest(name, METRICS)}")
-    if value > METRICS[name].upper_bound:
-        raise SchemaError(
-            f"{where}: field '{field}.{name}': expected at most {METRICS[name].upper_bound}, "
-            f"received {value}"
-        )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from keras_fm.registry.entry import Entry, Weights
 
 ENTRY_POINTS = "keras_fm.models"
-RECIPE, PRETRAINING = "recipe.toml", "pretraining.toml"
+RECIPE, PRETRAINING, OWN_DATA_RECIPE = "recipe.toml", "pretraining.toml", "own_data.toml"
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,13 @@ def find(name: str) -> tuple[ModelPackage, str | None]:
     # Other distributions are only searched where the zoo has no such model.
     models = _zoo() if model in _zoo() else packages()
     if model not in models:
+        from keras_fm.file_errors import missing_file, near_file
+
         path_hint = "."
+        if "/" in name and not os.path.exists(name) and near_file(name) is not None:
+            raise UnknownNameError(
+                f"unknown model {name!r}, and {missing_file(name, 'file or folder')}"
+            )
         if os.path.exists(name):
             path_hint = "; a file or folder has that name: keras-fm info shows runs and exports."
         elif "/" in name:

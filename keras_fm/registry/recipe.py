@@ -41,21 +41,25 @@ class Recipe(Struct, frozen=True, kw_only=True):
         validation_examples: How many are held out of the end of its train split.
         epochs: Each ends with a checkpoint and a validation.
         epochs_per_pass: Epochs in one pass over the data; a checkpoint is written after each.
+        passes_per_epoch: Passes in one epoch, where the data are few and a pass takes no time.
         batch_size: Examples in a step.
         drop_remainder: Leaves the examples out of a pass that do not fill its last batch: so the
             figures of the zoo were measured. A training on a user's own data takes all of them.
-        optimizer: `"sgd"`, `"adam"` or `"adamw"`; this and the five below are Keras' arguments.
+        optimizer: `"sgd"`, `"adam"`, `"adamw"`, or `"muon"` for the kernels of hidden layers with
+            AdamW for the rest; this and the six below are Keras' arguments.
         learning_rate: The peak of the schedule.
-        momentum: Of `"sgd"`.
-        beta_1: Of `"adam"` and `"adamw"`.
-        beta_2: Of `"adam"` and `"adamw"`.
-        nesterov: Of `"sgd"`.
+        momentum: Of `"sgd"` and `"muon"`.
+        beta_1: Of `"adam"`, and of AdamW.
+        beta_2: Of `"adam"`, and of AdamW.
+        nesterov: Of `"sgd"` and `"muon"`.
         weight_decay: Decoupled.
         schedule: `"constant"`; or `"linear"`, up from zero over the first `warmup_fraction` of all
             steps, then down to zero.
         warmup_fraction: Of the steps of a cycle.
         num_cycles: How often the schedule runs, one cycle after the other.
         global_clipnorm: The largest norm of the gradient over all weights; 0 for any.
+        ema_momentum: Of the exponential moving average of the weights, from step to step: that is
+            validated, and the trained model has it. 0 for none.
         patience: Epochs without a lower validation loss after which a training stops; it ends with
             the weights of the lowest. 0 runs all epochs and keeps the last weights.
         trainable: `"all"` layers, those of the `"head"`, or these and low-rank `"adapters"`.
@@ -77,9 +81,10 @@ class Recipe(Struct, frozen=True, kw_only=True):
     validation_examples: NonNegative = 0
     epochs: Positive
     epochs_per_pass: Positive = 1
+    passes_per_epoch: Positive = 1
     batch_size: Positive
     drop_remainder: bool = True
-    optimizer: Literal["sgd", "adam", "adamw"]
+    optimizer: Literal["sgd", "adam", "adamw", "muon"]
     learning_rate: Rate
     momentum: BelowOne = 0.0
     beta_1: BelowOne = 0.9
@@ -90,6 +95,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     warmup_fraction: BelowOne = 0.0
     num_cycles: Positive = 1
     global_clipnorm: NonNegativeFloat = 0.0
+    ema_momentum: BelowOne = 0.0
     patience: NonNegative = 0
     trainable: Literal["all", "head", "adapters"] = "all"
     train_batch_norm: bool = True
@@ -109,6 +115,16 @@ class Recipe(Struct, frozen=True, kw_only=True):
                 f"0; received {self.lora_rank} and trainable = {self.trainable!r}"
             )
         self._check_distillation()
+        if self.optimizer == "muon" and not self.momentum:
+            raise ValueError(
+                "field 'momentum': expected one above 0 for optimizer = \"muon\", such as 0.95, "
+                f"Keras' default; received {self.momentum}"
+            )
+        if self.epochs_per_pass > 1 and self.passes_per_epoch > 1:
+            raise ValueError(
+                f"field 'passes_per_epoch': an epoch is a part of a pass (epochs_per_pass = "
+                f"{self.epochs_per_pass}); received {self.passes_per_epoch}"
+            )
         if self.num_cycles > 1 and self.schedule == "constant":
             raise ValueError(f"field 'num_cycles': 'constant' has none; received {self.num_cycles}")
 

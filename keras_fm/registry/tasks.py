@@ -18,6 +18,11 @@ TASKS = {
 }
 
 
+def is_classification(task: str) -> bool:
+    """Return whether the models of a task are classifiers."""
+    return task.endswith("classification")
+
+
 def task_module(task: str, name: str) -> ModuleType:
     """Import one module of a task's package, such as its `codec`.
 

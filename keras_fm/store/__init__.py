@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_fm.errors import InvalidInputError, WeightsError
+from keras_fm.file_errors import missing_file
 from keras_fm.files import local_path
 from keras_fm.store import downloads
 from keras_fm.store.downloads import RemoteFile, fetch
@@ -90,7 +91,7 @@ def find_weights(package: "ModelPackage", tag: str | None = None) -> WeightsFile
 
 def _from_path(path: Path) -> WeightsFile:
     if not path.is_file():
-        raise WeightsError(f"no weights file {path}")
+        raise WeightsError(missing_file(path, "weights file"))
     if not path.name.endswith(SUFFIX):
         raise InvalidInputError(f"a weights file's name ends in {SUFFIX}; received {path}")
     return WeightsFile(path)

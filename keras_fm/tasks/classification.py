@@ -1,7 +1,7 @@
 """What all classifiers share: logits as outputs, class names and probabilities as predictions."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,24 @@ from keras_fm.data.user.raw_examples import DataNotes, RawExamples
 from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.models.spec import ModelSpec
-from keras_fm.tasks import label_tables, pictures
+from keras_fm.serving.codec import calibrated_predictions
+from keras_fm.tasks import label_tables, pictures, plots
 from keras_fm.tasks.base import (
+    ExampleScores,
     ExplainablePredictor,
     Images,
     ScoredObjective,
     Summaries,
     TaskData,
 )
+from keras_fm.tasks.calibrated_outputs import calibrated_outputs
 from keras_fm.trainers.distillation import DistillationTrainer
 
 # From inputs of any kind to those that a model takes, and a mask of those that could be read.
 FitInputs = Callable[[RawExamples], tuple[np.ndarray, np.ndarray]]
+
+MAX_CURVES = 10  # of precision and recall
+MAX_MISTAKES = 32
 
 
 class ClassificationData(TaskData):
@@ -62,7 +68,10 @@ class ClassificationData(TaskData):
         """Return a user's examples, whose classes are the model's."""
         inputs, readable = _fit(raw, fit_inputs)
         encoded = classes.encode_targets(readable, self.spec.labels)
-        return Examples(inputs[encoded.mask], encoded.targets, raw.description)
+        mask = encoded.mask
+        names = np.array(readable.names_of(mask), object)
+        columns = {name: column[mask] for name, column in readable.columns.items()}
+        return Examples(inputs[mask], encoded.targets, raw.description, names, columns)
 
 
 class ClassificationPredictor(ExplainablePredictor):
@@ -74,20 +83,41 @@ class ClassificationPredictor(ExplainablePredictor):
         return "logits", (len(self.spec.labels),)
 
     def predictions(self, outputs: np.ndarray) -> list[dict[str, Any]]:
-        """Return `label` and `probabilities` by label, a dict a row."""
+        """Return `label` and `probabilities` by label, a dict a row.
+
+        Those of a calibrated model have `calibrated_probabilities`, too, the labels in the
+        `prediction_set`, and `in_distribution`, whether the input is like those it was calibrated
+        on.
+        """
         labels = self.spec.labels
-        return [
+        predictions = [
             {
                 "label": labels[row.argmax()],
                 "probabilities": dict(zip(labels, row.tolist(), strict=True)),
             }
             for row in softmax(outputs, axis=-1)
         ]
+        calibration = self.spec.calibration
+        if calibration is None:
+            return predictions
+        details = calibrated_predictions(
+            calibration.probabilities(outputs),
+            calibration.prediction_sets(outputs),
+            calibration.in_distribution(outputs),
+            labels,
+        )
+        return [{**pair[0], **pair[1]} for pair in zip(predictions, details, strict=True)]
 
     def target_scores(self, outputs: np.ndarray, prediction: np.ndarray) -> np.ndarray:
         """Return the log-odds of the predicted class against all others, `[batch]`."""
         label = int(prediction.argmax())
         return outputs[..., label] - logsumexp(np.delete(outputs, label, axis=-1), axis=-1)
+
+    def target_gradients(self, outputs: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+        """Return 1 for the predicted class, and minus the probability of each among the others."""
+        label = int(prediction.argmax())
+        others = softmax(np.delete(outputs, label, axis=-1), axis=-1)
+        return np.insert(-others, label, 1.0, axis=-1)
 
 
 class ClassificationObjective(ScoredObjective):
@@ -97,7 +127,7 @@ class ClassificationObjective(ScoredObjective):
 
     @property
     def slices(self) -> tuple[str, ...]:
-        """The recall of each class."""
+        """The class, whose accuracy is its recall."""
         return ("label",)
 
     def compile_options(self, recipe: Any) -> dict[str, Any]:
@@ -158,42 +188,110 @@ class ClassificationObjective(ScoredObjective):
         label = np.bincount(examples.targets).argmax()
         return {"accuracy": float((validation.targets == label).mean())}
 
-    def slice_masks(self, examples: Examples, slice_by: str) -> dict[str, np.ndarray]:
-        """Return a mask of each class that occurs, whose accuracy is its recall."""
-        masks = {label: examples.targets == index for index, label in enumerate(self.spec.labels)}
-        return {label: mask for label, mask in masks.items() if mask.any()}
+    def example_scores(self, outputs: Any, examples: Examples) -> ExampleScores:
+        """Return `accuracy`: whether each class was predicted."""
+        is_correct = outputs.argmax(-1) == examples.targets
+        return ExampleScores("accuracy", is_correct.astype("float64"))
+
+    def slice_values(self, outputs: Any, examples: Examples, slice_by: str) -> np.ndarray:
+        """Return the class of each example, or see the base class."""
+        if slice_by == "label":
+            return np.array(self.spec.labels, object)[examples.targets]
+        return super().slice_values(outputs, examples, slice_by)
 
 
 class ClassificationSummaries(Summaries):
-    """The confusion matrix."""
+    """The confusion matrix, the reliability diagram, precision and recall."""
 
     def result_images(self, outputs: np.ndarray, examples: Examples) -> Images:
-        """Return the confusion matrix."""
+        """Return the confusion matrix and the reliability diagram, also of calibrated outputs."""
         labels = self.spec.labels
         counts = np.zeros((len(labels), len(labels)), int)
         np.add.at(counts, (examples.targets, outputs.argmax(-1)), 1)
-        return {"confusion_matrix": pictures.plot_confusion_matrix(counts, labels)}
+        images = {
+            "confusion_matrix": pictures.plot_confusion_matrix(counts, labels),
+            "reliability": plots.plot_reliability(softmax(outputs, axis=-1), examples.targets),
+        }
+        calibration = self.spec.calibration
+        if calibration is not None:
+            probabilities = calibration.probabilities(outputs)
+            images["reliability_calibrated"] = plots.plot_reliability(
+                probabilities, examples.targets
+            )
+        return images
+
+    def binary_scores(
+        self, outputs: np.ndarray, examples: Examples
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return each of a few classes against the others; of two the second one alone."""
+        labels = self.spec.labels
+        probabilities = softmax(outputs, axis=-1)
+        classes_shown = range(int(len(labels) == 2), min(len(labels), MAX_CURVES))
+        return {
+            labels[index]: (examples.targets == index, probabilities[:, index])
+            for index in classes_shown
+        }
+
+    def mistakes(self, outputs: np.ndarray, examples: Examples) -> "Mistakes":
+        """Return the examples that are wrong with the highest probability, the worst first."""
+        probabilities = softmax(outputs, axis=-1)
+        predicted = probabilities.argmax(-1)
+        [wrong] = np.nonzero(predicted != examples.targets)
+        order = np.argsort(-probabilities[wrong].max(-1), kind="stable")
+        indices = wrong[order][:MAX_MISTAKES]
+        labels = self.spec.labels
+        return Mistakes(
+            indices,
+            [labels[index] for index in examples.targets[indices]],
+            [labels[index] for index in predicted[indices]],
+            probabilities[indices].max(-1),
+        )
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """Examples of which a wrong class was predicted.
+
+    Attributes:
+        indices: Of the examples.
+        labels: Their true classes.
+        predicted: Those that were predicted.
+        probabilities: Of the predicted classes.
+    """
+
+    indices: np.ndarray
+    labels: list[str]
+    predicted: list[str]
+    probabilities: np.ndarray
 
 
 class ClassOutputs:
     """The outputs of a served classifier.
 
     Args:
-        labels: The class names, which are written to `labels.txt`.
+        spec: Of the model, whose class names are written to `labels.txt`.
         folder: Where that is written; it becomes an asset of the export.
     """
 
-    def __init__(self, labels: tuple[str, ...], folder: Path) -> None:
-        self.lookup_table = label_tables.by_index(folder, labels)
+    def __init__(self, spec: ModelSpec, folder: Path) -> None:
+        self.lookup_table = label_tables.by_index(folder, spec.labels)
+        self.calibration = spec.calibration
 
     def __call__(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return the outputs by name; float32 but `label`, a string."""
+        """Return the outputs by name; float32 but `label`, a string.
+
+        A calibrated classifier has `calibrated_probabilities` and `in_distribution_score`, float32,
+        and `prediction_set` `[batch, classes]` and `in_distribution` `[batch]`, bool, too.
+        """
         logits = tf.cast(logits, tf.float32)
-        return {
+        outputs = {
             "logits": logits,
             "probabilities": tf.nn.softmax(logits),
             "label": self.lookup_table.lookup(tf.argmax(logits, axis=-1)),
         }
+        if self.calibration is None:
+            return outputs
+        return {**outputs, **calibrated_outputs(self.calibration, logits)}
 
 
 def check_labels(examples: Examples, num_labels: int) -> None:
@@ -216,7 +314,8 @@ def _fit(raw: RawExamples, fit_inputs: FitInputs) -> tuple[np.ndarray, RawExampl
     inputs, mask = fit_inputs(raw)
     targets = [target for target, readable in zip(raw.targets, mask, strict=True) if readable]
     names = raw.names_of(np.asarray(mask))
-    readable_examples = replace(raw, inputs=inputs, targets=targets, names=names)
+    columns = {name: column[np.asarray(mask)] for name, column in raw.columns.items()}
+    readable_examples = replace(raw, inputs=inputs, targets=targets, names=names, columns=columns)
     if not all(mask):
         classes.warn_missing_classes(raw, readable_examples)
     return inputs, readable_examples

@@ -1,7 +1,6 @@
 """What both tasks on tables share: columns of float32 numbers, NaN if missing, and of strings."""
 
 from abc import abstractmethod
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,21 +16,22 @@ from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.data.user.source import UserData
 from keras_fm.data.user.tables.loading import load_eval_table, load_table
 from keras_fm.errors import DataError, InvalidInputError
-from keras_fm.models.backbone import backbone
 from keras_fm.models.spec import ModelSpec
-from keras_fm.preprocessing.tables.checks import check_cells, check_outputs
-from keras_fm.preprocessing.tables.columns import Columns, plain_names
-from keras_fm.preprocessing.tables.encoding import ColumnEncoder, encode_columns
+from keras_fm.preprocessing.tables.columns import Columns, is_parsed
+from keras_fm.preprocessing.tables.encoding import encode_columns
 from keras_fm.preprocessing.tables.inputs import read_rows, row_name_of, to_columns
+from keras_fm.preprocessing.tables.parsers import (
+    are_readable,
+    check_strings,
+    expected_strings,
+    sample_strings,
+)
 from keras_fm.tasks.base import (
     ExplainablePredictor,
     ExplainedInput,
-    Signature,
-    Signatures,
     TaskData,
 )
-
-PARITY_EXAMPLES = 256
+from keras_fm.tasks.tabular_folds import fold_fields, out_of_fold_outputs
 
 
 class TabularData(TaskData):
@@ -60,6 +60,13 @@ class TabularData(TaskData):
                     f"{examples.description}: expected finite numbers in {column.name!r}, or NaN "
                     f"where one is missing; row {np.isinf(values).argmax()} is infinite"
                 )
+            if is_parsed(column):
+                is_readable = are_readable(tf.constant(values), column).numpy()
+                if not is_readable.all():
+                    raise DataError(
+                        f"{examples.description}: expected {expected_strings(column)}, in "
+                        f"{column.name!r}; received {values[is_readable.argmin()]!r:.60}"
+                    )
         self.validate_targets(examples)
 
     @abstractmethod
@@ -83,6 +90,7 @@ class TabularData(TaskData):
             labels=table.class_names,
             inputs=table.columns,
             target=table.target,
+            calibration=None,
         )
         return spec, table.examples, table.notes
 
@@ -93,10 +101,16 @@ class TabularData(TaskData):
             user_data, columns=self.columns, target=target, class_names=self.spec.labels
         )
 
+    def adapt_recipe(self, num_examples: int, recipe: Any) -> dict[str, Any]:
+        """Return the recipe fields for so many rows; those of an ensemble with folds differ."""
+        if recipe.folds:
+            return fold_fields(num_examples, recipe)
+        return super().adapt_recipe(num_examples, recipe)
+
     def encode(self, examples: Examples) -> Examples:
         """Return columns as the model takes them: strings become indices of categories."""
         inputs = encode_columns(self.columns, examples.inputs)
-        return Examples(inputs, examples.targets, examples.description)
+        return replace(examples, inputs=inputs)
 
     def batches(self, examples: Examples, recipe: Any, seed: int) -> Batches:
         """Return batches of encoded columns, some cells hidden, and of targets."""
@@ -110,7 +124,7 @@ class TabularData(TaskData):
             return {column.name: rows[column.name] for column in self.columns}
         random = np.random.default_rng(0)
         return {
-            column.name: random.choice([*column.categories, "?"], count)
+            column.name: random.choice(sample_strings(column, count), count)
             if column.dtype == "string"
             else (random.normal(size=count) * (column.scale or 1)).astype("float32")
             for column in self.columns
@@ -120,7 +134,14 @@ class TabularData(TaskData):
 class TabularPredictor(ExplainablePredictor):
     """Takes rows (dicts), a dict of columns, a data frame, or files of rows."""
 
-    explain_methods = ("occlusion",)
+    explain_methods = ("occlusion", "integrated_gradients", "shap", "permutation_importance")
+
+    def predict_examples(self, model: keras.Model, examples: Examples) -> np.ndarray:
+        """Return a model's outputs; for rows with folds, of the member that left out each."""
+        predict = super().predict_examples
+        if examples.folds is None:
+            return predict(model, examples)
+        return out_of_fold_outputs(model, examples.folds, lambda part: predict(part, examples))
 
     def predict_raw(self, model: keras.Model, inputs: Any) -> list[dict[str, Any]]:
         """Return a prediction for each row.
@@ -128,8 +149,16 @@ class TabularPredictor(ExplainablePredictor):
         Raises:
             InvalidInputError: A row is none that the model takes, or has no finite prediction.
         """
+        return self.predictions(self.raw_outputs(model, inputs))
+
+    def raw_outputs(self, model: keras.Model, inputs: Any) -> np.ndarray:
+        """Return the model's outputs for raw rows, `[rows, ...]`.
+
+        Raises:
+            InvalidInputError: A row is none that the model takes, or has no finite prediction.
+        """
         table = to_columns(inputs)
-        columns = read_rows(table, self.data.columns)
+        columns = self._read(table)
         outputs = self.predict(model, encode_columns(self.data.columns, columns))
         finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
         if not finite.all():
@@ -138,25 +167,34 @@ class TabularPredictor(ExplainablePredictor):
                 f"{row_name_of(table, row)} has no finite prediction: "
                 f"{', '.join(self._cells(columns, row))}"
             )
-        return self.predictions(outputs)
+        return outputs
 
     def preprocess(self, model: keras.Model, inputs: Any) -> dict[str, np.ndarray]:
-        """Return columns by name, float32 numbers and int32 indices of categories `[rows]`."""
-        columns = self.data.columns
-        return encode_columns(columns, read_rows(inputs, columns))
+        """Return columns by name, float32 numbers and int32 indices of categories `[rows]`.
+
+        Those of dates are float32 `[rows, numbers]`.
+        """
+        return encode_columns(self.data.columns, self._read(to_columns(inputs)))
 
     def explained_inputs(self, inputs: Any) -> list[ExplainedInput]:
         """Return rows, and the same with the cell of a column missing."""
-        columns = read_rows(inputs, self.data.columns)
+        columns = self._read(to_columns(inputs))
         encoded = encode_columns(self.data.columns, columns)
         return [
             ExplainedInput(
                 {name: column[row : row + 1] for name, column in encoded.items()},
                 partial(_occluded, encoded, row),
                 tuple(self._cells(columns, row)),
+                baseline=partial(_without_cells, encoded),
             )
             for row in range(len(next(iter(encoded.values()))))
         ]
+
+    def _read(self, table: dict[str, Any]) -> dict[str, np.ndarray]:
+        """Return the raw columns of the model in a table."""
+        raw = read_rows(table, self.data.columns)
+        check_strings(self.data.columns, raw, partial(row_name_of, table))
+        return raw
 
     def _cells(self, columns: dict[str, np.ndarray], row: int) -> list[str]:
         cells = {column.name: columns[column.name][row] for column in self.data.columns}
@@ -166,63 +204,17 @@ class TabularPredictor(ExplainablePredictor):
         ]
 
 
-def tabular_signatures(
-    data: TabularData, model: keras.Model, outputs: Callable[[tf.Tensor], dict[str, tf.Tensor]]
-) -> Signatures:
-    """Return `serving_default` and `features`: each column by its sanitized name, `[batch]`.
-
-    NaN is a missing number. An infinite one is an error, and so is a row whose numbers are so far
-    from those of the training that there is no finite prediction.
-
-    Args:
-        data: The task's data.
-        model: The model.
-        outputs: From the model's outputs to named ones.
-    """
-    encoder = ColumnEncoder(data.columns)
-    names = plain_names(data.columns)
-    embed = backbone(model)
-
-    def with_checks(serve: Callable[[Any], dict[str, tf.Tensor]]) -> Any:
-        def checked(columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-            columns = check_cells(columns, data.columns)
-            encoded = encoder({name: columns[names[name]] for name in names})
-            return check_outputs(serve(encoded), columns, data.columns)
-
-        return checked
-
-    def serving_default(encoded: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return outputs(model(encoded, training=False))
-
-    def features(encoded: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return {"embedding": tf.cast(embed(encoded, training=False), tf.float32)}
-
-    specs = {
-        names[column.name]: tf.TensorSpec(
-            (None,), tf.as_dtype(column.dtype), name=names[column.name]
-        )
-        for column in data.columns
+def _without_cells(encoded: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return a row of which each cell is missing, which the model imputes."""
+    return {
+        name: np.full_like(column[:1], np.nan if column.dtype.kind == "f" else 0)
+        for name, column in encoded.items()
     }
-    rows = data.sample_rows(PARITY_EXAMPLES)
-    sample = {names[name]: column for name, column in rows.items()}
-    example = {name: column[:1] for name, column in sample.items()}
-    note = _describe_names(names)
-    by_name = {
-        name: Signature(with_checks(serve), [specs], example, parity_inputs=sample, note=note)
-        for name, serve in (("serving_default", serving_default), ("features", features))
-    }
-    return Signatures(by_name, list(encoder.lookup_tables.values()))
-
-
-def _describe_names(names: dict[str, str]) -> str:
-    """Say which input is which column, where their names differ."""
-    renamed = [f"`{plain}` is {name!r}" for name, plain in names.items() if plain != name]
-    return f"Columns by the names of inputs: {', '.join(renamed)}." if renamed else ""
 
 
 def _occluded(encoded: dict[str, np.ndarray], row: int) -> dict[str, np.ndarray]:
     """Return the row once for each column, with that column missing."""
-    repeated = {name: column[row].repeat(len(encoded)) for name, column in encoded.items()}
+    repeated = {name: np.stack([column[row]] * len(encoded)) for name, column in encoded.items()}
     for index, column in enumerate(repeated.values()):
         column[index] = np.nan if column.dtype.kind == "f" else 0
     return repeated

@@ -1,6 +1,7 @@
 """What tasks on texts share: the vocabulary of the model's package, and its tokenizer."""
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ class Vocabulary:
         self.file = spec.vocabulary_file
         self.kind = spec.entry.tokenizer
         self.size = spec.vocabulary_size or 0
+        self._graphs: dict[int, Callable[[tf.Tensor], tf.RaggedTensor]] = {}  # by max_length
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -45,6 +47,11 @@ class Vocabulary:
         """The ID of the mask token."""
         return self.tokenizer.mask_id
 
+    @property
+    def frame_ids(self) -> tuple[int, ...]:
+        """The IDs of the tokens that begin and end each text; none without such tokens."""
+        return self.tokenizer.frame_ids
+
     def token_ids(self, texts: Any, max_length: int) -> np.ndarray:
         """Return each text's token IDs, int32, an array of its own length.
 
@@ -55,11 +62,25 @@ class Vocabulary:
         token_ids: list[np.ndarray] = []
         for start in range(0, len(texts), TOKENIZE_BATCH):
             batch = tf.constant(list(texts[start : start + TOKENIZE_BATCH]), tf.string)
-            ragged = self.tokenizer(batch, max_length)
+            ragged = self._tokenize(max_length)(batch)
             token_ids += np.split(ragged.flat_values.numpy(), ragged.row_splits.numpy()[1:-1])
         rows = np.empty(len(token_ids), object)
         rows[:] = token_ids
         return rows
+
+    def _tokenize(self, max_length: int) -> Callable[[tf.Tensor], tf.RaggedTensor]:
+        """Return the tokenizer, from the second call on as one graph, which is traced once.
+
+        Its hundreds of operations, called one by one, take ten times as long for a text, and more
+        than most models; to trace them takes as long as twenty texts.
+        """
+        if max_length not in self._graphs:
+            tokenize = partial(self.tokenizer, max_length=max_length)
+            self._graphs[max_length] = tf.function(
+                tokenize, [tf.TensorSpec([None], tf.string)], autograph=False
+            )
+            return tokenize
+        return self._graphs[max_length]
 
     def features(self, text: bytes, max_length: int) -> tuple[str, ...]:
         """Return the tokens of a text as its reader knows them: an unknown one is the word itself.

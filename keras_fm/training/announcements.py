@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from keras_fm.data.batches import Batches
+from keras_fm.data.user.tables import column_reports
 from keras_fm.progress import say
 from keras_fm.training.jobs import TrainingJob
 
@@ -15,11 +16,12 @@ MAX_CLASSES = 10  # that are named
 
 
 def announce_run(path: Path, job: TrainingJob) -> None:
-    """Print the run directory, the data with their counts, and the TensorBoard command."""
+    """Print the run directory, the data, counts and columns of it, and TensorBoard's command."""
     say(
         f"run directory: {path}",
         f"data: {job.examples.description}",
         f"    {_describe_data(job)}",
+        *(f"    {note}" for note in job.notes if note.startswith(column_reports.BEGINNING)),
         f"watch it: {shlex.join(['tensorboard', '--logdir', str(path)])}",
     )
 
@@ -54,6 +56,11 @@ def announce_stage(
 def _describe_data(job: TrainingJob) -> str:
     num_validation = 0 if job.validation is None else len(job.validation)
     text = f"{len(job.examples):,} examples to train on, {num_validation:,} to validate on"
+    if job.validation is job.examples:
+        text = (
+            f"{len(job.examples):,} examples in {job.spec.folds} folds: each member of the "
+            "ensemble leaves one out, which validates it"
+        )
     labels = job.spec.labels
     if labels:
         names = ", ".join(labels[:MAX_CLASSES]) + ", ..." * (len(labels) > MAX_CLASSES)
@@ -71,7 +78,8 @@ def _describe_fitted(job: TrainingJob) -> str:
         f"{name} {_number(after)} (the recipe's is {_number(before)})"
         for name, (before, after) in fitted.items()
     )
-    count = len(job.examples) + (0 if job.validation is None else len(job.validation))
+    held_out = None if job.validation is job.examples else job.validation
+    count = len(job.examples) + (0 if held_out is None else len(held_out))
     return f"fitted to {count:,} examples, so that an epoch has several steps: {changes}"
 
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 from pathlib import Path
+from time import monotonic
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ _NAME = re.compile(r"epoch-(\d+)\.weights\.h5")
 
 
 class EpochCheckpoint(keras.callbacks.Callback):
-    """Saves weights and optimizers after each epoch, in one file that is complete or absent.
+    """Saves weights and optimizers after an epoch, in one file that is complete or absent.
 
     Keras' `BackupAndRestore` overwrites its only one, and writes the epoch into a second file: when
     it is killed in between it has no weights, or resumes with the wrong epoch. It also deletes them
@@ -22,15 +23,19 @@ class EpochCheckpoint(keras.callbacks.Callback):
 
     Args:
         folder: A file's name in it has the number of epochs; only the last one is kept.
+        min_seconds: Between two checkpoints, but for that of the last epoch: what is lost when a
+            training is stopped.
 
     Raises:
         RunError: The loss or a weight is not finite, or the disk is full. The last checkpoint is
             kept.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, min_seconds: float = 0.0) -> None:
         super().__init__()
         self.folder = folder
+        self.min_seconds = min_seconds
+        self._last_written = monotonic()
 
     @property
     def last_epoch(self) -> int:
@@ -38,12 +43,14 @@ class EpochCheckpoint(keras.callbacks.Callback):
         return max(self._checkpoints(), default=0)
 
     def restore(self, trainer: keras.Model) -> int:
-        """Load the last state into what is trained, and return how many epochs it had."""
+        """Load the last state into what is trained, and return how many epochs it had.
+
+        Args:
+            trainer: What is trained; its optimizer is built.
+        """
         checkpoints = self._checkpoints()
         if not checkpoints:
             return 0
-        if not trainer.optimizer.built:
-            trainer.optimizer.build(trainer.trainable_variables)
         trainer.load_weights(checkpoints[max(checkpoints)])
         return max(checkpoints)
 
@@ -52,8 +59,9 @@ class EpochCheckpoint(keras.callbacks.Callback):
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Take up the count of epochs."""
+        """Take up the count of epochs, and start the clock."""
         self.epoch = self.last_epoch
+        self._last_written = monotonic()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Take up the epoch."""
@@ -70,6 +78,9 @@ class EpochCheckpoint(keras.callbacks.Callback):
         for weight in self.model.weights:
             if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
                 raise self._diverged(f"{weight.path} is not finite at the end")
+        is_last = epoch + 1 == self.params.get("epochs") or self.model.stop_training
+        if not is_last and monotonic() - self._last_written < self.min_seconds:
+            return
         old_checkpoints = self._checkpoints()
         try:
             self._write(self.folder / f"epoch-{epoch + 1}.weights.h5")
@@ -80,6 +91,7 @@ class EpochCheckpoint(keras.callbacks.Callback):
             ) from None
         for path in old_checkpoints.values():
             path.unlink()
+        self._last_written = monotonic()
 
     def _write(self, path: Path) -> None:
         self.folder.mkdir(exist_ok=True)

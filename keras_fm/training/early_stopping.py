@@ -32,11 +32,16 @@ class EarlyStopping(keras.callbacks.Callback):
         self.num_epochs = 0
         self.best_epoch = 0  # counted from 1; 0 are the initial weights
 
+    @property
+    def has_stopped(self) -> bool:
+        """Whether there were enough epochs without a lower loss."""
+        return self.wait >= self.patience
+
     def restore(self, history: Sequence[Mapping[str, float]]) -> bool:
         """Count the epochs of an interrupted training; return whether there are more to train."""
         for row in history:
             self._update(row[LOSS])
-        return self.wait < self.patience
+        return not self.has_stopped
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Save the initial weights."""
@@ -47,7 +52,7 @@ class EarlyStopping(keras.callbacks.Callback):
         """Save better weights, or stop."""
         if self._update((logs or {})[LOSS]):
             self._save()
-        if self.wait >= self.patience:  # another callback may have stopped the training before
+        if self.has_stopped:  # another callback may have stopped the training before
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_fm.evaluation.class_report import class_report
 from keras_fm.models.precision import resolve_precision
+from keras_fm.training.cross_validation import MemberEarlyStopping
 from keras_fm.training.early_stopping import EarlyStopping
 from keras_fm.training.jobs import TrainingJob
 
@@ -20,17 +21,18 @@ def describe_ending(job: TrainingJob, num_epochs: int, early_stopping: Sequence[
         early_stopping: The callback, if there was one.
     """
     total = job.recipe.epochs
-    stopping: EarlyStopping | None = next(iter(early_stopping), None)
-    if stopping is not None and stopping.wait >= stopping.patience:
+    stopping: Any = next(iter(early_stopping), None)
+    if stopping is not None and stopping.has_stopped:
+        loss = "no lower val_loss" + " of any member" * bool(job.spec.folds)
         reason = (
             f"early stopping after epoch {num_epochs} of {total}: {stopping.patience} in a row had "
-            "no lower val_loss"
+            f"{loss}"
         )
     elif num_epochs < total:
         reason = f"stopped by a callback after epoch {num_epochs} of {total}"
     else:
         reason = f"all {total} epochs were run" if total > 1 else "the one epoch was run"
-    return f"{reason}; {_describe_weights(stopping)}"
+    return f"{reason}; {_describe_weights(stopping, job.recipe.ema_momentum)}"
 
 
 def describe_loss(job: TrainingJob) -> str:
@@ -38,6 +40,10 @@ def describe_loss(job: TrainingJob) -> str:
     if job.validation is None:
         return ""
     sentences = [job.task.objective.describe_loss(job.recipe)]
+    if job.spec.folds:
+        sentences.append(
+            "val_loss is the mean of the members' losses, each on the fold that it left out"
+        )
     if resolve_precision(job.recipe.precision) == "bfloat16":
         sentences.append("val_loss was computed in bfloat16, the metrics above in float32")
     return "; ".join(filter(None, sentences))
@@ -53,9 +59,18 @@ def classes_of(job: TrainingJob, outputs: Any) -> dict[str, dict[str, float]]:
     return class_report(job.spec.labels, job.validation.targets, np.asarray(outputs).argmax(-1))
 
 
-def _describe_weights(stopping: EarlyStopping | None) -> str:
+def _describe_weights(
+    stopping: EarlyStopping | MemberEarlyStopping | None, ema_momentum: float
+) -> str:
     if stopping is None:
-        return "the weights are those of the last epoch"
+        average = f"the moving averages (ema_momentum {ema_momentum:g}) at the end"
+        return f"the weights are {average if ema_momentum else 'those'} of the last epoch"
+    if isinstance(stopping, MemberEarlyStopping):
+        epochs = stopping.best_epochs
+        return (
+            f"each member has the weights of its lowest loss, of epochs {epochs.min()} to "
+            f"{epochs.max()}" + "; 0 is the linear model" * (not epochs.min())
+        )
     if not stopping.best_epoch:
         return "the weights are the initial ones: no epoch had a lower val_loss"
     return (

@@ -1,53 +1,47 @@
 """`fine_tune`: a pretrained model on a user's own data."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
 import keras
 
-from keras_fm import adapters
+from keras_fm.calibration.arguments import check_coverage
 from keras_fm.data.user.source import ProblemType, UserData
-from keras_fm.errors import InvalidInputError, RunError
-from keras_fm.evaluation.linear_probe import linear_probe
-from keras_fm.models import freezing, run_files
-from keras_fm.models.backbone import head_layers
+from keras_fm.distribution.running import with_devices
+from keras_fm.errors import InvalidInputError
+from keras_fm.models import run_files
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
 from keras_fm.models.run_files import RANDOM
 from keras_fm.models.spec import ModelSpec, spec_of
-from keras_fm.models.transfer import transfer_weights
 from keras_fm.models.weights import weights_sha256
 from keras_fm.options import Verbose
-from keras_fm.progress import say, with_verbose
-from keras_fm.registry.recipe import load_recipe, recipe_class_of
+from keras_fm.progress import with_verbose
 from keras_fm.training import fine_tuning_jobs as stages
-from keras_fm.training import fine_tuning_options, jobs, monitoring, run_examples, runs
+from keras_fm.training import fine_tuning_options, jobs, run_examples, runs
 from keras_fm.training.announcements import announce_run
+from keras_fm.training.calibration import resumed_coverage
+from keras_fm.training.device_checks import check_devices_of
 from keras_fm.training.distillation import check_teacher
 from keras_fm.training.fine_tuning_options import (
-    HEAD_STAGE,
     MAIN_STAGE,
     SCRATCH_STAGE,
-    FineTuningOptions,
     Strategy,
     check_fine_tune,
+    interrupted_options,
 )
-from keras_fm.training.fit import fit
+from keras_fm.training.fine_tuning_stages import has_other_inputs, run_stages, stage_model
 from keras_fm.training.generated_images import add_generated, load_generator
 from keras_fm.training.jobs import TrainingJob
 from keras_fm.training.recipe_fields import RecipeFields
 from keras_fm.training.runs import FROM_SCRATCH
 from keras_fm.training.training import resume_command
 
-# What the report compares with.
-PROBE = "linear probe of the frozen backbone"
-HEAD_ALONE = "head alone (first stage)"
-TRAINED_FROM_SCRATCH = "trained from scratch, as many epochs"
 
-
+@with_devices
 @with_verbose
 @preserved_global_state()
 def fine_tune(
@@ -65,10 +59,17 @@ def fine_tune(
     strategy: Strategy = "head_then_full",
     compare: bool = False,
     augment_with: str | None = None,
+    recipe: str | os.PathLike[str] | None = None,
     run_dir: str | os.PathLike[str] | None = None,
     resume: bool = False,
     seed: int = 0,
+    calibrate: bool | None = None,
+    coverage: float | None = None,
+    devices: int | None = None,
+    hosts: str | None = None,
     callbacks: Sequence[keras.callbacks.Callback] | None = None,
+    histograms: bool = False,
+    profile: bool = False,
     verbose: Verbose = "auto",
     **recipe_overrides: Unpack[RecipeFields],
 ) -> runs.Run:
@@ -104,12 +105,30 @@ def fine_tune(
             the report; it takes as long as the rest.
         augment_with: A generator of images, such as `"gan"`, which makes more of each class; the
             recipe's `generated_ratio` says how many times as many (1, unless it is given).
+        recipe: A recipe file, or the name of one in the model's folder. With a `dataset` it takes
+            the place of the main stage's recipe; without one it changes the fields that it has, as
+            keyword arguments do. It may have a table `[head]` for the first stage.
         run_dir: A directory that does not exist yet, or is empty; None for one under `runs/`.
         resume: Resumes the fine-tuning in `run_dir` that was stopped, by its own recipes and seed;
             model and data are to be given again.
         seed: Of the split, the head's weights, the order of examples and their augmentation.
+        calibrate: Of a classifier: fits a temperature, prediction sets and an in-distribution score
+            on the validation examples, after the training; predictions and exports then have
+            `calibrated_probabilities`, the `prediction_set` and `in_distribution`, too.
+        coverage: The share of inputs like those whose class is in the `prediction_set`, and of
+            those that are `in_distribution`; it implies `calibrate`. None for 0.9.
+        devices: GPUs, or CPU cores where there is no GPU, that share each batch; with `hosts`, of
+            each process. None for one; with `hosts`, for all GPUs, or one CPU.
+        hosts: Several processes train together, on the JAX backend; each makes the same call, and
+            process 0 writes the run. `"ADDRESS:PORT,PROCESSES,INDEX"` is where process 0 listens,
+            how many there are, and which this one is; `"auto"` is what Slurm, Open MPI, Kubernetes
+            or SageMaker say.
         callbacks: Callbacks of Keras, in every stage, beside those that write the run. The
             training ends with the weights of the lowest validation loss, unless `patience=0`.
+        histograms: Adds to TensorBoard's logs, after each epoch, a histogram of each weight and the
+            root mean square of each layer's outputs.
+        profile: Adds to TensorBoard's logs a profile of the steps 10 to 20, which its profiler
+            plugin shows; on TensorFlow, and on JAX with Python 3.12.
         verbose: As in Keras' `fit`: 0 prints nothing, 1 draws a bar, 2 prints a line an epoch;
             `"auto"` is 1 on a terminal and in a notebook, 2 in a log file.
         **recipe_overrides: Fields of the recipe, such as `epochs=5`, of all stages; of the first
@@ -150,25 +169,56 @@ def fine_tune(
         strategy=strategy,
         compare=compare,
         augment_with=augment_with,
+        recipe=recipe,
         run_dir=run_dir,
         resume=resume,
         seed=seed,
+        calibrate=calibrate,
+        coverage=coverage,
+        histograms=histograms,
+        profile=profile,
+        devices=devices,
+        hosts=hosts,
         **overrides,
     )
-    callbacks = jobs.check_callbacks(callbacks)
+    observers: dict[str, Any] = {
+        "callbacks": jobs.check_callbacks(callbacks),
+        "histograms": histograms,
+        "profile": profile,
+    }
     pretrained = resolve_model(name_or_model)
     spec = _spec_to_fine_tune(pretrained)
     if resume:
-        path, options, augment_with, compare = _interrupted_run(run_dir, overrides, pretrained)
+        path, run_info = fine_tuning_options.find_interrupted_run(
+            run_dir, spec, overrides, recipe=recipe, validation_split=validation_split
+        )
+        fine_tuning_options.check_resumed_options(
+            path,
+            seed=seed,
+            strategy=strategy,
+            compare=compare,
+            augment_with=augment_with,
+            validation_data=validation_data,
+        )
+        coverage = resumed_coverage(path, calibrate, coverage)
+        options = interrupted_options(path, run_info, weights_sha256(pretrained))
+        augment_with = run_info["augment_with"] or None
+        compare = run_files.is_run(path / SCRATCH_STAGE)
     else:
-        options = fine_tuning_options.resolve_options(spec, strategy, seed, overrides)
+        coverage = check_coverage(calibrate, coverage)
+        file = fine_tuning_options.fine_tuning_recipe_file(recipe, spec, strategy)
+        overrides = file.merged(
+            overrides,
+            validates_otherwise=validation_split is not None or validation_data is not None,
+        )
+        options = fine_tuning_options.resolve_options(spec, strategy, seed, overrides, file)
     user_data = UserData(data, text, target, problem_type, class_names, split)
     validation = fine_tuning_options.validation_source(
         user_data, validation_data, validation_data_split, validation_split, overrides
     )
     stage_jobs = stages.fine_tuning_jobs(spec, user_data, validation, options, validation_split)
     main_job = stage_jobs[MAIN_STAGE]
-    from_scratch = _has_other_inputs(pretrained, main_job)
+    from_scratch = has_other_inputs(pretrained, main_job)
     _check_options(main_job, from_scratch, compare)
     if augment_with is not None:
         stage_jobs = _augmented(stage_jobs, augment_with)
@@ -176,15 +226,18 @@ def fine_tune(
         epochs = sum(job.recipe.epochs for job in stage_jobs.values())
         scratch_job = stages.from_scratch_job(stage_jobs[MAIN_STAGE], epochs)
         stage_jobs = {SCRATCH_STAGE: scratch_job, **stage_jobs}
-    stage_jobs = {stage: replace(job, callbacks=callbacks) for stage, job in stage_jobs.items()}
+    stage_jobs = {stage: replace(job, **observers) for stage, job in stage_jobs.items()}
+    stage_jobs[MAIN_STAGE] = jobs.with_coverage(stage_jobs[MAIN_STAGE], coverage)
     main_job = stage_jobs[MAIN_STAGE]
+    for job in stage_jobs.values():
+        check_devices_of(job)
     check_teacher(main_job)
     initial_model = None
     if resume:
         runs.check_data(path, main_job)
     else:
         # What can't be done is refused before anything is written.
-        initial_model = _initial_model(pretrained, main_job)
+        initial_model = stage_model(pretrained, main_job)
         init_from = spec.name if isinstance(name_or_model, keras.Model) else str(name_or_model)
         method = options.strategy
         if from_scratch:
@@ -197,7 +250,7 @@ def fine_tune(
         _write_run_infos(path, stage_jobs, init_from, method, more)
     announce_run(path, main_job)
     try:
-        return _run_stages(pretrained, initial_model, stage_jobs, path)
+        return run_stages(pretrained, initial_model, stage_jobs, path)
     except KeyboardInterrupt:
         named_options = {
             "text": text,
@@ -230,7 +283,8 @@ def _check_options(job: TrainingJob, from_scratch: bool, compare: bool) -> None:
 def _spec_to_fine_tune(pretrained: keras.Model) -> ModelSpec:
     """Return the specification that fine-tuning starts from, of a pretraining the zoo's model's."""
     spec = spec_of(pretrained)
-    return ModelSpec.of(spec.package) if spec.is_pretraining else spec
+    # The calibration is of other weights and classes.
+    return ModelSpec.of(spec.package) if spec.is_pretraining else replace(spec, calibration=None)
 
 
 def _augmented(stage_jobs: dict[str, TrainingJob], generator: str) -> dict[str, TrainingJob]:
@@ -262,117 +316,3 @@ def _write_run_infos(
         else:
             stage_strategy = strategy if stage == MAIN_STAGE else stage
             runs.write_run_info(path / stage, job, init_from, strategy=stage_strategy, **more)
-
-
-def _initial_model(pretrained: keras.Model, job: TrainingJob) -> keras.Model:
-    """Return the model that a stage starts from, and which of its layers are trained."""
-    if _has_other_inputs(pretrained, job):
-        return jobs.initial_model(job)
-    recipe = job.recipe
-    model = job.task.build(recipe, job.seed)
-    head = [model.get_layer(name) for name in head_layers(model)]
-    if any(layer.non_trainable_weights for layer in head):
-        job.task.adapt(model, job.examples)  # such as the mean and the variance of a target
-    transfer_weights(pretrained, model, job.task.remap_weights(pretrained, model))
-    if recipe.trainable == "head":
-        freezing.freeze(model)
-    elif recipe.trainable == "adapters":
-        adapters.enable(model, recipe.lora_rank, recipe.lora_alpha or None)
-    elif not recipe.train_batch_norm:
-        freezing.unfreeze(model)
-    return model
-
-
-def _has_other_inputs(pretrained: keras.Model, job: TrainingJob) -> bool:
-    """Return True if the table's columns differ from the model's inputs."""
-    return job.spec.inputs != spec_of(pretrained).inputs
-
-
-def _run_stages(
-    pretrained: keras.Model,
-    initial_model: keras.Model | None,
-    stage_jobs: dict[str, TrainingJob],
-    path: Path,
-) -> runs.Run:
-    """Run the stages that were not complete before an interruption.
-
-    Args:
-        pretrained: The pretrained model.
-        initial_model: That of the main stage, if it is the only one and was built before.
-        stage_jobs: By stage.
-        path: The run directory.
-    """
-    job = stage_jobs[MAIN_STAGE]
-    comparisons = _linear_probe(pretrained, initial_model, job, path)
-    if SCRATCH_STAGE in stage_jobs:
-        scratch_job = stage_jobs[SCRATCH_STAGE]
-        monitoring.print_stage(TRAINED_FROM_SCRATCH, scratch_job.recipe)
-        run = _run_stage(jobs.initial_model, scratch_job, path / SCRATCH_STAGE)
-        comparisons[TRAINED_FROM_SCRATCH] = run.metrics
-    if HEAD_STAGE in stage_jobs:
-        head_job = stage_jobs[HEAD_STAGE]
-        monitoring.print_stage(HEAD_ALONE, head_job.recipe)
-        run = _run_stage(
-            lambda head_job: _initial_model(pretrained, head_job), head_job, path / HEAD_STAGE
-        )
-        pretrained, initial_model = run.model, None
-        if job.validation is not None:
-            comparisons[HEAD_ALONE] = run.metrics
-    if len(stage_jobs) > 1:
-        monitoring.print_stage("main stage", job.recipe)
-    if initial_model is None or SCRATCH_STAGE in stage_jobs:
-        # Built last: a build sets the seed of everything that the training draws.
-        initial_model = _initial_model(pretrained, job)
-    return fit(initial_model, job, path, comparisons=comparisons)
-
-
-def _run_stage(
-    build: Callable[[TrainingJob], keras.Model], job: TrainingJob, path: Path
-) -> runs.Run:
-    if run_files.is_complete(path):
-        return runs.load_run(path)
-    return fit(build(job), job, path)
-
-
-def _linear_probe(
-    pretrained: keras.Model, model: keras.Model | None, job: TrainingJob, path: Path
-) -> dict[str, dict[str, float]]:
-    """Return the metrics of a linear probe, where the model knows the inputs.
-
-    TensorBoard shows them beside the run, and those of the baseline.
-    """
-    if job.validation is None:
-        return {}
-    objective = job.task.objective
-    baseline = objective.baseline(job.examples, job.validation)
-    baseline_name = f"{objective.baseline_name} baseline"
-    monitoring.write_hparams(path / "comparisons" / "baseline", job, baseline, baseline_name)
-    if _has_other_inputs(pretrained, job):
-        return {}
-    model = _initial_model(pretrained, job) if model is None else model
-    say(f"{PROBE}, for comparison")
-    metrics = linear_probe(model, job.examples, job.validation)
-    monitoring.write_hparams(path / "comparisons" / "linear_probe", job, metrics, PROBE)
-    return {PROBE: metrics}
-
-
-def _interrupted_run(
-    run_dir: str | os.PathLike[str] | None, overrides: dict[str, Any], pretrained: keras.Model
-) -> tuple[Path, FineTuningOptions, str | None, bool]:
-    """Return the fine-tuning to resume: its directory and options, `augment_with`, `compare`."""
-    path, run_info = fine_tuning_options.find_interrupted_run(
-        run_dir, _spec_to_fine_tune(pretrained), overrides
-    )
-    if run_info["init_from_sha256"] != weights_sha256(pretrained):
-        raise RunError(
-            f"the run in {path} was initialized from {run_info['init_from']!r} with other weights"
-        )
-    recipe_class = recipe_class_of(run_info["task"])
-    recipes = {
-        stage: load_recipe(path / stage / run_files.RECIPE, recipe_class)
-        for stage in (HEAD_STAGE, MAIN_STAGE)
-        if run_files.is_run(path / stage)
-    }
-    options = FineTuningOptions(run_info["strategy"], run_info["seed"], {}, recipes)
-    has_scratch = run_files.is_run(path / SCRATCH_STAGE)
-    return path, options, run_info["augment_with"] or None, has_scratch

@@ -18,7 +18,12 @@ from keras_fm.training.fine_tuning_options import (
     FineTuningOptions,
     stage_recipes,
 )
-from keras_fm.training.jobs import TrainingJob, check_task_fields, fitted_fields
+from keras_fm.training.jobs import (
+    TrainingJob,
+    check_task_fields,
+    fitted_fields,
+    with_text_buckets,
+)
 
 _VALIDATION_PART = 5  # a fifth validates
 _MIN_STEPS = 16  # in an epoch, unless a batch would be smaller than
@@ -52,6 +57,12 @@ def fine_tuning_jobs(
         InvalidInputError: The strategy needs the columns that the model knows.
         UnknownNameError: A recipe of this task has no such field.
     """
+    if options.recipes is not None:
+        recipe = options.recipes[MAIN_STAGE]
+    else:
+        file = options.recipe_file
+        recipe = file.any_recipe(pretrained.task_name) or pretrained.task.default_recipe()
+    user_data = with_text_buckets(user_data, recipe, options.overrides)
     spec, all_examples, notes = pretrained.task.data.load_user_data(
         user_data, options.seed, keep_columns=True
     )
@@ -67,7 +78,8 @@ def fine_tuning_jobs(
                 "recipe"
             )
             check_task_fields(task, options.overrides)
-            recipes = {MAIN_STAGE: task.default_recipe().override(**options.overrides)}
+            recipe = options.recipe_file.recipe(type(task).recipe_class) or task.default_recipe()
+            recipes = {MAIN_STAGE: recipe.override(**options.overrides)}
         else:
             check_task_fields(task, [n.removeprefix(HEAD_PREFIX) for n in options.overrides])
             recipes = stage_recipes(spec, options)

@@ -3,11 +3,14 @@
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import keras
 
+from keras_fm.calibration.arguments import check_classifier, check_num_examples
 from keras_fm.data import datasets, splitting
+from keras_fm.data.datasets import is_recipe_data
 from keras_fm.data.examples import Examples
 from keras_fm.data.splitting import split_validation
 from keras_fm.data.user.raw_examples import DataNotes
@@ -17,11 +20,9 @@ from keras_fm.models.spec import ModelSpec
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.recipe import OWN_DATA, Recipe, check_fields
 from keras_fm.tasks.base import Task
+from keras_fm.training.recipe_files import NO_FILE, RecipeFile
 from keras_fm.training.recipe_overrides import check_no_dataset, check_overrides, override_known
-from keras_fm.training.train_arguments import (
-    check_data_options,
-    is_recipe_data,
-)
+from keras_fm.training.train_arguments import check_data_options
 
 Data = Any  # what `train` takes; `_load` says what that is
 
@@ -40,6 +41,9 @@ class TrainingJob:
         adapt_examples: What `adapt` of `model.py` sees instead of the examples, where that is more.
         split: Of the recipe's data set, which the examples are from; "" for a user's own data.
         callbacks: The user's own.
+        coverage: That the trained classifier is calibrated for; None for no calibration.
+        histograms: Whether TensorBoard gets histograms of weights, and sizes of activations.
+        profile: Whether TensorBoard gets a profile of some steps.
         fitted: Recipe fields that were fitted to the size of the data, with both values.
     """
 
@@ -52,7 +56,10 @@ class TrainingJob:
     adapt_examples: Examples | None = None
     split: str = ""
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
+    histograms: bool = False
+    profile: bool = False
     fitted: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    coverage: float | None = None
 
     @property
     def task(self) -> Task:
@@ -84,6 +91,29 @@ def check_callbacks(callbacks: Any) -> tuple[keras.callbacks.Callback, ...]:
     return tuple(callbacks)
 
 
+def with_coverage(job: TrainingJob, coverage: float | None) -> TrainingJob:
+    """Return the job of a training after which the classifier is calibrated.
+
+    Args:
+        job: The training.
+        coverage: Of the calibration; None for none.
+
+    Raises:
+        InvalidInputError: The model is no classifier, or no example validates.
+        DataError: Too few examples validate.
+    """
+    if coverage is None:
+        return job
+    check_classifier(job.spec.name, job.spec.task_name)
+    if job.validation is None:
+        raise InvalidInputError(
+            "calibrate needs examples to validate on, and none validates: hold some out "
+            "(validation_split=0.2), or leave out calibrate"
+        )
+    check_num_examples(job.validation.description, len(job.validation), coverage)
+    return replace(job, coverage=coverage)
+
+
 def initial_model(job: TrainingJob) -> Any:
     """Return the model that a training starts from: random weights, adapted to the data."""
     model = job.task.build(job.recipe, job.seed)
@@ -100,7 +130,9 @@ def training_job(
     seed: int,
     overrides: Mapping[str, Any],
     recipe: Recipe | None = None,
+    recipe_file: RecipeFile = NO_FILE,
     validation_split: float | None = None,
+    from_random: bool = True,
 ) -> TrainingJob:
     """Load and check what a model of the zoo is trained on; arguments are those of `train`.
 
@@ -113,7 +145,10 @@ def training_job(
         overrides: The recipe fields that the user gave; others are adapted to other data than the
             recipe was made for.
         recipe: That of an interrupted training, which stays as it is; None for the package's.
+        recipe_file: Of the option `recipe`; its changes are among the overrides.
         validation_split: See `train`.
+        from_random: Whether the weights are random at first: then a user's own data may have a
+            recipe, and a model, of their own.
 
     Raises:
         UnknownNameError: The recipe has no such field.
@@ -123,17 +158,26 @@ def training_job(
     default_spec = ModelSpec.of(package)
     default_task: Task = default_spec.task
     check_overrides(default_spec.task_name, overrides)
-    resolved = recipe or override_known(default_task.default_recipe(), overrides)
+    default = recipe_file.any_recipe(default_spec.task_name) or default_task.default_recipe()
+    resolved = recipe or override_known(default, overrides)
     is_user_data = not is_recipe_data(data) and not isinstance(data, Examples)
     if not is_recipe_data(data):
         check_no_dataset(overrides)
-    spec, examples, notes = _load(default_spec, resolved.dataset, data, target, problem_type, seed)
+    if "text_buckets" in overrides and not is_user_data:
+        raise InvalidInputError(
+            "text_buckets is for the texts of your own table: name it as data, or leave it out"
+        )
+    spec, examples, notes = _load(default_spec, resolved, data, target, problem_type, seed)
     if validation_split is not None:
         count = round(len(examples) * validation_split)
         overrides = {**overrides, "validation_examples": count}
     if recipe is None:
         check_task_fields(spec.task, overrides)
-        resolved = spec.task.default_recipe().override(**overrides)
+        is_own = is_user_data and from_random and not resolved.teacher
+        defaults = recipe_file.recipe(type(spec.task).recipe_class)
+        if defaults is None:
+            defaults = spec.task.own_data_recipe() if is_own else spec.task.default_recipe()
+        resolved = defaults.override(**overrides)
     split = (data or package.entry.split("train")) if is_recipe_data(data) else ""
     if not split:
         resolved = resolved.override(dataset=OWN_DATA)
@@ -176,6 +220,14 @@ def check_task_fields(task: Task, names: Collection[str]) -> None:
     check_fields(names, [type(task).recipe_class], f"the recipe for {task.spec.task_name}")
 
 
+def with_text_buckets(
+    user_data: UserData, recipe: Recipe, overrides: Mapping[str, Any] = MappingProxyType({})
+) -> UserData:
+    """Return the data with what a recipe for tables, or a change of it, says of their texts."""
+    text_buckets = overrides.get("text_buckets", getattr(recipe, "text_buckets", 0))
+    return replace(user_data, text_buckets=text_buckets)
+
+
 def fitted_fields(before: Recipe, after: Recipe) -> dict[str, tuple[Any, Any]]:
     """Return the fields that were fitted to the size of the data, with both values."""
     fields = ("batch_size", "learning_rate", "epochs", "epochs_per_pass")
@@ -206,19 +258,25 @@ def _split(
         fitted = fitted_fields(job.recipe, recipe)
     data.check(job.examples)
     count, notes = recipe.validation_examples, DataNotes(job.notes)
+    num_folds = getattr(recipe, "folds", 0)  # of a recipe for tables
+    spec, regression = replace(job.spec, folds=num_folds), not job.spec.labels
     if shuffled and not data.is_sequence:
         examples, validation = splitting.train_validation_split(
             job.examples,
             count,
             job.seed,
-            regression=not job.spec.labels,
+            regression=regression,
             notes=notes,
             class_names=job.spec.labels,
         )
     else:
         examples, validation = split_validation(job.examples, count)
+    if num_folds:
+        examples = splitting.with_folds(examples, num_folds, job.seed, regression=regression)
+        validation = examples if validation is None else validation
     return replace(
         job,
+        spec=spec,
         examples=examples,
         validation=validation,
         recipe=recipe,
@@ -229,7 +287,7 @@ def _split(
 
 def _load(
     spec: ModelSpec,
-    dataset: str,
+    recipe: Recipe,
     data: Data,
     target: str | None,
     problem_type: ProblemType | None,
@@ -240,12 +298,12 @@ def _load(
     if isinstance(data, Examples):
         return spec, data, []
     if is_recipe_data(data):
-        examples = task.data.load_dataset(dataset, data or spec.entry.split("train"))
+        examples = task.data.load_dataset(recipe.dataset, data or spec.entry.split("train"))
         return spec, examples, []
     # A tf.data.Dataset has a length too, though it may not know its own.
     if isinstance(data, (str, os.PathLike)) or hasattr(data, "__len__"):
         user_data = UserData(data, target=target, problem_type=problem_type)
-        return task.data.load_user_data(user_data, seed)
+        return task.data.load_user_data(with_text_buckets(user_data, recipe), seed)
     raise DataError(
         f"data is None (the recipe's data set), {datasets.SAMPLE!r}, Examples or what `fine_tune` "
         f"takes; received {data!r}"

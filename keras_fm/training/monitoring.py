@@ -1,36 +1,42 @@
 """What a training shows: the progress bar, and TensorBoard's logs."""
 
-import hashlib
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_fm.data.batches import Batches
+from keras_fm.distribution.devices import current_devices
 from keras_fm.models import run_files
 from keras_fm.progress import say
-from keras_fm.registry.recipe import OWN_DATA, Recipe
-from keras_fm.tasks.base import ProjectorPoints, Task
+from keras_fm.registry.recipe import Recipe
 from keras_fm.training import runs
+from keras_fm.training.curves import Curves
+from keras_fm.training.event_files import INPUTS, PICTURES, TRAIN, EventWriters
 from keras_fm.training.jobs import TrainingJob
-
-TRAIN = "train"  # as Keras' TensorBoard callback calls the folder
+from keras_fm.training.model_graph import model_graph
+from keras_fm.training.profiler import Profiler
+from keras_fm.training.results import write_images
+from keras_fm.training.run_texts import run_texts
+from keras_fm.training.weight_summaries import WeightSummaries
 
 
 def callbacks(
-    path: Path, batches: Batches, task: Task, model: keras.Model
+    path: Path, batches: Batches, job: TrainingJob, model: keras.Model
 ) -> list[keras.callbacks.Callback]:
     """Return the callbacks that write the logs and the history of the run in `path`."""
+    history = CSVHistory(path / run_files.HISTORY)
+    if not current_devices().is_first:  # nobody watches a run that is deleted in the end
+        return [history]
+    writers = EventWriters(path)
+    steps = len(batches)
     return [
-        CSVHistory(path / run_files.HISTORY),
-        keras.callbacks.TensorBoard(
-            str(path / "logs"), write_graph=False, write_steps_per_second=False
-        ),
-        TensorBoardSummaries(path, batches, task, model),
+        history,
+        Samples(writers, batches, job, model),
+        *([WeightSummaries(writers, steps, job, model)] if job.histograms else []),
+        Curves(writers, batches, job.task.unit),  # the last one, for it closes the files
+        *([Profiler(path, steps * job.recipe.epochs)] if job.profile else []),
     ]
 
 
@@ -66,120 +72,39 @@ class CSVHistory(keras.callbacks.Callback):
         runs.write_history(self.path, [*rows, {"epoch": epoch, "seconds": seconds, **metrics}])
 
 
-class TensorBoardSummaries(keras.callbacks.Callback):
-    """Writes the recipe, inputs, and after each epoch the throughput, images and texts.
+class Samples(keras.callbacks.Callback):
+    """Writes what is trained on what, and after each epoch what the model generates.
 
     Args:
-        path: The run directory.
+        writers: Of the run.
         batches: Of the training.
-        task: Of the model.
+        job: The training.
         model: The model in training; Keras' own `model` may be a trainer that contains it.
     """
 
-    def __init__(self, path: Path, batches: Batches, task: Task, model: keras.Model) -> None:
+    def __init__(
+        self, writers: EventWriters, batches: Batches, job: TrainingJob, model: keras.Model
+    ) -> None:
         super().__init__()
-        self.path = path
+        self.writers = writers
         self.batches = batches
-        self.task = task
+        self.job = job
         self.trained_model = model
-        self.started = 0.0
-        self.ended = 0.0
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Write the recipe and inputs."""
-        self.writer = _writer(self.path)
-        recipe = (self.path / run_files.RECIPE).read_text("utf-8")
-        with self.writer.as_default(step=0):
-            tf.summary.text("recipe", f"```toml\n{recipe}```")
-            _summarize_images(self.task.summaries.input_images(self.batches))
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Start the clock."""
-        self.started = time.perf_counter()
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Stop the clock: the validation after it does not count."""
-        self.ended = time.perf_counter()
+        """Write the texts on the run, the graph, and inputs."""
+        with self.writers[TRAIN].as_default(step=0):
+            for name, text in run_texts(self.trained_model, self.job).items():
+                tf.summary.text(name, text)
+            tf.summary.graph(model_graph(self.trained_model))
+            write_images(INPUTS, self.job.task.summaries.input_images(self.batches))
+        self.writers.flush()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Write throughput, images and texts."""
-        with self.writer.as_default(step=epoch):
-            throughput = self.batches.examples_per_epoch / (self.ended - self.started)
-            tf.summary.scalar(f"{self.task.unit}_per_second", throughput)
-            _summarize_images(self.task.summaries.epoch_images(self.trained_model))
-            for name, text in self.task.summaries.epoch_texts(self.trained_model).items():
-                tf.summary.text(name, f"```\n{text}\n```")
-        self.writer.flush()
-
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """Close the event file."""
-        self.writer.close()
-
-
-def write_images(path: Path, images: dict[str, np.ndarray]) -> None:
-    """Add images, uint8 `[rows, columns, channels]` by name, to the logs of the run in `path`."""
-    writer = _writer(path)
-    with writer.as_default(step=0):
-        _summarize_images(images)
-    writer.close()
-
-
-def write_projector(path: Path, points: ProjectorPoints | None) -> None:
-    """Add points for TensorBoard's projector to the logs of the run in `path`.
-
-    They lie where the callback writes: the projector shows no folder without an event file.
-    """
-    if points is None:
-        return
-    from tensorboard.plugins import projector
-
-    logs = path / "logs" / TRAIN
-    np.savetxt(logs / "embeddings.tsv", points.vectors, "%.4g", "\t")
-    names, columns = zip(*points.metadata.items(), strict=True)
-    rows = [names, *zip(*columns, strict=True)]
-    lines = ("\t".join(cell.replace("\t", " ") for cell in row) for row in rows)
-    (logs / "metadata.tsv").write_text("".join(f"{line}\n" for line in lines), "utf-8")
-    config = projector.ProjectorConfig()
-    embedding = config.embeddings.add(tensor_name="embedding")
-    embedding.tensor_path, embedding.metadata_path = "embeddings.tsv", "metadata.tsv"
-    projector.visualize_embeddings(str(logs), config)
-
-
-def write_hparams(path: Path, job: TrainingJob, metrics: Mapping[str, float], method: str) -> None:
-    """Add a result and its hyperparameters to the logs in `path`, for TensorBoard's HParams.
-
-    Args:
-        path: A run directory, or one inside it.
-        job: The training.
-        metrics: The result.
-        method: How it was trained, or what it is compared with.
-    """
-    from tensorboard.plugins.hparams import api
-
-    hparams: dict[str, Any] = {"model": job.spec.name, "method": method, "seed": job.seed}
-    for name, value in job.recipe.to_dict().items():
-        hparams[name] = str(value) if isinstance(value, list) else value
-    if job.recipe.dataset == OWN_DATA:
-        hparams["dataset"] = job.examples.description
-    writer = tf.summary.create_file_writer(str(path / "logs"))
-    with writer.as_default(step=0):
-        api.hparams(hparams, trial_id=_trial_id(path))
-        for metric, value in metrics.items():
-            tf.summary.scalar(f"result/{metric}", value)
-    writer.close()
-
-
-def _trial_id(path: Path) -> str:
-    """Return a name of its own for each run, which shows no folder of this machine."""
-    digest = hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()
-    return f"{run_files.run_name(path)} {digest[:6]}"
-
-
-def _summarize_images(images: dict[str, np.ndarray]) -> None:
-    for name, image in images.items():
-        tf.summary.image(name, image[None])
-
-
-def _writer(path: Path) -> tf.summary.SummaryWriter:
-    """Write event files beside those of Keras' TensorBoard callback."""
-    return tf.summary.create_file_writer(str(path / "logs" / TRAIN))
+        """Write images and texts."""
+        summaries = self.job.task.summaries
+        writer = self.writers[TRAIN].as_default(step=(epoch + 1) * len(self.batches))
+        with writer, current_devices().suspended():
+            write_images(PICTURES, summaries.epoch_images(self.trained_model))
+            for name, text in summaries.epoch_texts(self.trained_model).items():
+                tf.summary.text(f"5_{name}", f"```\n{text}\n```")

@@ -25,6 +25,7 @@ class RecipeFields(TypedDict, total=False):
     epochs: int
     epochs_per_pass: int
     flip: Literal["none", "random", "alternating"]
+    folds: int
     generated_ratio: float
     global_clipnorm: float
     image_size_starts: list[float]
@@ -39,7 +40,8 @@ class RecipeFields(TypedDict, total=False):
     momentum: float
     nesterov: bool
     num_cycles: int
-    optimizer: Literal["sgd", "adam", "adamw"]
+    optimizer: Literal["sgd", "adam", "adamw", "muon"]
+    passes_per_epoch: int
     patience: int
     precision: Literal["auto", "float32", "bfloat16"]
     r1_gamma: float
@@ -47,6 +49,7 @@ class RecipeFields(TypedDict, total=False):
     schedule: Literal["constant", "linear"]
     sequence_length: int
     teacher: str
+    text_buckets: int
     token_dropout: float
     train_batch_norm: bool
     trainable: Literal["all", "head", "adapters"]

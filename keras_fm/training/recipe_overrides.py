@@ -29,15 +29,21 @@ def check_overrides(
     Raises:
         UnknownNameError: No such recipe has this field.
     """
-    recipe_classes = [recipe_class_of(task_name)]
-    if recipe_classes[0].fine_tuning_group == "tables":
-        group = (name for name in TASKS if name.startswith("tabular-"))
-        recipe_classes = [recipe_class_of(name) for name in group]
+    recipe_classes = recipe_classes_of(task_name)
     if check is None:
         check_fields(names, recipe_classes)
         return
     verb, options = check.__name__.removeprefix("check_"), inspect.signature(check).parameters
     check_fields(names, recipe_classes, verb=verb, options=options)
+
+
+def recipe_classes_of(task_name: str) -> list[type[Recipe]]:
+    """Return the classes of recipes that a model may be trained by, that of its own task first."""
+    classes = [recipe_class_of(task_name)]
+    if classes[0].fine_tuning_group == "tables":
+        others = (name for name in TASKS if name.startswith("tabular-") and name != task_name)
+        classes += [recipe_class_of(name) for name in others]
+    return classes
 
 
 def check_no_dataset(names: Collection[str]) -> None:

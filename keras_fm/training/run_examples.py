@@ -9,6 +9,7 @@ import numpy as np
 from keras_fm.data.example_digests import load_digests, save_digests
 from keras_fm.data.example_files import save_examples
 from keras_fm.errors import DataWarning
+from keras_fm.formatting import choose_form
 from keras_fm.models.run_files import DIGESTS, VALIDATION, run_path
 from keras_fm.training.jobs import TrainingJob
 
@@ -36,8 +37,9 @@ def write_examples(path: Path, job: TrainingJob, init_from: Any) -> None:
     count = int(np.isin(validation_digests, known).sum())
     if count:
         warnings.warn(
-            f"{count:,} of {len(validation_digests):,} {data.digest_unit} that validate were in "
-            f"the training data of {init_from}: the metrics say less about new data",
+            f"{count:,} of {len(validation_digests):,} {data.digest_unit} that validate "
+            f"{choose_form(count, 'was', 'were')} in the training data of {init_from}: the metrics "
+            "say less about new data",
             DataWarning,
             stacklevel=2,
         )

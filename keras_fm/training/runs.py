@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from keras_fm.backend import gpus
+from keras_fm.backend import gpus, num_cores
 from keras_fm.errors import RunError
 from keras_fm.evaluation.class_report import format_class_report
 from keras_fm.files import atomic_write, local_path
@@ -28,14 +28,18 @@ from keras_fm.models.run_files import (
     read_history,
     read_result,
     read_run,
+    remember_run,
     write_json,
 )
 from keras_fm.models.spec import ModelSpec
 from keras_fm.tasks.base import task_of
 from keras_fm.training import run_view
+from keras_fm.training.calibration import describe_calibration
 from keras_fm.training.jobs import TrainingJob
+from keras_fm.training.table_comparisons import describe_comparisons
 from keras_fm.training.train_arguments import check_new_directory
 
+MAX_COLUMNS = 10  # whose importance a report names
 FROM_SCRATCH = "from_scratch"  # the strategy where a table has other columns than the model knows
 
 
@@ -54,6 +58,12 @@ class Run:
         loss_note: What is different between `val_loss` of the epochs and the metrics.
         num_validation: The number of validation examples.
         per_class: Of a classifier `precision`, `recall`, `f1` and `support` of each class on them.
+        cross_validated: Whether they are the training examples, each with the output of the member
+            of the ensemble that did not learn from it.
+        importance: Of a user's own table how much worse the first metric gets on them where a
+            column is shuffled, by column.
+        calibration: Of a calibrated classifier: the values of `keras_fm.calibration`, and the
+            `metrics` before and after on the examples that fitted the thresholds.
     """
 
     path: Path
@@ -66,6 +76,14 @@ class Run:
     loss_note: str = ""
     num_validation: int = 0
     per_class: dict[str, dict[str, float]] = field(default_factory=dict)
+    cross_validated: bool = False
+    importance: dict[str, float] = field(default_factory=dict)
+    calibration: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Let an export of the model know what validated it."""
+        if self.model is not None:
+            remember_run(self.model, self.path)
 
     def __repr__(self) -> str:
         """Return what was trained, where it lies, and its metrics; `report()` says more."""
@@ -94,9 +112,12 @@ class Run:
             *run_info["notes"],
             "" if init_from == RANDOM else f"initialized from {init_from}",
             f"distilled from {run_info['teacher']}" if run_info.get("teacher") else "",
-            f"on {self.num_validation:,} validation examples:" if self.num_validation else "",
+            self._describe_validation(run_info.get("folds", 0)),
             *self._metric_lines(method),
+            describe_comparisons(self.metrics, self.comparisons),
+            self._describe_importance(),
             format_class_report(self.per_class) if self.per_class else "",
+            describe_calibration(self.calibration, cross_validated=self.cross_validated),
             self.ending,
             self.loss_note,
             f"{self.minutes:.1f} minutes, {run_info['environment']['precision']}, "
@@ -104,6 +125,26 @@ class Run:
             str(self.path),
         ]
         return "\n".join(filter(None, lines))
+
+    def _describe_validation(self, folds: int) -> str:
+        if self.cross_validated:
+            return (
+                f"on all {self.num_validation:,} examples, each by the member of the ensemble that "
+                f"did not learn from it ({folds} folds):"
+            )
+        return f"on {self.num_validation:,} validation examples:" if self.num_validation else ""
+
+    def _describe_importance(self) -> str:
+        if not self.importance:
+            return ""
+        shown = [*self.importance.items()][:MAX_COLUMNS]
+        columns = ", ".join(f"{name} {value:.3g}" for name, value in shown)
+        rest = len(self.importance) - len(shown)
+        metric = next(iter(self.metrics))
+        return (
+            f"permutation importance, how much worse {metric} gets where a column is shuffled: "
+            f"{columns}" + f"; {rest} more say less" * bool(rest)
+        )
 
     def _metric_lines(self, method: str) -> list[str]:
         """Return a table of the metrics and of those of what the run is compared with."""
@@ -163,6 +204,8 @@ def write_run_info(path: Path, job: TrainingJob, init_from: str = RANDOM, **more
         "teacher": job.recipe.teacher,
         "seed": job.seed,
         **more,
+        **({} if job.coverage is None else {"coverage": job.coverage}),
+        **({} if job.validation is None else {"validation_sha256": job.validation.sha256()}),
         "environment": environment(resolve_precision(job.recipe.precision)),
     }
     write_json(path / RUN_INFO, run_info)
@@ -219,6 +262,13 @@ def check_data(path: Path, job: TrainingJob) -> None:
             f"the run in {path} began with other rows than {description} has now; it can't resume "
             "with them: start a new run"
         )
+    if job.validation is None or "validation_sha256" not in run_info:
+        return
+    if job.validation.sha256() != run_info["validation_sha256"]:
+        raise RunError(
+            f"the run in {path} validates on other rows than {job.validation.description} has now; "
+            "it can't resume with them: start a new run"
+        )
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:
@@ -268,9 +318,7 @@ def _backend_version() -> str:
 
 
 def _processors() -> str:
-    is_linux = hasattr(os, "sched_getaffinity")
-    count = len(os.sched_getaffinity(0)) if is_linux else os.cpu_count()
-    return f"{_processor()}, {count} cores"
+    return f"{_processor()}, {num_cores()} cores"
 
 
 def _processor() -> str:

@@ -2,22 +2,24 @@
 
 import errno
 import os
-from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from keras_fm import registry
-from keras_fm.data.datasets import SAMPLE
+from keras_fm.calibration.arguments import check_classifier, check_coverage
+from keras_fm.data.datasets import is_recipe_data
 from keras_fm.data.examples import Examples
-from keras_fm.data.user.source import ProblemType, UserData, check_source
+from keras_fm.data.user.source import ProblemType, UserData, check_source, check_target
+from keras_fm.distribution.arguments import check_devices
 from keras_fm.errors import InvalidInputError, RunError, UnknownNameError
 from keras_fm.files import check_folder_path, local_path
-from keras_fm.models import run_files
 from keras_fm.models.lookup import look_up
 from keras_fm.models.run_files import RANDOM
 from keras_fm.options import Verbose, check_float, check_int, check_verbose
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.recipe import Recipe, load_recipe, recipe_class_of
+from keras_fm.training.interrupted_runs import check_same_options, find_interrupted_run
+from keras_fm.training.recipe_files import RecipeFile, load_recipe_file
 from keras_fm.training.recipe_overrides import (
     PRETRAINING,
     check_no_dataset,
@@ -37,11 +39,18 @@ def check_train(
     target: str | None = None,
     problem_type: ProblemType | None = None,
     init_from: str | os.PathLike[str] | None = None,
+    recipe: str | os.PathLike[str] | None = None,
     run_dir: str | os.PathLike[str] | None = None,
     resume: bool = False,
     seed: int = 0,
     validation_split: float | None = None,
+    calibrate: bool | None = None,
+    coverage: float | None = None,
+    devices: int | None = None,
+    hosts: str | None = None,
     callbacks: Any = None,
+    histograms: bool = False,
+    profile: bool = False,
     verbose: Verbose = "auto",
     **recipe_overrides: Any,
 ) -> None:
@@ -57,45 +66,88 @@ def check_train(
         )
     check_seed(seed)
     check_verbose(verbose)
+    check_observers(histograms, profile)
+    check_devices(devices, hosts)
     task_name = package.entry.task
-    overrides, pretraining_overrides = split_overrides(recipe_overrides)
+    file = train_recipe_file(recipe, package)
+    file.check_data(not is_recipe_data(data) and not isinstance(data, Examples))
+    changes = file.merged(recipe_overrides, validates_otherwise=validation_split is not None)
+    overrides, pretraining_overrides = split_overrides(changes)
     check_overrides(task_name, overrides, check_train)
     check_validation_split(validation_split, overrides)
+    check_calibration(package.name, task_name, calibrate, coverage)
     if resume:
-        find_interrupted_run(
+        path, _, _ = find_interrupted_run(
             run_dir,
             name,
             data,
             recipe_overrides,
+            recipe=recipe,
             init_from=init_from,
             validation_split=validation_split,
         )
+        check_same_options(path, {"seed": (seed, 0)})
     else:
         check_new_directory(run_dir)
         init_from = init_from or default_init_from(package, data)
         check_init_from(package, str(init_from), pretraining_overrides)
-    recipe = override_known(_recipe(package, registry.RECIPE, task_name), overrides)
-    check_teacher_name(recipe)
+    default = file.any_recipe(task_name) or _recipe(package, registry.RECIPE, task_name)
+    check_teacher_name(override_known(default, overrides))
     if pretraining_overrides:
         pretraining = str(package.entry.pretraining)
         check_overrides(pretraining, pretraining_overrides, check_train)
-        recipe = _recipe(package, registry.PRETRAINING, pretraining)
-        recipe.override(**pretraining_overrides)
+        _recipe(package, registry.PRETRAINING, pretraining).override(**pretraining_overrides)
     check_data_options(data, target, problem_type)
     if not is_recipe_data(data):
         check_no_dataset(overrides)
         source = UserData(data, target=target, problem_type=problem_type)
-        check_source(source, recipe_class_of(task_name).fine_tuning_group)
+        group = recipe_class_of(task_name).fine_tuning_group
+        check_source(source, group)
+        check_target(source, group)
+
+
+def train_recipe_file(recipe: str | os.PathLike[str] | None, package: ModelPackage) -> RecipeFile:
+    """Return what the recipe file of a training says, with a table for the pretraining."""
+    entry = package.entry
+    return load_recipe_file(
+        recipe, package, entry.task, stage=PRETRAINING, stage_task=entry.pretraining
+    )
+
+
+def check_calibration(
+    name: str, task_name: str, calibrate: bool | None, coverage: float | None
+) -> float | None:
+    """Return the coverage of a calibration; None for none.
+
+    Args:
+        name: Of the model.
+        task_name: Of it; what is learned of a table, its data alone say.
+        calibrate: See `train`.
+        coverage: See `train`.
+
+    Raises:
+        InvalidInputError: The model is no classifier, or they don't go together.
+    """
+    coverage = check_coverage(calibrate, coverage)
+    if coverage is not None and recipe_class_of(task_name).fine_tuning_group != "tables":
+        check_classifier(name, task_name)
+    return coverage
+
+
+def check_observers(histograms: Any, profile: Any) -> None:
+    """Check what TensorBoard gets beside the curves.
+
+    Raises:
+        InvalidInputError: One is not True or False.
+    """
+    for name, value in (("histograms", histograms), ("profile", profile)):
+        if not isinstance(value, bool):
+            raise InvalidInputError(f"{name} is True or False; received {value!r:.60}")
 
 
 def check_seed(seed: int) -> int:
     """Return a seed that Keras takes, or raise an `InvalidInputError`."""
     return check_int("seed", seed, 0, MAX_SEED)
-
-
-def is_recipe_data(data: Any) -> bool:
-    """Return whether it means the recipe's data set, or the sample of it."""
-    return data is None or (isinstance(data, str) and data == SAMPLE)
 
 
 def check_data_options(data: Any, target: str | None, problem_type: str | None) -> None:
@@ -184,69 +236,6 @@ def check_new_directory(run_dir: str | os.PathLike[str] | None) -> None:
     except InvalidInputError as error:
         reason = f"{os.strerror(errno.ENOTDIR)} ({error})"
         raise RunError(f"the run directory {path} can't be made: {reason}") from None
-
-
-def load_interrupted_run(
-    run_dir: str | os.PathLike[str] | None, name: str, options: Sequence[str]
-) -> tuple[Path, dict[str, Any]]:
-    """Return the directory of a run that was stopped, and its `run.json`.
-
-    Args:
-        run_dir: As the user gave it.
-        name: The model that is to be trained.
-        options: Those that a resumed run has already.
-
-    Raises:
-        RunError: There is none, or it ended, or it is another model's.
-    """
-    if run_dir is None:
-        raise RunError(
-            "resume=True needs run_dir (--resume needs --run-dir): the directory of the training "
-            "that was stopped"
-        )
-    if options:
-        raise RunError(
-            f"a resumed training keeps its recipe and its initial weights; leave out "
-            f"{', '.join(options)}, or start a new run"
-        )
-    path = local_path(run_dir)
-    run_info = run_files.read_run(path)
-    if run_info["model"] != name:
-        raise RunError(f"the run in {path} trains {run_info['model']!r}, not {name!r}")
-    if run_files.is_complete(path):
-        raise RunError(f"the training in {path} is complete; there is nothing to resume")
-    return path, run_info
-
-
-def find_interrupted_run(
-    run_dir: str | os.PathLike[str] | None,
-    name: str,
-    data: Any,
-    overrides: Mapping[str, Any],
-    **options: Any,
-) -> tuple[Path, str, int]:
-    """Return the directory, initial weights and seed of the training to resume.
-
-    Args:
-        run_dir: As the user gave it.
-        name: The model that is to be trained.
-        data: See `train`.
-        overrides: The recipe fields that the user gave.
-        **options: Others that a resumed run has already; None where the user gave none.
-
-    Raises:
-        RunError: There is none, or it ended, or it is another model's, or began on other data.
-    """
-    changes = [*overrides, *(option for option, value in options.items() if value is not None)]
-    path, run_info = load_interrupted_run(run_dir, name, changes)
-    if "strategy" in run_info:
-        raise RunError(f"the run in {path} is a fine-tuning; resume it by fine-tune")
-    if run_info.get("split") == "" and is_recipe_data(data):  # it began on a user's own
-        raise RunError(
-            f"the run in {path} began on {run_info['data']}: name the same data again (data=, or "
-            "--data)"
-        )
-    return path, run_info["init_from"], run_info["seed"]
 
 
 def _recipe(package: ModelPackage, file: str, task_name: str) -> Recipe:

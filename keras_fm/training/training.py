@@ -10,7 +10,9 @@ from typing import Any, Unpack
 import keras
 
 from keras_fm import registry
+from keras_fm.calibration.arguments import check_coverage
 from keras_fm.data.user.source import ProblemType
+from keras_fm.distribution.running import with_devices
 from keras_fm.models import run_files
 from keras_fm.models.global_state import preserved_global_state
 from keras_fm.models.loading import resolve_model
@@ -21,20 +23,25 @@ from keras_fm.progress import with_verbose
 from keras_fm.registry.recipe import load_recipe, recipe_class_of
 from keras_fm.training import jobs, monitoring, run_examples, runs
 from keras_fm.training.announcements import announce_run
+from keras_fm.training.calibration import resumed_coverage
+from keras_fm.training.device_checks import check_devices_of
 from keras_fm.training.distillation import check_teacher
 from keras_fm.training.fit import fit
+from keras_fm.training.interrupted_runs import find_interrupted_run
 from keras_fm.training.jobs import TrainingJob
 from keras_fm.training.recipe_fields import RecipeFields
 from keras_fm.training.recipe_overrides import PRETRAINING, split_overrides
+from keras_fm.training.table_comparisons import compare_with_others
 from keras_fm.training.train_arguments import (
     check_seed,
     check_train,
     check_validation_split,
     default_init_from,
-    find_interrupted_run,
+    train_recipe_file,
 )
 
 
+@with_devices
 @with_verbose
 @preserved_global_state()
 def train(
@@ -44,11 +51,18 @@ def train(
     target: str | None = None,
     problem_type: ProblemType | None = None,
     init_from: str | os.PathLike[str] | None = None,
+    recipe: str | os.PathLike[str] | None = None,
     run_dir: str | os.PathLike[str] | None = None,
     resume: bool = False,
     seed: int = 0,
     validation_split: float | None = None,
+    calibrate: bool | None = None,
+    coverage: float | None = None,
+    devices: int | None = None,
+    hosts: str | None = None,
     callbacks: Sequence[keras.callbacks.Callback] | None = None,
+    histograms: bool = False,
+    profile: bool = False,
     verbose: Verbose = "auto",
     **recipe_overrides: Unpack[RecipeFields],
 ) -> runs.Run:
@@ -69,19 +83,37 @@ def train(
             or a pretrained model's name, whose layers this model has too. None is `"pretraining"`
             where the entry has one and the model is trained on its own data, else the entry's
             `init_from`, else `"random"`.
+        recipe: A recipe file, or the name of one in the model's folder. With a `dataset` it takes
+            the place of the model's recipe; without one it changes the fields that it has, as
+            keyword arguments do. It may have a table `[pretraining]`. None for the model's recipe.
         run_dir: A directory that does not exist yet, or is empty; None for
             `runs/<name>-<time>-seed<seed>`.
         resume: Resumes the training in `run_dir` that was stopped, by its own recipe and seed.
         seed: Of the weights, the order of examples and their augmentation.
         validation_split: The fraction of the data that validates, between 0 and 1; None for what
             `data` says, or the recipe's `validation_examples`.
+        calibrate: Of a classifier: fits a temperature, prediction sets and an in-distribution score
+            on the validation examples, after the training; predictions and exports then have
+            `calibrated_probabilities`, the `prediction_set` and `in_distribution`, too.
+        coverage: The share of inputs like those whose class is in the `prediction_set`, and of
+            those that are `in_distribution`; it implies `calibrate`. None for 0.9.
+        devices: GPUs, or CPU cores where there is no GPU, that share each batch; with `hosts`, of
+            each process. None for one; with `hosts`, for all GPUs, or one CPU.
+        hosts: Several processes train together, on the JAX backend; each makes the same call, and
+            process 0 writes the run. `"ADDRESS:PORT,PROCESSES,INDEX"` is where process 0 listens,
+            how many there are, and which this one is; `"auto"` is what Slurm, Open MPI, Kubernetes
+            or SageMaker say.
         callbacks: Callbacks of Keras, beside those that write the run; also of a pretraining. The
             `model` that they see is what is trained: of a generator it contains the discriminator.
+        histograms: Adds to TensorBoard's logs, after each epoch, a histogram of each weight and the
+            root mean square of each layer's outputs.
+        profile: Adds to TensorBoard's logs a profile of the steps 10 to 20, which its profiler
+            plugin shows; on TensorFlow, and on JAX with Python 3.12.
         verbose: As in Keras' `fit`: 0 prints nothing, 1 draws a bar, 2 prints a line an epoch;
             `"auto"` is 1 on a terminal and in a notebook, 2 in a log file.
         **recipe_overrides: Fields of the recipe, such as `epochs=2`; those of the pretraining's
             have `pretraining.` in front. Every recipe has `epochs`, `batch_size`, `optimizer`
-            (`"sgd"`, `"adam"` or `"adamw"`), `learning_rate`, `weight_decay`, `schedule`
+            (`"sgd"`, `"adam"`, `"adamw"` or `"muon"`), `learning_rate`, `weight_decay`, `schedule`
             (`"constant"` or `"linear"`), `warmup_fraction`, `global_clipnorm`, `patience` (epochs
             without a lower validation loss; 0 runs all), `validation_examples` and `precision`
             (`"auto"`, `"float32"` or `"bfloat16"`); `keras_fm.registry.recipe.Recipe` has all,
@@ -112,24 +144,39 @@ def train(
         target=target,
         problem_type=problem_type,
         init_from=init_from,
+        recipe=recipe,
         run_dir=run_dir,
         resume=resume,
         seed=seed,
         validation_split=validation_split,
+        calibrate=calibrate,
+        coverage=coverage,
+        histograms=histograms,
+        profile=profile,
+        devices=devices,
+        hosts=hosts,
         **changes,
     )
     package, _ = registry.find(name)
     seed = check_seed(seed)
-    recipe = pretraining_recipe = None
-    callbacks = jobs.check_callbacks(callbacks)
+    run_recipe = pretraining_recipe = None
+    observers: dict[str, Any] = {
+        "callbacks": jobs.check_callbacks(callbacks),
+        "histograms": histograms,
+        "profile": profile,
+    }
+    file = train_recipe_file(recipe, package)
+    changes = file.merged(changes, validates_otherwise=validation_split is not None)
     overrides, pretraining_overrides = split_overrides(changes)
     validation_split = check_validation_split(validation_split, overrides)
     if resume:
         path, init_from, seed = find_interrupted_run(run_dir, name, data, changes)
-        recipe = _run_recipe(path)
+        run_recipe = _run_recipe(path)
+        coverage = resumed_coverage(path, calibrate, coverage)
         if init_from == PRETRAINING:
             pretraining_recipe = _run_recipe(path / PRETRAINING)
     else:
+        coverage = check_coverage(calibrate, coverage)
         init_from = init_from or default_init_from(package, data)
     job = jobs.training_job(
         package,
@@ -138,10 +185,13 @@ def train(
         problem_type=problem_type,
         seed=seed,
         overrides=overrides,
-        recipe=recipe,
+        recipe=run_recipe,
+        recipe_file=file,
         validation_split=validation_split,
+        from_random=init_from == RANDOM,
     )
-    job = replace(job, callbacks=callbacks)
+    job = replace(jobs.with_coverage(job, coverage), **observers)
+    check_devices_of(job)
     check_teacher(job)
     model, pretraining = jobs.initial_model(job), None
     if init_from == PRETRAINING:
@@ -152,7 +202,8 @@ def train(
             overrides=pretraining_overrides,
             recipe=pretraining_recipe,
         )
-        pretraining = replace(pretraining, callbacks=callbacks)
+        pretraining = replace(pretraining, **observers)
+        check_devices_of(pretraining)
     elif init_from != RANDOM:
         _initialize(model, resolve_model(str(init_from)), job)
     if resume:
@@ -169,7 +220,7 @@ def train(
     try:
         if pretraining is not None:
             _initialize(model, _pretrain(pretraining, path / PRETRAINING), job)
-        return fit(model, job, path)
+        return fit(model, job, path, comparisons=compare_with_others(model, job))
     except KeyboardInterrupt:
         options = {"data": data, "target": target, "problem-type": problem_type}
         named = {option: value for option, value in options.items() if isinstance(value, str)}

@@ -10,6 +10,7 @@ from keras_fm.data.examples import Examples
 from keras_fm.data.user.raw_examples import RawExamples
 from keras_fm.data.user.source import TFDS_PREFIX, UserData
 from keras_fm.errors import DataError, UnknownNameError
+from keras_fm.file_errors import missing_file
 from keras_fm.formatting import format_count
 from keras_fm.preprocessing import array_likes
 
@@ -72,7 +73,7 @@ def _from_tfds(name: str, split: str) -> RawExamples:
         info = datasets.builder(name).info
     except UnknownNameError as error:
         raise DataError(
-            f"there is no such file or folder here, and {error}; received {name!r}"
+            f"{error}; received {name!r}, and {missing_file(name, 'file or folder')}"
         ) from None
     keys, description = info.supervised_keys, f"{name} {split}"
     if keys is None:

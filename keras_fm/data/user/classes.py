@@ -34,7 +34,11 @@ class ClassTargets:
 
 
 def infer_classes(
-    raw: RawExamples, *, class_names: Sequence[str] | None, known_names: Sequence[str]
+    raw: RawExamples,
+    *,
+    class_names: Sequence[str] | None,
+    known_names: Sequence[str],
+    advice: str = "",
 ) -> ClassTargets:
     """Infer the classes of examples that a model is to be trained on.
 
@@ -42,6 +46,7 @@ def infer_classes(
         raw: The examples; notes on their classes are added to it.
         class_names: Of all classes, where the user says them; integer targets index them.
         known_names: The classes of the model; the same names in another order take its order.
+        advice: What to do where the targets are no classes; "" for nothing.
 
     Raises:
         DataError: There is a single class, or the targets are no classes.
@@ -71,18 +76,20 @@ def infer_classes(
     except InvalidInputError as error:
         raise DataError(f"{raw.description}: {error}") from None
     targets = _class_indices(labels, result, raw.description)
-    _check_not_unique(targets, labels, raw.description)
+    _check_not_unique(targets, labels, raw.description, advice)
     _note_classes(raw, result, targets)
     return ClassTargets(result, targets, mask)
 
 
-def _check_not_unique(targets: np.ndarray, labels: Sequence[Any], description: str) -> None:
+def _check_not_unique(
+    targets: np.ndarray, labels: Sequence[Any], description: str, advice: str
+) -> None:
     """Raise a `DataError` where most examples are the only ones of their class."""
     num_unique = int((np.bincount(targets) == 1).sum())
     if num_unique > len(targets) / 2:
         raise DataError(
             f"{description}: expected classes; {num_unique:,} of {len(targets):,} examples are the "
-            f"only ones of their class, such as {str(labels[0])!r}"
+            f"only ones of their class, such as {str(labels[0])!r}{f'; {advice}' if advice else ''}"
         )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from keras_fm.data.user.raw_examples import DataNotes, RawExamples
 from keras_fm.errors import DataError
+from keras_fm.file_errors import missing_file, unreadable_file
 from keras_fm.formatting import choose_form, format_count, format_names
 
 # What systems put beside a user's files; anything that begins with a dot is hidden.
@@ -120,8 +121,10 @@ def list_classes(path: Path, noun: str) -> list[Path]:
         DataError: There is no such folder, it can't be read, or its folders are splits.
     """
     if not path.is_dir():
-        reason = "is a file" if path.exists() else "is not there"
-        raise DataError(f"{path} {reason}; expected a folder with a folder of {noun} a class")
+        expected = f"expected a folder with a folder of {noun} a class"
+        if path.exists():
+            raise DataError(f"{path} is a file; {expected}")
+        raise DataError(f"{expected}: {missing_file(path, 'folder')}")
     ancestors = _with_ancestors(path)
     folders = [x for x in _list(path) if x.is_dir() and x.resolve() not in ancestors]
     _check_no_splits(path, folders)
@@ -161,7 +164,7 @@ def _list(folder: Path) -> list[Path]:
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
-        raise DataError(f"{folder} can't be read: {error.strerror}") from None
+        raise DataError(unreadable_file(folder, error, "folder")) from None
     ignored = _SYSTEM_FOLDERS | _SYSTEM_FILES
     return [x for x in entries if x.name[0] != "." and x.name.lower() not in ignored]
 

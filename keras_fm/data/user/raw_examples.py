@@ -1,7 +1,7 @@
 """Examples as a user has them, with notes on what is unusual in them."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,7 @@ class RawExamples:
         class_names: By class index, where the data has them.
         notes: Sentences for the user.
         names: What messages call each example, such as its file; None: they are numbered.
+        columns: Further columns by name, each `[examples]`.
     """
 
     inputs: Any
@@ -50,6 +51,7 @@ class RawExamples:
     class_names: Sequence[str] | None = None
     notes: DataNotes = field(default_factory=DataNotes)
     names: Sequence[str] | None = None
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def names_of(self, indices: np.ndarray) -> list[str]:
         """Return what messages call the examples at some indices, or in a mask."""

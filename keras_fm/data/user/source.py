@@ -9,7 +9,10 @@ from typing import Any, Literal
 
 from keras_fm.data import datasets
 from keras_fm.errors import DataError, InvalidInputError
+from keras_fm.file_errors import missing_file
 from keras_fm.files import local_path
+from keras_fm.preprocessing.tables.csv_files import separator_hint
+from keras_fm.preprocessing.tables.headers import check_has_columns, column_names
 
 ProblemType = Literal["regression", "classification"]
 
@@ -39,6 +42,9 @@ class UserData:
         problem_type: Of a table: "regression" or "classification"; None: inferred.
         class_names: Of all classes, in the order of their indices; None: inferred.
         split: Of a TFDS data set.
+        columns: Further columns of a table to evaluate on, by which metrics are sliced.
+        text_buckets: Of a table: how many buckets the words of a column of free text are hashed to;
+            0 leaves such columns out.
     """
 
     data: Any
@@ -47,6 +53,8 @@ class UserData:
     problem_type: ProblemType | None = None
     class_names: Sequence[str] | None = None
     split: str = "train"
+    columns: Sequence[str] = ()
+    text_buckets: int = 0
 
     @property
     def path(self) -> Path | None:
@@ -89,18 +97,43 @@ def check_source(source: UserData, group: str | None) -> None:
     if path is None:
         if isinstance(source.data, str) and datasets.is_surely_unknown(source.data):
             raise DataError(
-                "there is no such file or folder here, and TensorFlow Datasets has no data set "
-                f"{source.data!r}; received {source.data!r}"
+                f"TensorFlow Datasets has no data set {source.data!r}, and "
+                f"{missing_file(source.data, 'file or folder')}"
             )
         return
     if not path.exists():
-        if path.suffix:
-            raise DataError(f"{path} can't be read: there is no such file")
-        is_folder = group == "images"
-        expected = "a folder with a folder of images a class" if is_folder else "a file or folder"
-        raise DataError(f"{path} is not there; expected {expected}")
+        if group == "images":
+            raise DataError(
+                f"expected a folder with a folder of images a class: {missing_file(path, 'folder')}"
+            )
+        raise DataError(missing_file(path, "file" if path.suffix else "file or folder"))
+    if path.is_file() and group in ("texts", "tables"):
+        check_has_columns(path, columns.values())
     if path.is_dir() and any(value is not None for value in columns.values()):
         raise InvalidInputError(f"text and target are columns of a CSV file; {path} is a folder")
+
+
+def check_target(source: UserData, group: str | None) -> None:
+    """Check that a user says which column of a CSV file to learn.
+
+    Args:
+        source: The user's data, to train on.
+        group: As in `check_source`.
+
+    Raises:
+        InvalidInputError: It is not said, and does not follow from the columns.
+    """
+    path = source.path
+    if path is None or source.target is not None or not path.is_file():
+        return
+    is_unclear = group == "tables" or (group == "texts" and source.text is None)
+    names = column_names(path) if is_unclear else None
+    if names:
+        meaning = "to predict" if group == "tables" else "names the classes of its texts"
+        raise InvalidInputError(
+            f"say which column of {path} {meaning}: target=, or --target. "
+            f"Known: {', '.join(names)}.{separator_hint(names)}"
+        )
 
 
 def _is_dataset_name(name: str) -> bool:

@@ -14,6 +14,7 @@ from keras_fm.data.user.raw_examples import DataNotes, RawExamples
 from keras_fm.data.user.source import UserData, check_source
 from keras_fm.data.user.tables import inference
 from keras_fm.data.user.tables.frames import check_has_column
+from keras_fm.data.user.tables.further_columns import further_columns
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.formatting import choose_form, format_count, format_names
 from keras_fm.preprocessing import array_likes
@@ -67,7 +68,8 @@ def _from_arrays(source: UserData) -> RawExamples:
 def _from_table(frame: "pd.DataFrame", source: UserData, description: str) -> RawExamples:
     notes = DataNotes()
     frame = array_likes.with_string_names(frame, description)
-    named = {array_likes.column_name(x) for x in (source.text, source.target) if x is not None}
+    options = (source.text, source.target, *source.columns)
+    named = {array_likes.column_name(x) for x in options if x is not None}
     frame = inference.drop_row_numbers(frame, notes, named)
     target, text = _column_names(frame, source, description)
     texts = frame[text]
@@ -78,7 +80,12 @@ def _from_table(frame: "pd.DataFrame", source: UserData, description: str) -> Ra
     )
     targets = array_likes.to_list(frame[target])
     return RawExamples(
-        array_likes.to_list(texts), targets, description, notes=notes, names=row_names(texts.index)
+        array_likes.to_list(texts),
+        targets,
+        description,
+        notes=notes,
+        names=row_names(texts.index),
+        columns=further_columns(frame, source, description),
     )
 
 

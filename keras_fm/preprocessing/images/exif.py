@@ -35,7 +35,8 @@ def _read_orientation(tiff: tf.Tensor, is_little: tf.Tensor) -> tf.Tensor:
 
     def numbers(digits: tf.Tensor) -> tf.Tensor:
         """Read unsigned numbers `[...]` from bytes `[..., digits]`; large ones become negative."""
-        weights = tf.constant([256**power for power in range(digits.shape[-1])])
+        # A list, reversed here: grappler fails on the graph of a tensor of two numbers reversed.
+        weights = [256**power for power in range(digits.shape[-1])]
         return tf.reduce_sum(digits * tf.where(is_little, weights, weights[::-1]), -1)
 
     start = numbers(read_bytes(tf.strings.substr(tiff, 4, 4), 4))

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from keras_fm.errors import InvalidInputError
+from keras_fm.file_errors import unreadable_file
 
 # AVIF and HEIC are among them where Pillow can't read them, too: then a message says so.
 IMAGE_SUFFIXES = {
@@ -20,7 +21,7 @@ def list_images(folder: Path) -> list[Path]:
     """
 
     def fail(error: OSError) -> None:
-        raise InvalidInputError(f"{error.filename} can't be read: {error.strerror}")
+        raise InvalidInputError(unreadable_file(error.filename, error, "folder"))
 
     images: list[Path] = []
     for parent, folders, names in os.walk(folder, onerror=fail):

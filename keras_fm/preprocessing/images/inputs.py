@@ -3,7 +3,6 @@
 Without TensorFlow, for the client of a server, which is to start fast.
 """
 
-import errno
 import io
 import os
 from collections.abc import Iterator, Sequence, ValuesView
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from keras_fm.errors import InvalidInputError
+from keras_fm.file_errors import missing_file, unreadable_file
 from keras_fm.files import local_path
 from keras_fm.preprocessing.images import pillow
 from keras_fm.preprocessing.images.folders import list_images
@@ -101,9 +101,7 @@ def check_image_inputs(name: str, labels: Sequence[str], inputs: Any, **options:
         if isinstance(item, (str, os.PathLike)):
             text = os.fsdecode(item)
             if "://" not in text and not local_path(text).exists():
-                raise InvalidInputError(
-                    f"{_name(item, index)} can't be read: {os.strerror(errno.ENOENT)}"
-                )
+                raise InvalidInputError(missing_file(_name(item, index)))
 
 
 def check_collection(inputs: Any) -> None:
@@ -173,9 +171,9 @@ def _read_file(item: Any, name: str) -> Any:
     except InvalidInputError as error:
         raise InvalidInputError(f"{name} can't be read: {error}") from None
     except (OSError, ValueError) as error:  # ValueError: a closed file
-        reason = getattr(error, "strerror", None) or error
-        hint = "; give the files in it" * isinstance(error, IsADirectoryError)
-        raise InvalidInputError(f"{name} can't be read: {reason}{hint}") from None
+        if isinstance(error, IsADirectoryError):
+            raise InvalidInputError(f"{name} is a folder; give the files in it") from None
+        raise InvalidInputError(unreadable_file(name, error)) from None
     if hasattr(item, "read") and not isinstance(content, bytes):
         raise InvalidInputError(f'{name}: expected a file opened in binary mode, open(path, "rb")')
     return content

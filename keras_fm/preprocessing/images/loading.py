@@ -2,6 +2,7 @@
 
 import functools
 import threading
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,22 +35,42 @@ def load_images(inputs: Any, height: int, width: int, channels: int) -> np.ndarr
     Raises:
         InvalidInputError: There is no image, or an item is not an image.
     """
-    images, _ = load_images_with_sizes(inputs, height, width, channels)
+    images, _ = load_photos(inputs, height, width, channels)
     return images
 
 
-def load_images_with_sizes(
+@dataclass(frozen=True)
+class Photo:
+    """An image as it was before it was cropped and resized.
+
+    Attributes:
+        size: Its rows and columns.
+        content: The bytes of its file, which take little memory, or an array.
+        name: What messages call it.
+    """
+
+    size: tuple[int, int]
+    content: bytes | np.ndarray = field(repr=False)
+    name: str
+
+    def pixels(self) -> np.ndarray:
+        """Return it as uint8 RGB `[rows, columns, 3]`."""
+        pixels = _to_array(self.content, self.name).round().clip(0, 255).astype("uint8")
+        return np.broadcast_to(pixels, (*self.size, 3))
+
+
+def load_photos(
     inputs: Any, height: int, width: int, channels: int
-) -> tuple[np.ndarray, list[tuple[int, int]]]:
-    """Load the same, and the rows and columns of each image before it is cropped and resized."""
-    images, sizes = [], []
+) -> tuple[np.ndarray, list[Photo]]:
+    """Load the same, and each image as it was before it was cropped and resized."""
+    images, photos = [], []
     # One after the other: the files themselves may not fit into memory together.
     for index, item in enumerate(list_items(inputs)):
         name, content = read_image(item, index)
         array = _to_array(content, name)
         images.append(_fit(array, height, width, channels))
-        sizes.append((array.shape[0], array.shape[1]))
-    return np.stack(images), sizes
+        photos.append(Photo(array.shape[:2], content, name))
+    return np.stack(images), photos
 
 
 def load_image(item: Any, index: int, height: int, width: int, channels: int) -> np.ndarray:

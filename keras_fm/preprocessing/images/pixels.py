@@ -36,16 +36,28 @@ def position_before(
         shape: Its height and width.
         original_shape: Those of the image before.
     """
-    (height, width), (rows, columns) = shape, original_shape
-    crop = (
-        min(rows, max(1, columns * height // width)),
-        min(columns, max(1, rows * width // height)),
-    )
     row, column = (
-        int((side - crop_side) // 2 + (index + 0.5) * crop_side / size)
-        for index, size, side, crop_side in zip(position, shape, original_shape, crop, strict=True)
+        int(start + (index + 0.5) * length / size)
+        for index, size, (start, length) in zip(
+            position, shape, center_crop(shape, original_shape), strict=True
+        )
     )
     return row, column
+
+
+def center_crop(
+    shape: tuple[int, int], original_shape: tuple[int, int]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return what `crop_and_resize` takes of an image: of rows and columns, the first and how many.
+
+    Args:
+        shape: The height and width of the model's images.
+        original_shape: Those of the image.
+    """
+    (height, width), (rows, columns) = shape, original_shape
+    crop_rows = min(rows, max(1, columns * height // width))
+    crop_columns = min(columns, max(1, rows * width // height))
+    return ((rows - crop_rows) // 2, crop_rows), ((columns - crop_columns) // 2, crop_columns)
 
 
 def convert_channels(image: tf.Tensor, channels: int) -> tf.Tensor:

@@ -1,19 +1,36 @@
-"""Checks of a table in a served graph: of the numbers in a request, and of a model's outputs."""
+"""Checks of a table in a served graph: of the cells in a request, and of a model's outputs."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import tensorflow as tf
 
 from keras_fm.preprocessing import graph_checks
-from keras_fm.preprocessing.tables.columns import Columns, numeric_columns, plain_names
+from keras_fm.preprocessing.tables.columns import (
+    Columns,
+    numeric_columns,
+    parsed_columns,
+    plain_names,
+)
+from keras_fm.preprocessing.tables.parsers import are_readable, expected_strings
 
 
 def check_cells(raw: dict[str, tf.Tensor], columns: Columns) -> dict[str, tf.Tensor]:
-    """Return raw columns by their sanitized names in a graph, if no number is infinite.
+    """Return raw columns by their sanitized names, if cells can be read and numbers are finite.
 
     Raises:
-        tf.errors.InvalidArgumentError: It names the row and the column of an infinite number.
+        tf.errors.InvalidArgumentError: It names the row and the column of another cell.
     """
+    sanitized = plain_names(columns)
+    for column in parsed_columns(columns):
+        cells = raw[sanitized[column.name]]
+        raw = graph_checks.assert_rows(
+            raw,
+            are_readable(cells, column),
+            sanitized[column.name],
+            expected_strings(column),
+            partial(tf.identity, cells),
+        )
     names, numbers = _numeric_cells(raw, columns)
     is_valid = ~tf.math.is_inf(numbers)
 

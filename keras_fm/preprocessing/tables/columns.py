@@ -33,7 +33,26 @@ def numeric_columns(columns: Columns) -> list[Input]:
 
 def categorical_columns(columns: Columns) -> list[Input]:
     """Select the categorical columns."""
-    return [column for column in columns if column.dtype == "string"]
+    return [
+        column
+        for column in columns
+        if column.dtype == "string" and not is_parsed(column) and column.hash_buckets is None
+    ]
+
+
+def text_columns(columns: Columns) -> list[Input]:
+    """Select the columns of texts, whose words are hashed."""
+    return [column for column in columns if column.hash_buckets is not None]
+
+
+def parsed_columns(columns: Columns) -> list[Input]:
+    """Select the columns of strings that are parsed: dates, durations, numbers with a sign."""
+    return [column for column in columns if is_parsed(column)]
+
+
+def is_parsed(column: Input) -> bool:
+    """Return whether the strings of a column are parsed."""
+    return column.dates is not None or bool(column.unit)
 
 
 def plain_names(columns: Columns) -> dict[str, str]:
@@ -50,7 +69,7 @@ def input_names(columns: Columns) -> dict[str, str]:
     layer_names = {
         form.format(name)
         for name in sanitized.values()
-        for form in ("{}_cell", "{}_one_hot", EMBEDDING_NAME)
+        for form in ("{}_cell", "{}_one_hot", "{}_counts", "{}_words", EMBEDDING_NAME)
     }
     names: dict[str, str] = {}
     for column, name in sanitized.items():

@@ -1,4 +1,4 @@
-"""Tables in CSV. Without TensorFlow."""
+"""Tables in CSV, and in TSV, whose cells lie between tabs. Without TensorFlow."""
 
 import csv
 import io
@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_fm.errors import DataError, DataWarning
@@ -15,6 +16,7 @@ from keras_fm.formatting import choose_form, first_line, format_count, format_na
 if TYPE_CHECKING:
     import pandas as pd
 
+TSV_SUFFIXES = (".tsv", ".tab")
 _MAX_CELL = 2**31 - 1  # bytes of a cell; the csv module's default is 131,072
 
 
@@ -48,17 +50,20 @@ class CsvLayout:
         empty_names: Of the columns without a name and without cells: a comma at the end of each
             line, the header's too, makes one.
         num_rows: Below the header.
+        delimiter: Between the cells.
     """
 
     names: list[str]
     empty_names: list[str]
     num_rows: int
+    delimiter: str = ","
 
 
 def csv_options(layout: CsvLayout, dtype: Any) -> dict[str, Any]:
     """Return the arguments of `pandas.read_csv` for a file of this layout."""
     return {
         "header": 0,
+        "sep": layout.delimiter,
         "names": layout.names,
         "usecols": range(len(layout.names)),  # more cells in a row are empty: `scan_csv`
         "index_col": False,
@@ -70,9 +75,36 @@ def csv_options(layout: CsvLayout, dtype: Any) -> dict[str, Any]:
     }
 
 
+def delimiter_of(path: str | os.PathLike[str]) -> str:
+    """Return what lies between the cells of a file: tabs in `.tsv`, also a compressed one."""
+    suffixes = Path(path).suffixes[-2:]
+    return "\t" if any(suffix.lower() in TSV_SUFFIXES for suffix in suffixes) else ","
+
+
 def csv_error(path: str | os.PathLike[str], error: Exception) -> DataError:
     """Return the error of a file that can't be read as CSV."""
     return DataError(f"{path} can't be read as a CSV file: {first_line(error)}")
+
+
+def read_header(path: str | os.PathLike[str], beginning: str, *, is_all: bool) -> list[str] | None:
+    """Return the names of the columns from the beginning of a CSV file; None where it has too few.
+
+    Args:
+        path: Of the file.
+        beginning: Its first characters.
+        is_all: Whether the file has no more.
+    """
+    lines = io.StringIO(beginning, newline="")
+    try:
+        with _unlimited_cells():
+            reader = csv.reader(lines, skipinitialspace=True, delimiter=delimiter_of(path))
+            rows = (row for row in reader if any(cell.strip() for cell in row))
+            header = next(rows, None)
+    except csv.Error:
+        return None
+    if header is None or not (is_all or lines.read(1)):
+        return None
+    return _with_pandas_names([name.strip() for name in header])
 
 
 def _with_pandas_names(header: list[str]) -> list[str]:
@@ -96,7 +128,8 @@ def scan_csv(path: str | os.PathLike[str], lines: Iterable[str]) -> CsvLayout:
         DataError: Two columns have the same name, or a row has more cells.
     """
     with _unlimited_cells():
-        reader = csv.reader(iter(lines), skipinitialspace=True)
+        delimiter = delimiter_of(path)
+        reader = csv.reader(iter(lines), skipinitialspace=True, delimiter=delimiter)
         rows = _rows(path, reader)
         header = next((row for row in rows if any(cell.strip() for cell in row)), None)
         if header is None:
@@ -113,8 +146,9 @@ def scan_csv(path: str | os.PathLike[str], lines: Iterable[str]) -> CsvLayout:
             if len(row) > width and any(cell.strip() for cell in row[width:]):
                 raise DataError(
                     f"{path}, line {line + 1:,}: expected {width} cells, as in the header; "
-                    f"received {len(row)}, the last {row[-1].strip()!r:.40}. A cell with a comma "
-                    "stands in quotes, and a quote in it twice."
+                    f"received {len(row)}, the last {row[-1].strip()!r:.40}. A cell with a "
+                    f"{'comma' if delimiter == ',' else 'tab'} stands in quotes, and a quote in it "
+                    "twice."
                     f"{separator_hint(header)}"
                 )
             if empty:
@@ -122,7 +156,7 @@ def scan_csv(path: str | os.PathLike[str], lines: Iterable[str]) -> CsvLayout:
             line = reader.line_num
     _warn_short_lines(path, short_lines)
     names = _with_pandas_names(header)
-    return CsvLayout(names, [names[index] for index in sorted(empty)], num_rows)
+    return CsvLayout(names, [names[index] for index in sorted(empty)], num_rows, delimiter)
 
 
 def _check_names(path: str | os.PathLike[str], header: list[str]) -> None:

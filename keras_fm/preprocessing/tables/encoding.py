@@ -2,8 +2,10 @@
 
 A column is an `Input` of the entry: float32, where NaN is a missing number; or string, where the
 model takes the index of the category among the column's `categories`, from 1 on, and 0 for any
-other. Infinity is neither a number nor missing, but what a division by zero or an overflow left: an
-error.
+other; or string that is parsed: with a `unit` as a float32 number, with `dates` as their parts,
+float32 `[rows, dates.width]`; or a text, with `hash_buckets`, as the counts of its hashed words,
+int32 `[rows, hash_buckets]`. Infinity is neither a number nor missing, but what a division by zero
+or an overflow left: an error.
 """
 
 from collections.abc import Mapping
@@ -12,7 +14,14 @@ import numpy as np
 import tensorflow as tf
 
 from keras_fm.preprocessing.lookup_tables import index_of_string
-from keras_fm.preprocessing.tables.columns import Columns, categorical_columns, input_names
+from keras_fm.preprocessing.tables.columns import (
+    Columns,
+    categorical_columns,
+    input_names,
+    is_parsed,
+)
+from keras_fm.preprocessing.tables.hashed_words import count_words
+from keras_fm.preprocessing.tables.parsers import encode_strings
 from keras_fm.registry.entry import Input
 
 
@@ -48,6 +57,10 @@ class ColumnEncoder:
         return {names[c.name]: self._encode(c, raw[c.name]) for c in self.columns}
 
     def _encode(self, column: Input, cells: tf.Tensor) -> tf.Tensor:
+        if column.hash_buckets is not None:
+            return count_words(cells, column.hash_buckets)
+        if is_parsed(column):
+            return encode_strings(cells, column)
         if column.name in self.lookup_tables:
             # Names with outer blanks are of a model of before; else " a" is "a".
             if all(category == category.strip() for category in column.categories):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_fm.errors import DataError
+from keras_fm.file_errors import missing_file, unreadable_file
 from keras_fm.files import local_path
 from keras_fm.formatting import first_line
 from keras_fm.preprocessing.tables import file_kinds
@@ -32,8 +33,9 @@ DECOMPRESSION_ERRORS = (
 def read_table(path: str | os.PathLike[str], dtype: Any = None) -> "pd.DataFrame":
     """Read a file of a table.
 
-    A CSV file has a header and is UTF-8. An empty cell is missing; words such as NA stay, for they
-    can be categories, classes or texts. Blanks around names and before cells don't count.
+    A CSV file has a header and is UTF-8; the cells of a `.tsv` file lie between tabs. An empty cell
+    is missing; words such as NA stay, for they can be categories, classes or texts. Blanks around
+    names and before cells don't count.
 
     Args:
         path: A CSV file, also compressed, a Parquet file, or a JSON file: a row a line, a list of
@@ -48,8 +50,7 @@ def read_table(path: str | os.PathLike[str], dtype: Any = None) -> "pd.DataFrame
     try:
         raw = local_path(path).read_bytes()
     except OSError as error:
-        kind = _kind_by_suffix(path)
-        raise DataError(f"{path} can't be read as {kind}: {first_line(error)}") from None
+        raise DataError(unreadable_file(path, error)) from None
     return parse_table(raw, path, dtype)
 
 
@@ -79,15 +80,7 @@ def parse_table(raw: bytes, path: str | os.PathLike[str], dtype: Any = None) -> 
 def check_table_file(path: str | os.PathLike[str]) -> None:
     """Raise a `DataError` where there is no such file."""
     if not local_path(path).exists():
-        kind = _kind_by_suffix(path)
-        raise DataError(f"{path} can't be read as {kind}: there is no such file")
-
-
-def _kind_by_suffix(path: str | os.PathLike[str]) -> str:
-    suffix = Path(path).suffix.lower()
-    if suffix in JSON_SUFFIXES:
-        return "a JSON file"
-    return "a Parquet file" if suffix == ".parquet" else "a CSV file"
+        raise DataError(missing_file(path))
 
 
 def _read_parquet(path: str | os.PathLike[str], raw: bytes) -> "pd.DataFrame":

@@ -3,7 +3,6 @@
 Without TensorFlow, for the client of a server, which is to start fast.
 """
 
-import errno
 import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from keras_fm.errors import InvalidInputError
+from keras_fm.file_errors import missing_file, unreadable_file
 from keras_fm.files import local_path
 from keras_fm.preprocessing import array_likes
 from keras_fm.preprocessing.tables.files import read_table
@@ -116,7 +116,7 @@ def check_text_inputs(name: str, labels: Sequence[str], inputs: Any, **options: 
         if isinstance(item, str):
             check_no_file_name(item)
         elif isinstance(item, os.PathLike) and not local_path(item).exists():
-            raise InvalidInputError(f"{item} can't be read: {os.strerror(errno.ENOENT)}")
+            raise InvalidInputError(missing_file(item))
 
 
 def check_no_file_name(text: str, *, is_typed: bool = True) -> None:
@@ -140,8 +140,8 @@ def check_no_file_name(text: str, *, is_typed: bool = True) -> None:
         raise InvalidInputError(f"{text!r} is a folder; expected texts, or the files in it")
     if _looks_like_path(text):
         raise InvalidInputError(
-            f"{text!r} looks like the path of a file, and there is no such file in {os.getcwd()}; "
-            "expected a text, or a file that exists (a text that looks like this: as bytes)"
+            f"expected a text, or a file that exists (a text that looks like the path of one: as "
+            f"bytes): {missing_file(text)}"
         )
 
 
@@ -166,8 +166,7 @@ def _read_text(path: Path) -> str:
             f"{path} is no text in UTF-8: save it as UTF-8, or pass its text"
         ) from None
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-        reason = getattr(error, "strerror", None) or error
-        raise InvalidInputError(f"{path} can't be read: {reason}") from None
+        raise InvalidInputError(unreadable_file(path, error)) from None
 
 
 def _to_items(inputs: Any) -> list[Any]:

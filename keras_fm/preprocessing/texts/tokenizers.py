@@ -41,6 +41,7 @@ class WordTokenizer:
     """
 
     mask_id = UNK_ID
+    frame_ids: tuple[int, ...] = ()  # of tokens that begin and end each text
 
     def __init__(self, file: Path) -> None:
         """Create the tokenizer of a vocabulary file."""
@@ -90,6 +91,7 @@ class WordPieceTokenizer:
             tokens.index,
             (wordpiece.UNK_TOKEN, wordpiece.CLS_TOKEN, wordpiece.SEP_TOKEN, wordpiece.MASK_TOKEN),
         )
+        self.frame_ids = (self.cls_id, self.sep_id)
 
     def __call__(
         self, texts: tf.Tensor, max_length: int, parse_masks: bool = False

@@ -5,6 +5,7 @@ every model; what depends on the task, it asks here.
 """
 
 from keras_fm.tasks.base.data import TaskData
+from keras_fm.tasks.base.example_scores import ExampleScores
 from keras_fm.tasks.base.objective import Objective, OnMetrics, ScoredObjective
 from keras_fm.tasks.base.predict import (
     PREDICT_BATCH_SIZE,
@@ -18,6 +19,7 @@ from keras_fm.tasks.base.task import Task, task_of
 
 __all__ = [
     "PREDICT_BATCH_SIZE",
+    "ExampleScores",
     "ExplainablePredictor",
     "ExplainedInput",
     "Images",

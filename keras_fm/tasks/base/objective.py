@@ -12,6 +12,7 @@ from keras_fm.data.examples import Examples
 from keras_fm.errors import InvalidInputError
 from keras_fm.models.spec import ModelSpec
 from keras_fm.optimizers.optimizers import make_optimizer
+from keras_fm.tasks.base.example_scores import ExampleScores
 
 # Is called with some metrics as soon as they are measured.
 OnMetrics = Callable[[Mapping[str, float]], None]
@@ -29,7 +30,7 @@ class Objective(ABC):
 
     @property
     def slices(self) -> tuple[str, ...]:
-        """By what the metrics can be sliced."""
+        """By what the metrics can be sliced, beside further columns of a user's table."""
         return ()
 
     @property
@@ -59,6 +60,14 @@ class Objective(ABC):
             jit_compile=compiles_steps(),
         )
         return model
+
+    def optimizer_averages(self, recipe: Any) -> bool:
+        """Return whether the optimizer keeps the moving averages of the weights."""
+        return bool(recipe.ema_momentum)
+
+    def has_custom_step(self, recipe: Any) -> bool:
+        """Return whether `compiled_model` has a training step that isn't Keras' own."""
+        return False
 
     def class_weight(self, examples: Examples, recipe: Any) -> dict[int, float] | None:
         """Return the weight of each class in a training; None where all examples weigh the same."""
@@ -125,27 +134,18 @@ class Objective(ABC):
         return None
 
     def evaluate(
-        self,
-        model: keras.Model,
-        examples: Examples,
-        slice_by: str | None = None,
-        *,
-        outputs: Any = None,
-    ) -> dict[str, Any]:
-        """Return the metrics on all examples by name, and `slices` if `slice_by` is given.
+        self, model: keras.Model, examples: Examples, *, outputs: Any = None
+    ) -> dict[str, float]:
+        """Return the metrics on all examples by name.
 
         Args:
             model: The model.
             examples: Of the task's data.
-            slice_by: One of `slices`.
             outputs: What `outputs` or `evaluator_outputs` returned for them, if it was called.
         """
         if outputs is None:
             outputs = self.outputs(model, examples)
-        results: dict[str, Any] = {**self.metrics(model, examples, outputs)}
-        if slice_by is not None:
-            results["slices"] = self.slice_metrics(examples, outputs, slice_by)
-        return results
+        return self.metrics(model, examples, outputs)
 
     @abstractmethod
     def metrics(self, model: keras.Model, examples: Examples, outputs: Any) -> dict[str, float]:
@@ -157,9 +157,24 @@ class Objective(ABC):
             outputs: What `outputs` returned for them.
         """
 
-    def slice_metrics(self, examples: Examples, outputs: Any, slice_by: str) -> dict[str, float]:
-        """Return the first metric on the examples of each slice, by the slice's name."""
-        return {}
+    def example_scores(self, outputs: Any, examples: Examples) -> ExampleScores | None:
+        """Return the first metric as a score of each example; None where it is not their mean.
+
+        Args:
+            outputs: What `outputs` or `evaluator_outputs` returned for the examples.
+            examples: Of the task's data.
+        """
+        return None
+
+    def slice_values(self, outputs: Any, examples: Examples, slice_by: str) -> np.ndarray:
+        """Return by what the scores of `example_scores` are sliced: numbers, dates, or strings.
+
+        Args:
+            outputs: As `example_scores` takes them.
+            examples: Of the task's data.
+            slice_by: One of `slices`, or of the examples' further columns.
+        """
+        return examples.columns[slice_by]
 
     @abstractmethod
     def baseline(self, examples: Examples, validation: Examples) -> dict[str, float]:
@@ -173,15 +188,6 @@ class ScoredObjective(Objective):
     def score(self, outputs: np.ndarray, examples: Examples) -> dict[str, float]:
         """Return the metrics of a model's outputs, the first one first."""
 
-    def slice_masks(self, examples: Examples, slice_by: str) -> dict[str, np.ndarray]:
-        """Return a mask of the examples of each slice that has any, by the slice's name.
-
-        Args:
-            examples: The examples.
-            slice_by: One of `slices`.
-        """
-        return {}
-
     def outputs(self, model: keras.Model, examples: Examples) -> np.ndarray:
         """Return the outputs of all examples."""
         return self.predictor.predict_examples(model, examples)
@@ -189,10 +195,3 @@ class ScoredObjective(Objective):
     def metrics(self, model: keras.Model, examples: Examples, outputs: Any) -> dict[str, float]:
         """Return the metrics of `score`."""
         return self.score(outputs, examples)
-
-    def slice_metrics(self, examples: Examples, outputs: Any, slice_by: str) -> dict[str, float]:
-        """Return the first metric of `score` on the examples of each slice."""
-        return {
-            name: next(iter(self.score(outputs[mask], examples.subset(mask, name)).values()))
-            for name, mask in self.slice_masks(examples, slice_by).items()
-        }

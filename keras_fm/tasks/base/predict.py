@@ -12,6 +12,7 @@ from keras_fm.data.examples import Examples
 from keras_fm.errors import InvalidInputError
 from keras_fm.models.inference import predict
 from keras_fm.models.spec import ModelSpec
+from keras_fm.preprocessing.images.loading import Photo
 
 PREDICT_BATCH_SIZE = 500
 
@@ -48,6 +49,14 @@ class Predictor(ABC):
         """
         raise InvalidInputError(f"{self.spec.task_name} has no preprocessing of its own")
 
+    def raw_outputs(self, model: keras.Model, inputs: Any) -> np.ndarray:
+        """Return a model's outputs for raw inputs, float32 `[inputs, ...]`.
+
+        Raises:
+            InvalidInputError: An input is none that the model takes.
+        """
+        return self.predict(model, self.preprocess(model, inputs))
+
     def predict(self, model: keras.Model, inputs: Any) -> np.ndarray:
         """Return a model's outputs for inputs as it takes them, float32 `[examples, ...]`."""
         return predict(model, inputs, PREDICT_BATCH_SIZE, f"predictions of {model.name}")
@@ -79,6 +88,10 @@ class ExplainablePredictor(Predictor):
             prediction: The output for the input itself.
         """
 
+    @abstractmethod
+    def target_gradients(self, outputs: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+        """Return the gradients of `target_scores` with respect to the outputs `[batch, ...]`."""
+
 
 @dataclass(frozen=True)
 class ExplainedInput:
@@ -89,13 +102,15 @@ class ExplainedInput:
         occlusions: Makes the batch of occluded inputs, one for each feature.
         features: Their names; none of an image.
         image: The image as the model sees it, uint8 `[rows, columns, channels]`.
-        image_size: The rows and columns of the image before it was cropped and resized.
+        photo: The image before it was cropped and resized.
         regions: Of an image, the rows and columns that each occlusion covers.
+        baseline: Makes the input that says nothing, a batch of 1, where a path to it begins.
     """
 
     inputs: Any
     occlusions: Callable[[], Any]
     features: tuple[str, ...] = ()
     image: np.ndarray | None = None
-    image_size: tuple[int, int] | None = None
+    photo: Photo | None = None
     regions: Sequence[tuple[slice, slice]] = ()
+    baseline: Callable[[], Any] | None = None

@@ -19,11 +19,13 @@ class ProjectorPoints:
 
     Attributes:
         vectors: `[points, width]`.
-        metadata: Columns of what is known of each point, by name.
+        metadata: Columns of what is known of each point, by name; two at least.
+        images: That are drawn at the points, uint8 `[points, height, width, channels]`; or None.
     """
 
     vectors: np.ndarray
     metadata: dict[str, list[str]]
+    images: np.ndarray | None = None
 
 
 class Summaries:
@@ -48,6 +50,16 @@ class Summaries:
 
     def result_images(self, outputs: np.ndarray, examples: Examples) -> Images:
         """Return images of the trained model's outputs."""
+        return {}
+
+    def result_texts(self, outputs: np.ndarray, examples: Examples) -> dict[str, str]:
+        """Return texts in Markdown on the trained model's outputs."""
+        return {}
+
+    def binary_scores(
+        self, outputs: np.ndarray, examples: Examples
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return what is a positive and its probability, `[examples]` both, by curve."""
         return {}
 
     def card_images(self, model: keras.Model) -> Images:

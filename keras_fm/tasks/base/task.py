@@ -7,7 +7,7 @@ import keras
 from keras_fm.data.examples import Examples
 from keras_fm.models.building import adapt_function, build_for_training
 from keras_fm.models.spec import ModelSpec, spec_of
-from keras_fm.registry import PRETRAINING, RECIPE
+from keras_fm.registry import OWN_DATA_RECIPE, PRETRAINING, RECIPE
 from keras_fm.registry.recipe import Recipe, load_recipe
 from keras_fm.tasks.base.data import TaskData
 from keras_fm.tasks.base.objective import Objective
@@ -55,6 +55,14 @@ class Task:
         """Load the recipe that the model's package has for this task."""
         file = PRETRAINING if self.spec.is_pretraining else RECIPE
         return load_recipe(self.spec.package.path / file, self.recipe_class)
+
+    def own_data_recipe(self) -> Any:
+        """Load the recipe by which the model is trained on a user's own data, from random weights.
+
+        It is that of the package where there is no other; `adapt_recipe` fits it to their size.
+        """
+        path = self.spec.package.path / OWN_DATA_RECIPE
+        return load_recipe(path, self.recipe_class) if path.exists() else self.default_recipe()
 
     def build(self, recipe: Any, seed: int) -> keras.Model:
         """Build a model with random weights that can be trained by the recipe.

@@ -6,7 +6,15 @@ from typing import Any
 from keras_fm.errors import InvalidInputError
 from keras_fm.preprocessing.texts.inputs import check_text_inputs, encode_text, read_texts
 from keras_fm.preprocessing.texts.wordpiece import MASK_TOKEN
-from keras_fm.serving.codec import Arrays, ClassNames, Codec, Predictions, format_top, to_texts
+from keras_fm.serving.codec import (
+    Arrays,
+    ClassNames,
+    Codec,
+    Predictions,
+    format_top,
+    no_slices,
+    to_texts,
+)
 from keras_fm.serving.signatures import Signature
 
 
@@ -62,4 +70,6 @@ CODEC = Codec(
     _format,
     input_kind="text",
     check=_check,
+    explain_methods=(),
+    slices=no_slices,
 )

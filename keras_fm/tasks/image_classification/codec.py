@@ -5,7 +5,14 @@ from typing import Any
 import numpy as np
 
 from keras_fm.preprocessing.images.inputs import check_image_inputs, to_image_files
-from keras_fm.serving.codec import CLASS_OUTPUTS, Arrays, Codec, decode_classes, format_classes
+from keras_fm.serving.codec import (
+    CLASS_OUTPUTS,
+    Arrays,
+    Codec,
+    decode_classes,
+    format_classes,
+    slices_by,
+)
 from keras_fm.serving.signatures import Signature
 
 
@@ -22,4 +29,6 @@ CODEC = Codec(
     format_classes,
     input_kind="image",
     check=check_image_inputs,
+    explain_methods=("grad_cam", "occlusion", "integrated_gradients"),
+    slices=slices_by("label", "brightness"),
 )

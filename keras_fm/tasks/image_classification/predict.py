@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_fm.preprocessing.images.loading import load_images, load_images_with_sizes
+from keras_fm.preprocessing.images.loading import load_images, load_photos
 from keras_fm.tasks.base import ExplainedInput
 from keras_fm.tasks.classification import ClassificationPredictor
 
@@ -17,11 +17,11 @@ OCCLUSION_GRID = 8  # an image is occluded by squares of two steps a side, so ma
 class ImagePredictor(ClassificationPredictor):
     """Takes paths, addresses, bytes of files, images of Pillow, or arrays 0..255 of any size."""
 
-    explain_methods = ("grad_cam", "occlusion")
+    explain_methods = ("grad_cam", "occlusion", "integrated_gradients")
 
     def predict_raw(self, model: keras.Model, inputs: Any) -> list[dict[str, Any]]:
         """Return `label` and `probabilities` of images: one or several."""
-        return self.predictions(self.predict(model, self.preprocess(model, inputs)))
+        return self.predictions(self.raw_outputs(model, inputs))
 
     def preprocess(self, model: keras.Model, inputs: Any) -> np.ndarray:
         """Return images, float32 `[images, height, width, channels]`, 0..255."""
@@ -34,16 +34,17 @@ class ImagePredictor(ClassificationPredictor):
         (arXiv:1311.2901).
         """
         explained = []
-        images, sizes = load_images_with_sizes(inputs, *self.data.shape)
-        for image, size in zip(images, sizes, strict=True):
+        images, photos = load_photos(inputs, *self.data.shape)
+        for image, photo in zip(images, photos, strict=True):
             regions = occlusion_regions(image)
             explained.append(
                 ExplainedInput(
                     image[None],
                     partial(_occluded, image, regions),
                     image=image.round().astype("uint8"),
-                    image_size=size,
+                    photo=photo,
                     regions=regions,
+                    baseline=partial(np.zeros_like, image[None]),  # black
                 )
             )
         return explained

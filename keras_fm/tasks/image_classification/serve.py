@@ -36,7 +36,7 @@ class ImageServing(Serving):
             are an error.
         """
         rows, columns, channels = self.data.shape
-        class_outputs = ClassOutputs(self.spec.labels, folder)
+        class_outputs = ClassOutputs(self.spec, folder)
         embed = backbone(model)
         classify_and_embed = keras.Model(model.inputs, [model.output, embed.output])
 

@@ -9,7 +9,7 @@ import numpy as np
 from keras_fm.errors import UnknownNameError, suggest
 from keras_fm.options import check_int
 from keras_fm.preprocessing.texts.inputs import check_text_inputs, read_texts
-from keras_fm.serving.codec import Arrays, ClassNames, Codec, Predictions, to_texts
+from keras_fm.serving.codec import Arrays, ClassNames, Codec, Predictions, slices_by, to_texts
 from keras_fm.serving.signatures import Signature
 
 MAX_SEED = 2**62
@@ -58,4 +58,6 @@ CODEC = Codec(
     _decode,
     _format,
     check=_check,
+    explain_methods=(),
+    slices=slices_by("label"),
 )

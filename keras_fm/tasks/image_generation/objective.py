@@ -11,7 +11,7 @@ from keras_fm.data.examples import Examples
 from keras_fm.models.global_state import keras_settings
 from keras_fm.models.precision import precision_of
 from keras_fm.optimizers.optimizers import make_optimizer
-from keras_fm.tasks.base import Objective, OnMetrics
+from keras_fm.tasks.base import ExampleScores, Objective, OnMetrics
 from keras_fm.trainers.gan import GANTrainer
 
 NUM_GENERATED = 60_000  # for a classifier to be trained on: as many as Fashion-MNIST has
@@ -62,14 +62,22 @@ class GANObjective(Objective):
         """Return what is added to the two losses."""
         return {"r1_gamma": recipe.r1_gamma, "ema_momentum": recipe.ema_momentum}
 
+    def optimizer_averages(self, recipe: Any) -> bool:
+        """Return False: the trainer averages the generator alone."""
+        return False
+
+    def has_custom_step(self, recipe: Any) -> bool:
+        """Return True: generator and discriminator are trained in one step."""
+        return True
+
     def compiled_model(self, model: keras.Model, recipe: Any, steps: int) -> keras.Model:
         """Return the generator with its discriminator, in the same precision."""
         discriminator = self.spec.package.module("model").discriminator
         with keras_settings(precision_of(model)):
             trainer = GANTrainer(model, discriminator(num_classes=len(self.spec.labels)))
         trainer.compile(
-            make_optimizer(recipe, steps),
-            make_optimizer(recipe, steps, recipe.discriminator_learning_rate),
+            make_optimizer(recipe, steps, use_ema=False),  # the trainer averages the generator
+            make_optimizer(recipe, steps, recipe.discriminator_learning_rate, use_ema=False),
             **self.compile_options(recipe),
         )
         return trainer
@@ -123,13 +131,13 @@ class GANObjective(Objective):
         assert isinstance(outputs, EvaluatedImages), "evaluation.evaluate_model provides them"
         return outputs.metrics
 
-    def slice_metrics(self, examples: Examples, outputs: Any, slice_by: str) -> dict[str, float]:
-        """Return the first metric of each class."""
-        return {
-            name: float(outputs.is_correct[outputs.labels == index].mean())
-            for index, name in enumerate(self.spec.labels)
-            if index in outputs.labels
-        }
+    def example_scores(self, outputs: Any, examples: Examples) -> ExampleScores:
+        """Return the first metric: whether each image's label was predicted."""
+        return ExampleScores(next(iter(outputs.metrics)), outputs.is_correct.astype("float64"))
+
+    def slice_values(self, outputs: Any, examples: Examples, slice_by: str) -> np.ndarray:
+        """Return the class of each image."""
+        return np.array(self.spec.labels, object)[outputs.labels]
 
     def baseline(self, examples: Examples, validation: Examples) -> dict[str, float]:
         """Return nothing: no constant is an image of every class."""

@@ -1,6 +1,6 @@
 """The recipe of a generator that is trained against a discriminator."""
 
-from keras_fm.registry.recipe import BelowOne, NonNegativeFloat
+from keras_fm.registry.recipe import NonNegativeFloat
 from keras_fm.tasks.image_recipe import AugmentationRecipe
 
 
@@ -11,9 +11,7 @@ class GANRecipe(AugmentationRecipe, frozen=True, kw_only=True):
         discriminator_learning_rate: The peak of the discriminator's schedule; 0 for the
             generator's.
         r1_gamma: The weight of the R1 gradient penalty.
-        ema_momentum: The momentum of the moving average of the generator's weights.
     """
 
     discriminator_learning_rate: NonNegativeFloat = 0.0
     r1_gamma: NonNegativeFloat = 0.0
-    ema_momentum: BelowOne = 0.0

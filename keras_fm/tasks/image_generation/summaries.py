@@ -4,10 +4,11 @@ import keras
 import numpy as np
 
 from keras_fm.data.batches import Batches
-from keras_fm.tasks import pictures
+from keras_fm.tasks import pictures, plots
 from keras_fm.tasks.base import Images, Summaries
 
 SAMPLES = 10  # latents of the grid
+SHOWN_INPUTS = 32
 NEIGHBORS = 5
 
 
@@ -16,12 +17,15 @@ class GeneratorSummaries(Summaries):
 
     def input_images(self, batches: Batches) -> Images:
         """Return a grid of the first real images."""
-        inputs, _ = batches[0]
-        return {"augmented_inputs": pictures.image_grid(inputs["image"][:64], columns=8)}
+        inputs, labels = batches[0]
+        images = inputs["image"][:SHOWN_INPUTS]
+        names = [self.spec.labels[label] for label in labels[: len(images)]]
+        return {"augmented_inputs": plots.caption_grid(images, names, columns=8)}
 
     def epoch_images(self, model: keras.Model) -> Images:
         """Return a grid of the same latents after each epoch: a row a label, a column a latent."""
-        return {"generated": pictures.image_grid(self._sample_grid(model), columns=SAMPLES)}
+        grid = self.card_grid(model)
+        return {"generated": plots.label_rows(grid, self.spec.labels)}
 
     def card_images(self, model: keras.Model) -> Images:
         """Return the grid, and images of each label beside their nearest training images."""
@@ -31,7 +35,11 @@ class GeneratorSummaries(Summaries):
         rows = [[image, *training[nearest(image, training, NEIGHBORS)]] for image in images]
         neighbors = np.stack(rows).reshape(-1, *self.data.shape)
         nearest_grid = pictures.image_grid(neighbors, columns=1 + NEIGHBORS)
-        return {**self.epoch_images(model), "nearest": nearest_grid}
+        return {"generated": self.card_grid(model), "nearest": nearest_grid}
+
+    def card_grid(self, model: keras.Model) -> np.ndarray:
+        """Return the grid without the labels, uint8 `[rows, columns, channels]`."""
+        return pictures.image_grid(self._sample_grid(model), columns=SAMPLES)
 
     def _sample_grid(self, model: keras.Model) -> np.ndarray:
         """Ten images of each label, from the same ten latents."""

@@ -6,7 +6,7 @@ import keras
 
 from keras_fm.tasks.base import Serving, Signatures
 from keras_fm.tasks.classification import ClassOutputs
-from keras_fm.tasks.tabular import tabular_signatures
+from keras_fm.tasks.tabular_serving import tabular_signatures
 
 
 class RowServing(Serving):
@@ -18,6 +18,6 @@ class RowServing(Serving):
         serving_default: -> `probabilities`, `logits` `[batch, classes]`, `label` `[batch]`.
         features: -> `embedding` `[batch, width]`.
         """
-        class_outputs = ClassOutputs(self.spec.labels, folder)
+        class_outputs = ClassOutputs(self.spec, folder)
         signatures = tabular_signatures(self.data, model, class_outputs)
         return Signatures(signatures.by_name, [*signatures.resources, class_outputs.lookup_table])

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras_fm.formatting import format_value
 from keras_fm.preprocessing.tables.inputs import check_table_inputs
-from keras_fm.serving.codec import Arrays, ClassNames, Codec, Predictions
+from keras_fm.serving.codec import Arrays, ClassNames, Codec, Predictions, slices_by_column
 from keras_fm.tasks.tabular_inputs import encode_rows
 
 
@@ -25,4 +25,6 @@ CODEC = Codec(
     _format,
     input_kind="row",
     check=check_table_inputs,
+    explain_methods=("occlusion", "integrated_gradients", "shap", "permutation_importance"),
+    slices=slices_by_column,
 )

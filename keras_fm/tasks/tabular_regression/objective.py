@@ -7,7 +7,8 @@ import numpy as np
 
 from keras_fm.data.examples import Examples
 from keras_fm.errors import InvalidInputError
-from keras_fm.tasks.base import ScoredObjective
+from keras_fm.tasks.base import ExampleScores, ScoredObjective
+from keras_fm.tasks.tabular_slices import column_values
 
 
 class RegressionObjective(ScoredObjective):
@@ -17,8 +18,8 @@ class RegressionObjective(ScoredObjective):
 
     @property
     def slices(self) -> tuple[str, ...]:
-        """The first metric for each category of a column of strings."""
-        return tuple(column.name for column in self.data.columns if column.dtype == "string")
+        """Each column."""
+        return tuple(column.name for column in self.data.columns)
 
     def compile_options(self, recipe: Any) -> dict[str, Any]:
         """Return the mean squared error, in the unit of the training, and its root."""
@@ -79,10 +80,18 @@ class RegressionObjective(ScoredObjective):
         log_error = np.log(values) - np.log(targets)
         return {"rmse_log": float(np.sqrt(np.square(log_error).mean())), **scores}
 
-    def slice_masks(self, examples: Examples, slice_by: str) -> dict[str, np.ndarray]:
-        """Return a mask of each category of a column."""
-        column = examples.inputs[slice_by]
-        return {str(category): column == category for category in np.unique(column)}
+    def example_scores(self, outputs: Any, examples: Examples) -> ExampleScores:
+        """Return `rmse_log` of a log target, else `rmse`: squared errors."""
+        values, targets = outputs.astype("float64"), np.asarray(examples.targets, "float64")
+        if self.data.log:
+            values, targets = np.log(values), np.log(targets)
+        metric = "rmse_log" if self.data.log else "rmse"
+        return ExampleScores(metric, np.square(values - targets), is_root=True, is_error=True)
+
+    def slice_values(self, outputs: Any, examples: Examples, slice_by: str) -> np.ndarray:
+        """Return the values of a column, or see the base class."""
+        values = column_values(self.data.columns, examples, slice_by)
+        return super().slice_values(outputs, examples, slice_by) if values is None else values
 
     def baseline(self, examples: Examples, validation: Examples) -> dict[str, float]:
         """Return the metrics of the mean, of the logarithm where the target says so."""

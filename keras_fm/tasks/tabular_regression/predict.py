@@ -22,3 +22,7 @@ class RegressionPredictor(TabularPredictor):
     def target_scores(self, outputs: np.ndarray, prediction: np.ndarray) -> np.ndarray:
         """Return the values themselves."""
         return outputs
+
+    def target_gradients(self, outputs: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+        """Return ones."""
+        return np.ones_like(outputs)

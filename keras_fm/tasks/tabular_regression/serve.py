@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from keras_fm.tasks.base import Serving, Signatures
-from keras_fm.tasks.tabular import tabular_signatures
+from keras_fm.tasks.tabular_serving import tabular_signatures
 
 
 class RegressionServing(Serving):

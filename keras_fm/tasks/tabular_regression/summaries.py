@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_fm.data.examples import Examples
-from keras_fm.tasks import pictures
+from keras_fm.tasks import plots
 from keras_fm.tasks.base import Images, Summaries
 
 
@@ -12,5 +12,5 @@ class RegressionSummaries(Summaries):
 
     def result_images(self, outputs: np.ndarray, examples: Examples) -> Images:
         """Return the density of predictions over targets."""
-        density = pictures.prediction_density(examples.targets, outputs, log=self.data.log)
-        return {"predictions": density}
+        scatter = plots.plot_predictions(examples.targets, outputs, log=self.data.log)
+        return {"predictions": scatter}

@@ -3,7 +3,14 @@
 from typing import Any
 
 from keras_fm.preprocessing.texts.inputs import check_text_inputs, read_texts
-from keras_fm.serving.codec import CLASS_OUTPUTS, Arrays, Codec, decode_classes, format_classes
+from keras_fm.serving.codec import (
+    CLASS_OUTPUTS,
+    Arrays,
+    Codec,
+    decode_classes,
+    format_classes,
+    slices_by,
+)
 from keras_fm.serving.signatures import Signature
 
 
@@ -20,4 +27,6 @@ CODEC = Codec(
     format_classes,
     input_kind="text",
     check=check_text_inputs,
+    explain_methods=("occlusion", "attention", "integrated_gradients"),
+    slices=slices_by("label", "length"),
 )

@@ -12,12 +12,13 @@ from keras_fm.preprocessing.texts.inputs import read_texts
 from keras_fm.progress import track
 from keras_fm.tasks.base import ExplainedInput
 from keras_fm.tasks.classification import ClassificationPredictor
+from keras_fm.tasks.vocabulary import Vocabulary
 
 
 class TextPredictor(ClassificationPredictor):
     """Takes one string or several."""
 
-    explain_methods = ("occlusion", "attention")
+    explain_methods = ("occlusion", "attention", "integrated_gradients")
 
     def predict_examples(self, model: keras.Model, examples: Examples) -> np.ndarray:
         """Return a model's outputs for texts, `[texts, width]`."""
@@ -33,8 +34,11 @@ class TextPredictor(ClassificationPredictor):
 
     def predict_raw(self, model: keras.Model, inputs: Any) -> list[dict[str, Any]]:
         """Return `label` and `probabilities` of texts: one string or several."""
-        token_ids = self.data.raw_token_ids(inputs)
-        return self.predictions(self.predict_token_ids(model, token_ids))
+        return self.predictions(self.raw_outputs(model, inputs))
+
+    def raw_outputs(self, model: keras.Model, inputs: Any) -> np.ndarray:
+        """Return logits of raw texts `[texts, classes]`."""
+        return self.predict_token_ids(model, self.data.raw_token_ids(inputs))
 
     def preprocess(self, model: keras.Model, inputs: Any) -> np.ndarray:
         """Return token IDs, int32 `[texts, length]`, padded behind the shorter texts."""
@@ -48,6 +52,7 @@ class TextPredictor(ClassificationPredictor):
                 pad_sequences([row]),
                 partial(_masked, row, vocabulary.mask_id),
                 vocabulary.features(text, self.data.max_length),
+                baseline=partial(_without_words, row, vocabulary),
             )
             for text, row in zip(texts, self.data.token_ids(texts), strict=True)
         ]
@@ -56,3 +61,9 @@ class TextPredictor(ClassificationPredictor):
 def _masked(token_ids: np.ndarray, mask_id: int) -> np.ndarray:
     """Return a padded row for each token of a text, in which it is masked."""
     return pad_sequences(np.where(np.eye(len(token_ids), dtype=bool), mask_id, token_ids))
+
+
+def _without_words(token_ids: np.ndarray, vocabulary: Vocabulary) -> np.ndarray:
+    """Return a text of as many tokens, all masked but those that begin and end each text."""
+    is_frame = np.isin(token_ids, vocabulary.frame_ids)
+    return pad_sequences([np.where(is_frame, token_ids, vocabulary.mask_id)])

@@ -29,7 +29,7 @@ class TextServing(Serving):
         features: `text` -> `embedding` alone.
         """
         vocabulary, max_length = self.data.vocabulary, self.data.max_length
-        class_outputs = ClassOutputs(self.spec.labels, folder)
+        class_outputs = ClassOutputs(self.spec, folder)
         classify_and_embed = keras.Model(model.inputs, [model.output, backbone(model).output])
 
         def classify(text_ids: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -8,7 +8,7 @@ import numpy as np
 from keras_fm.errors import InvalidInputError
 from keras_fm.options import check_float, check_int
 from keras_fm.preprocessing.texts.inputs import check_text_inputs, encode_text, read_texts
-from keras_fm.serving.codec import Arrays, ClassNames, Codec, Predictions, to_texts
+from keras_fm.serving.codec import Arrays, ClassNames, Codec, Predictions, no_slices, to_texts
 from keras_fm.serving.signatures import Signature
 
 MAX_SEED = 2**31 - 1  # the served graph takes an int32
@@ -91,4 +91,6 @@ CODEC = Codec(
     _format,
     input_kind="text",
     check=_check,
+    explain_methods=(),
+    slices=no_slices,
 )

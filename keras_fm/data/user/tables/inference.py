@@ -1,59 +1,84 @@
-"""Inference of a user's table columns: numbers or categories, and which teach nothing."""
+"""Inference of a user's table columns: dates, numbers or categories, and which teach nothing."""
 
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keras_fm.data.user.raw_examples import DataNotes
-from keras_fm.data.user.tables import number_checks, number_columns
+from keras_fm.data.user.tables import (
+    amount_columns,
+    category_columns,
+    date_columns,
+    duration_columns,
+    leakage,
+    number_checks,
+)
+from keras_fm.data.user.tables.column_reports import BOOLEAN, LeftOut
 from keras_fm.data.user.tables.number_columns import NumberColumn
+from keras_fm.preprocessing.tables.columns import is_parsed
 from keras_fm.registry.entry import Input
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# A rarer category is unknown to the model, as one that first occurs at inference is.
-MIN_CATEGORY_COUNT = 2
-MAX_CATEGORIES = 1000
 # Fewer consecutive numbers may be a coincidence.
 _MIN_CONSECUTIVE = 10
 # Without a name, or as pandas names columns without one, also where such a file was read twice.
 _NO_NAME = re.compile(r"(Unnamed: \d+(\.\d+)*)?")
 
 
+@dataclass(frozen=True)
+class InferredColumns:
+    """The columns of a table.
+
+    Attributes:
+        columns: The inputs of a model.
+        left_out: From the name of another column to what it is, in short.
+    """
+
+    columns: tuple[Input, ...]
+    left_out: Mapping[str, str]
+
+
 def infer_columns(
-    frame: "pd.DataFrame", numbers: Mapping[str, NumberColumn], notes: DataNotes
-) -> list[Input]:
+    frame: "pd.DataFrame",
+    numbers: Mapping[str, NumberColumn],
+    notes: DataNotes,
+    text_buckets: int = 0,
+) -> InferredColumns:
     """Infer the inputs of a model from a table, and note what was left out or looks wrong.
 
-    A column is numeric or else categorical, with the strings that occur twice or more as its
-    categories. A column with a single value, or with different strings in nearly all rows, is left
-    out.
+    A column is one of dates, numeric, of numbers with a currency or percent sign, of durations, or
+    else categorical, with the strings that occur twice or more as its categories. Left out are ids,
+    columns with a single value, or with different strings in nearly all rows, and free text, where
+    its words are not hashed.
 
     Args:
         frame: The table.
         numbers: Its columns as numbers.
         notes: Of the table; sentences are added.
+        text_buckets: That the words of free text are hashed to; 0 leaves it out.
     """
-    columns = []
+    columns, left_out = [], {}
     for name, cells in frame.items():
         number_column = numbers[name]
-        if number_column.numbers is None:
-            column = _categorical_column(cells)
-        else:
-            column = _numeric_column(number_column.numbers)
+        column = _infer_column(cells, number_column, notes, text_buckets)
         reason = number_column.reason
-        if isinstance(column, str):
-            sentence = f"column {name!r} was left out: {reason or column}"
-            notes.warn(sentence) if reason else notes.append(sentence)
+        if isinstance(column, LeftOut):
+            left_out[name] = column.kind
+            sentence = f"column {name!r} was left out: {reason or column.reason}"
+            notes.warn(sentence) if reason or column.warns else notes.append(sentence)
             continue
         columns.append(column)
+        if is_parsed(column) or column.hash_buckets is not None:
+            continue
         if reason:
             notes.warn(f"column {name!r} is one of categories, not of numbers: {reason}")
         if number_column.numbers is not None:
             _warn_numbers(number_column.numbers, notes)
         notes.warn_alike(f"column {name!r} has categories", column.categories)
-    return columns
+    return InferredColumns(tuple(columns), left_out)
 
 
 def drop_row_numbers(
@@ -80,45 +105,37 @@ def drop_row_numbers(
     return frame.drop(columns=row_numbers)
 
 
-def _numeric_column(numbers: "pd.Series") -> Input | str:
+def _infer_column(
+    cells: "pd.Series", number_column: NumberColumn, notes: DataNotes, text_buckets: int
+) -> Input | LeftOut:
+    """Return the input of a column, or say why it is left out."""
+    numbers = number_column.numbers
+    dates = date_columns.infer_dates(cells if numbers is None else numbers, notes)
+    if dates is not None:
+        return dates
+    if leakage.is_certain_id(cells if numbers is None else numbers):
+        reason = (
+            f"it is an id by its name, with a different value in each of {len(cells):,} rows: it "
+            "says nothing of new rows; rename it to keep it"
+        )
+        return LeftOut("an id", reason, warns=True)
+    if numbers is not None:
+        return _numeric(numbers)
+    amounts = amount_columns.infer_amounts(cells, notes) if number_column.reason else None
+    parsed = amounts or duration_columns.infer_durations(cells, notes)
+    return parsed or category_columns.infer_categories(cells, notes, text_buckets)
+
+
+def _numeric(numbers: "pd.Series") -> Input | LeftOut:
     """Return the input of a numeric column, or say why it is left out."""
     if numbers.nunique() < 2:
-        return "it has a single value"
+        return LeftOut("a single value", "it has a single value")
     return Input(
         name=numbers.name,
         dtype="float32",
         shape=[],
-        description="a number",
+        description=BOOLEAN if numbers.dtype.kind == "b" else "a number",
         scale=number_checks.power_of_ten(numbers),
-    )
-
-
-def _categorical_column(cells: "pd.Series") -> Input | str:
-    """Return the input of a categorical column, or say why it is left out."""
-    kind = cells.dtype.kind
-    if kind in "mMc":
-        values = {"m": "durations", "M": "dates", "c": "complex numbers"}[kind]
-        return f"it holds {values}; extract what matters, such as the month, as a column of numbers"
-    texts = number_columns.to_texts(cells.dropna())
-    if texts.isna().any():
-        value = cells.dropna()[texts.isna()].iloc[0]
-        return f"it holds cells of the type {type(value).__name__}; expected numbers or strings"
-    counts = texts[texts != ""].value_counts()
-    if len(counts) < 2:
-        return "it has a single value"
-    categories = counts[counts >= MIN_CATEGORY_COUNT].index[:MAX_CATEGORIES]
-    if len(categories) < 2:
-        return (
-            f"only one value, {categories[0]!r}, occurs twice or more"
-            if len(categories)
-            else "nearly every row has a different value"
-        )
-    return Input(
-        name=cells.name,
-        dtype="string",
-        shape=[],
-        description=f"one of {len(categories)} categories",
-        categories=sorted(categories),
     )
 
 

@@ -43,13 +43,13 @@ def warn_ids(
     for name in names:
         cells = numbers[name].numbers
         cells = inputs[name] if cells is None else cells
-        num_distinct, words = cells.nunique(), [word.lower() for word in _WORD.findall(name)]
+        num_distinct, words = cells.nunique(), _words(name)
         if len(cells) < MIN_ROWS or number_checks.are_consecutive(cells):
             continue  # the latter are told already
         is_unique = number_checks.are_row_numbers(cells)
-        is_id = bool(words) and (words[-1] in _ID_WORDS or words[0] in _ID_WORDS)
         is_number = is_unique and bool(words) and words[-1] in _NUMBER_WORDS
-        if (is_id and num_distinct >= max(MIN_ROWS, _MIN_ID_SHARE * len(cells))) or is_number:
+        is_id = _is_id_name(words) and num_distinct >= max(MIN_ROWS, _MIN_ID_SHARE * len(cells))
+        if is_id or is_number:
             notes.warn(
                 f"column {name!r} is an id by its name, with {num_distinct:,} different values in "
                 f"{len(cells):,} rows: leave it out, for it says nothing of new rows"
@@ -59,6 +59,21 @@ def warn_ids(
                 f"column {name!r} holds ascending whole numbers, {cells.min():,.0f} to "
                 f"{cells.max():,.0f}: leave it out if it numbers the rows"
             )
+
+
+def is_certain_id(cells: "pd.Series") -> bool:
+    """Return whether a column is named like an id, and all cells are different strings or integers.
+
+    Args:
+        cells: A column of numbers, or of others.
+    """
+    if len(cells) < MIN_ROWS or not _is_id_name(_words(str(cells.name))):
+        return False
+    if cells.dtype.kind in "iuf":
+        return number_checks.are_row_numbers(cells)
+    present = cells.dropna()
+    are_texts = cells.dtype.kind not in "mMcb" and all(isinstance(x, str) for x in present)
+    return are_texts and len(present) == len(cells) == present.nunique()
 
 
 def warn_giveaways(
@@ -84,6 +99,15 @@ def warn_giveaways(
                 f"column {name!r} gives the target away: it alone determines {target!r}; leave it "
                 "out if it is made from the target, or is known no sooner"
             )
+
+
+def _words(name: str) -> list[str]:
+    """Return the words of a name, such as "customer" and "id" of "customerID"."""
+    return [word.lower() for word in _WORD.findall(name)]
+
+
+def _is_id_name(words: Sequence[str]) -> bool:
+    return bool(words) and (words[-1] in _ID_WORDS or words[0] in _ID_WORDS)
 
 
 def _ascends(cells: "pd.Series") -> bool:

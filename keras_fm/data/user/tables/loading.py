@@ -14,14 +14,20 @@ from keras_fm.data.user.tables import (
     frames,
     inference,
     leakage,
+    matching,
     number_checks,
     number_columns,
+    parsed_columns,
 )
+from keras_fm.data.user.tables.column_reports import describe_columns
+from keras_fm.data.user.tables.further_columns import further_columns
 from keras_fm.data.user.tables.number_columns import NumberColumn
 from keras_fm.errors import DataError, InvalidInputError
-from keras_fm.formatting import format_count
+from keras_fm.formatting import choose_form, format_count
 from keras_fm.preprocessing.array_likes import column_name
+from keras_fm.preprocessing.tables.columns import is_parsed, text_columns
 from keras_fm.preprocessing.tables.inputs import read_rows
+from keras_fm.preprocessing.tables.row_names import row_name, row_names
 from keras_fm.registry.entry import Input, Target
 
 if TYPE_CHECKING:
@@ -89,7 +95,9 @@ def load_table(
         expected = " or ".join(map(repr, PROBLEM_TYPES))
         raise InvalidInputError(f"problem_type is {expected}; received {source.problem_type!r}")
     known_names = [] if known_columns is None else [column.name for column in known_columns]
+    all_names = [*frame.columns]
     frame = inference.drop_row_numbers(frame, notes, {target_name, *known_names})
+    row_numbers = {name: "row numbers" for name in all_names if name not in frame}
     _check_target(frame[target_name], source, description)
     known_classes = source.class_names
     if known_classes is None and source.problem_type == "classification":
@@ -99,17 +107,30 @@ def load_table(
     cells = frame[target_name]
     inputs = frame.drop(columns=target_name)
     numbers = {name: number_columns.read_numbers(column) for name, column in inputs.items()}
-    if known_columns is not None and _has_columns(frame, known_columns, numbers):
+    if known_columns is not None and matching.has_columns(frame, known_columns, numbers):
         columns = tuple(known_columns)
+        names = {column_name(column.name) for column in columns}
+        left_out = {name: "not of the model" for name in inputs if name not in names}
     else:
-        columns = tuple(inference.infer_columns(inputs, numbers, notes))
+        inferred = inference.infer_columns(inputs, numbers, notes, source.text_buckets)
+        columns, left_out = inferred.columns, {**row_numbers, **inferred.left_out}
+        if source.text_buckets and not text_columns(columns):
+            notes.warn(
+                f"text_buckets = {source.text_buckets} has no effect: no column is one of free text"
+            )
+    notes.insert(0, describe_columns(columns, left_out))
     if not columns or len(frame) < 2:
         raise DataError(
             f"{description}: nothing to learn from {format_count(len(frame), 'row')} with "
             f"{format_count(len(columns), 'usable column')}"
         )
     raw_columns = _read_columns(frame, columns, numbers, notes)
-    leakage.warn_ids(inputs, numbers, [column_name(column.name) for column in columns], notes)
+    may_be_ids = [
+        column_name(column.name)
+        for column in columns
+        if not is_parsed(column) and column.hash_buckets is None
+    ]
+    leakage.warn_ids(inputs, numbers, may_be_ids, notes)
     description += f", column {target_name!r}"
     is_classification = source.class_names is not None and source.problem_type is None
     problem_type = source.problem_type or (
@@ -118,7 +139,10 @@ def load_table(
     if problem_type == "classification":
         raw = RawExamples(list(cells), list(cells), description, notes=notes)
         inferred_classes = classes.infer_classes(
-            raw, class_names=source.class_names, known_names=known_class_names
+            raw,
+            class_names=source.class_names,
+            known_names=known_class_names,
+            advice=_advise_regression(cells, source),
         )
         class_names, targets = inferred_classes.class_names, inferred_classes.targets
         target = Target(name=target_name, description="the class to predict")
@@ -162,9 +186,13 @@ def load_eval_table(
     }
     inputs = _read_columns(frame, columns, numbers, notes)
     if not class_names:
-        return Examples(inputs, _to_floats(frame[target], description), description)
-    raw = RawExamples(inputs, list(frame[target]), f"{description}, column {target!r}")
-    return Examples(inputs, classes.encode_targets(raw, class_names).targets, description)
+        targets = _to_floats(frame[target], description)
+    else:
+        raw = RawExamples(inputs, list(frame[target]), f"{description}, column {target!r}")
+        targets = classes.encode_targets(raw, class_names).targets
+    names = np.array(row_names(frame.index), object)
+    further = further_columns(frame, source, description)
+    return Examples(inputs, targets, description, names, further)
 
 
 def _read_columns(
@@ -173,10 +201,10 @@ def _read_columns(
     numbers: Mapping[str, NumberColumn],
     notes: DataNotes,
 ) -> dict[str, np.ndarray]:
-    """Read the columns of a model; in a numeric one a few words count as missing, and are told."""
+    """Read the columns of a model; among numbers or dates a few words count as missing: told."""
     names = [column_name(column.name) for column in columns if column.dtype != "string"]
     frame = number_columns.with_numbers(frame, {name: numbers[name] for name in names}, notes)
-    return read_rows(frame, columns)
+    return read_rows(parsed_columns.with_parsed_columns(frame, columns, notes), columns)
 
 
 def _check_target(cells: "pd.Series", source: UserData, description: str) -> None:
@@ -189,23 +217,6 @@ def _check_target(cells: "pd.Series", source: UserData, description: str) -> Non
             f"{description}: expected numbers or classes in {cells.name!r}; {reason}. If they are "
             "classes, say problem_type='classification'"
         )
-
-
-def _has_columns(
-    frame: "pd.DataFrame", columns: Sequence[Input], numbers: Mapping[str, NumberColumn]
-) -> bool:
-    """Return whether a table has all the columns of a model, of the same type."""
-    return all(
-        (column_name(column.name) in numbers)
-        and _has_type(numbers[column_name(column.name)], column.dtype)
-        for column in columns
-    )
-
-
-def _has_type(numbers: NumberColumn, dtype: str) -> bool:
-    """Return whether a column can be one of a model; strings that are numbers are of both types."""
-    is_numeric = numbers.numbers is not None
-    return numbers.were_strings or is_numeric == (dtype != "string")
 
 
 def _regression_target(name: str, targets: np.ndarray, known_target: Target | None) -> Target:
@@ -231,10 +242,32 @@ def _infer_problem_type(cells: "pd.Series") -> ProblemType:
     return "classification" if are_integers and has_few else "regression"
 
 
+def _advise_regression(cells: "pd.Series", source: UserData) -> str:
+    """Return what to do where numbers were taken for classes, and are none; else nothing."""
+    from pandas.api.types import is_numeric_dtype
+
+    if source.problem_type is not None or not is_numeric_dtype(cells):
+        return ""
+    return (
+        f"integers of at most {MAX_INTEGER_CLASSES} different values are taken for classes; if "
+        "they are numbers to predict, say problem_type='regression' (--problem-type regression)"
+    )
+
+
 def _to_floats(cells: "pd.Series", description: str) -> np.ndarray:
     import pandas as pd
 
     numbers = pd.to_numeric(cells, errors="coerce")
+    with np.errstate(over="ignore"):  # a number that float32 does not hold becomes infinite
+        is_infinite = np.isinf(numbers.to_numpy("float64", na_value=np.nan).astype("float32"))
+    if is_infinite.any():
+        count = int(is_infinite.sum())
+        raise DataError(
+            f"{description}: expected finite numbers that float32 holds in {cells.name!r}; "
+            f"{count:,} of {len(cells):,} {choose_form(count, 'is', 'are')} not, such as "
+            f"{cells.iloc[is_infinite.argmax()]:g} in "
+            f"{row_name(cells.index, int(is_infinite.argmax()))}: leave such rows out"
+        )
     if numbers.isna().any():
         value = cells[numbers.isna()].iloc[0]
         reason = number_columns.read_numbers(cells).reason

@@ -82,7 +82,8 @@ def power_of_ten(values: Iterable[float]) -> float | None:
     """
     numbers = np.asarray(values, "float64")
     numbers = numbers[np.isfinite(numbers)]
-    deviation = float(numbers.std()) if len(numbers) else 0.0
+    largest = float(np.abs(numbers).max(initial=0)) or 1.0
+    deviation = largest * float((numbers / largest).std()) if len(numbers) else 0.0  # no overflow
     if not np.isfinite(deviation) or deviation == 0 or 0.1 <= deviation <= 1000:
         return None
     exponent = round(np.log10(deviation))
