@@ -21,7 +21,7 @@ ifdef PYTHON
 export PYTHON
 endif
 
-.PHONY: help demo test lint types lock setup clean
+.PHONY: help demo test docs lint types lock setup clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,11 @@ demo: setup ## Classify, fine-tune, export and query the export, in about a minu
 
 test: setup ## Run the tests that need no downloads
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+docs: ## Build the documentation in docs/_build/html, a warning is an error
+	@tools/setup_venv "$(VENV)" $(LOCK) requirements-docs.lock
+	@$(BIN)/python -m sphinx -W --keep-going -q -E -d docs/_build/doctrees docs docs/_build/html $(ARGS)
+	@echo "docs/_build/html/index.html"
 
 lint: setup ## Check style and format with ruff
 	@$(BIN)/ruff check .
@@ -47,5 +52,5 @@ lock: ## Update the lock files (UPGRADE=1: to the newest versions)
 	@UPGRADE="$(UPGRADE)" tools/lock
 
 clean: ## Remove caches and build artifacts (not runs, exports or .venv)
-	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf build dist docs/_build docs/generated *.egg-info .pytest_cache .mypy_cache .ruff_cache
 	@find keras_fm zoo tests tools -name __pycache__ -prune -exec rm -rf {} +
