@@ -72,6 +72,10 @@ class RunError(KerasFmError, ValueError):
     """A run directory that exists already, or is no run."""
 
 
+class DistributedError(KerasFmError, RuntimeError):
+    """Processes that can't train together: one is missing, has ended, or trains something else."""
+
+
 class DataWarning(UserWarning):
     """Something in a user's data that was left out or looks wrong, with how many there are."""
 

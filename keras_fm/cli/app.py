@@ -15,7 +15,7 @@ from keras_fm import __version__
 from keras_fm.cli import completion
 from keras_fm.cli.parsing import parse
 from keras_fm.cli.streams import prepare_streams
-from keras_fm.errors import DataWarning, KerasFmError
+from keras_fm.errors import DataWarning, DistributedError, KerasFmError
 from keras_fm.startup import hidden_remarks
 
 # The module of each command.
@@ -66,8 +66,8 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "keras-fm") -> i
         prog: How the user calls the program, for the usage.
 
     Returns:
-        The exit code: 0, 1 for a claim that was not confirmed and for nothing that matches, 2 for
-        bad input, 130 when stopped.
+        The exit code: 0, 1 for a claim that was not confirmed, for nothing that matches and for
+        processes that can't train together, 2 for bad input, 130 when stopped.
     """
     prepare_streams()
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "keras-fm") -> i
             return options.run(options)
     except KerasFmError as error:
         print(f"keras-fm: {error}", file=sys.stderr)
-        return 2
+        return 1 if isinstance(error, DistributedError) else 2
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

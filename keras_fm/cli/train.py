@@ -119,6 +119,12 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         "and which this one is; or auto",
     )
     command.add_argument(
+        "--hosts-timeout",
+        type=float,
+        metavar="SECONDS",
+        help="how long the processes wait for each other at the start (default: 300)",
+    )
+    command.add_argument(
         "--verbose",
         default="auto",
         help="0 prints nothing but the report, 1 draws a bar, 2 prints a line an epoch (default: "
@@ -132,6 +138,7 @@ def _arguments(options: argparse.Namespace, *names: str) -> dict[str, Any]:
 
     names = (*names, "target", "problem_type", "run_dir", "resume", "seed", "validation_split")
     names = (*names, "recipe", "calibrate", "coverage", "devices", "hosts", "histograms", "profile")
+    names = (*names, "hosts_timeout")
     settings = dict(parse_setting(text) for text in options.set)
     check_settings(options.parser, settings)
     verbose = int(options.verbose) if options.verbose.isdecimal() else options.verbose

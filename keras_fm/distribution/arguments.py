@@ -6,10 +6,11 @@ import sys
 from dataclasses import dataclass
 
 from keras_fm.errors import InvalidInputError
-from keras_fm.options import check_int
+from keras_fm.options import check_float, check_int
 
 AUTO = "auto"
 MAX_DEVICES = 4096
+HOSTS_TIMEOUT = 300.0  # seconds that processes wait for each other at the start; JAX' default
 SAGEMAKER_PORT = 55527  # the one that JAX takes on Kubernetes
 
 
@@ -28,12 +29,15 @@ class Hosts:
     index: int
 
 
-def check_devices(devices: int | None, hosts: str | None) -> Hosts | None:
+def check_devices(
+    devices: int | None, hosts: str | None, hosts_timeout: float | None = None
+) -> Hosts | None:
     """Check how many devices and processes train.
 
     Args:
         devices: See `train`.
         hosts: See `train`.
+        hosts_timeout: See `train`.
 
     Returns:
         The processes; None for this one alone.
@@ -43,6 +47,10 @@ def check_devices(devices: int | None, hosts: str | None) -> Hosts | None:
     """
     if devices is not None:
         check_int("devices", devices, 1, MAX_DEVICES)
+    if hosts_timeout is not None:
+        check_float("hosts_timeout", hosts_timeout, above=0.0, high=86400.0, unit="seconds")
+        if hosts is None:
+            raise InvalidInputError("hosts_timeout is for a training with hosts; leave it out")
     if hosts is None:
         return None
     backend = _backend()

@@ -1,6 +1,6 @@
 """The devices that a training runs on: one, unless `use_devices` says otherwise."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
@@ -16,22 +16,24 @@ class Devices:
 
     Attributes:
         count: Of the devices that share a batch.
+        num_processes: That train together.
     """
 
     count = 1
+    num_processes = 1
     # Whether the step is that of one device: then a custom one of a trainer is divided as well.
     divides_any_step = True
     validates = True  # False where `fit` would validate on other numbers of examples
     is_first = True  # False in a process whose run is deleted in the end
 
-    def check_same(self, digest: str) -> None:
-        """Check that all processes train on the same.
+    def check_same(self, values: Mapping[str, str]) -> None:
+        """Check that all processes train the same.
 
         Args:
-            digest: Of data, recipe and seed.
+            values: What must be alike, such as digests, by a name for the error.
 
         Raises:
-            RunError: They don't.
+            DistributedError: Something is not; in all processes.
         """
 
     def building(self) -> AbstractContextManager[Any]:

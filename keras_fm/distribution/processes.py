@@ -4,33 +4,50 @@ Process 0 writes the run. The others do the same in a folder that is deleted in 
 """
 
 import atexit
+import hashlib
 import io
+import math
 import os
-import socket
 import sys
 import tarfile
-import time
-from importlib.metadata import entry_points
+from collections.abc import Mapping
+from importlib.metadata import entry_points, version
 from pathlib import Path
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from keras_fm import __version__
+from keras_fm.distribution import rendezvous
 from keras_fm.distribution.arguments import Hosts
-from keras_fm.errors import InvalidInputError, RunError
+from keras_fm.errors import DistributedError, InvalidInputError, KerasFmError
 
-START_SECONDS = 300  # that the processes wait for each other at the start; JAX' default
+CONNECT_SECONDS = 120  # for JAX to connect processes that have met
 HEARTBEAT_SECONDS = 30  # without a sign of life a process counts as ended
 
 
-def join(hosts: Hosts) -> None:
+def join(hosts: Hosts, devices: int | None, timeout: float) -> None:
     """Connect this process with the others.
+
+    Args:
+        hosts: The processes.
+        devices: Of each process; None for all.
+        timeout: Seconds to wait for the others.
 
     Raises:
         InvalidInputError: There are none to detect, or JAX has been used already.
-        RunError: Process 0 can't be reached.
+        DistributedError: See `rendezvous.meet`.
     """
+    global _joined
+    if _joined is not None:  # by a training before
+        if _joined != hosts:
+            raise InvalidInputError(
+                f"this process has trained as process {_joined.index} of {_joined.count} at "
+                f"{_joined.address or 'the detected address'}: give the same hosts again, or train "
+                "in a new process"
+            )
+        return
     # A process that ended is then an exception in the others, and not the end of theirs too, with a
     # stack trace of C++. GPUs wait for it instead: there JAX has to end them.
     has_accelerators = bool(entry_points(group="jax_plugins"))
@@ -44,12 +61,12 @@ def join(hosts: Hosts) -> None:
             "process_id": hosts.index,
             "cluster_detection_method": "deactivate",
         }
-        if hosts.index:
-            _wait_for(hosts.address)
+        settings = {"devices": devices, **{name: version(name) for name in ("jax", "keras")}}
+        rendezvous.meet(hosts, {**settings, "keras_fm": __version__}, timeout)
     try:
         jax.distributed.initialize(
             **options,
-            initialization_timeout=START_SECONDS,
+            initialization_timeout=CONNECT_SECONDS if hosts.address else math.ceil(timeout),
             heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
         )
     except ValueError:
@@ -63,6 +80,7 @@ def join(hosts: Hosts) -> None:
             f"{str(error).splitlines()[0]}"
         ) from None
     multihost_utils.sync_global_devices("joined")
+    _joined = hosts
 
 
 def is_first() -> bool:
@@ -92,32 +110,43 @@ def agree_with_first(choice: bool) -> bool:
     return bool(int(multihost_utils.broadcast_one_to_all(np.int32(choice))))
 
 
-def check_same(title: str, digest: str) -> None:
-    """Check that this process has what process 0 has.
+def check_same(values: Mapping[str, str]) -> None:
+    """Check that all processes have what process 0 has.
 
     Args:
-        title: What, for the error.
-        digest: Of it.
+        values: Of this process, by a name for the error; the same names in all processes.
 
     Raises:
-        RunError: It has another.
+        DistributedError: One has another value; in all processes.
     """
-    if _broadcast(digest.encode()) != digest.encode():
-        raise RunError(
-            f"process {jax.process_index()} has other {title} than process 0: run the same command "
-            "on the same data in each"
-        )
+    digests = [hashlib.sha256(value.encode()).digest() for value in values.values()]
+    array = np.frombuffer(b"".join(digests), "uint8").reshape(len(digests), -1)
+    gathered = np.asarray(multihost_utils.process_allgather(array))
+    differs = (gathered != gathered[0]).any(axis=-1)  # [processes, values]
+    for name, is_other in zip(values, differs.T, strict=True):
+        if is_other.any():
+            indices = ", ".join(map(str, np.flatnonzero(is_other)))
+            subject = (
+                f"process {indices} has" if is_other.sum() == 1 else f"processes {indices} have"
+            )
+            raise DistributedError(
+                f"{subject} another {name} than process 0: run the same command on the same data "
+                "in each"
+            )
 
 
-def is_of_others(error: Exception) -> bool:
-    """Return whether an exception says that another process ended, or can't be reached."""
+def error_of_others(error: Exception) -> DistributedError | None:
+    """Return what an exception of JAX says of another process; None where it is of this one."""
     text = str(error)
-    return "Gloo" in text or "coordination service" in text.lower()
-
-
-def ended_by_others() -> RunError:
-    """Return the error of a training of which a process ended."""
-    return RunError(
+    if not ("Gloo" in text or "coordination service" in text.lower()):
+        return None
+    if "initialization failed" in text and "remote=[127." in text:
+        return DistributedError(
+            f"process {jax.process_index()} of {jax.process_count()} can't reach another one, "
+            "whose machine has the address 127.0.0.1 by its own name: where the processes are on "
+            "several machines, give each its address by its name (/etc/hosts)"
+        )
+    return DistributedError(
         f"process {jax.process_index()} of {jax.process_count()} stops, for another one ended or "
         "can't be reached: see what that one printed, and resume the run in all (resume=True, "
         "--resume), or in fewer"
@@ -134,9 +163,17 @@ def finish() -> None:
         atexit.register(_exit, None)
 
 
-def leave_at_once() -> None:
-    """Let this process exit without JAX' wait for the others, which wait for this one."""
-    atexit.register(_exit, 2)
+def leave_at_once(error: BaseException) -> None:
+    """Let this process exit without JAX' wait for the others, which wait for this one.
+
+    Args:
+        error: What ends it, which has the exit code of the command line.
+    """
+    if not jax.distributed.is_initialized():
+        return
+    is_interrupt, is_ours = (isinstance(error, x) for x in (KeyboardInterrupt, KerasFmError))
+    is_ours = is_ours and not isinstance(error, DistributedError)
+    atexit.register(_exit, 130 if is_interrupt else 2 if is_ours else 1)
 
 
 def _exit(code: int | None) -> None:
@@ -147,6 +184,9 @@ def _exit(code: int | None) -> None:
     os._exit(int(hasattr(sys, "last_value")) if code is None else code)
 
 
+_joined: Hosts | None = None
+
+
 def _broadcast(content: bytes) -> bytes:
     """Return the bytes that process 0 has."""
     size = int(multihost_utils.broadcast_one_to_all(np.int32(len(content))))
@@ -154,20 +194,3 @@ def _broadcast(content: bytes) -> bytes:
     if is_first():
         padded[:] = np.frombuffer(content, "uint8")
     return np.asarray(multihost_utils.broadcast_one_to_all(padded)).tobytes()
-
-
-def _wait_for(address: str) -> None:
-    """Wait until process 0 listens; JAX would end this process with a stack trace of C++."""
-    host, _, port = address.rpartition(":")
-    end = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
-            return
-        except OSError as error:
-            if time.monotonic() > end:
-                raise RunError(
-                    f"process 0 can't be reached at {address} within {START_SECONDS} seconds: "
-                    f"{error.strerror or error}"
-                ) from None
-        time.sleep(0.5)

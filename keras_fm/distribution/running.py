@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import keras
 
-from keras_fm.distribution.arguments import Hosts, check_devices
+from keras_fm.distribution.arguments import HOSTS_TIMEOUT, Hosts, check_devices
 from keras_fm.distribution.devices import Devices, on_devices
 from keras_fm.files import local_path
 
@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 
 def with_devices(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function that has the keywords `devices`, `hosts`, `run_dir` and `verbose`.
+    """Decorate a function with `devices`, `hosts`, `hosts_timeout`, `run_dir` and `verbose`.
 
     Its trainings take those devices. In a process that isn't the first, the run is written into a
     folder that is deleted in the end, and nothing is printed.
@@ -29,7 +29,8 @@ def with_devices(function: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*arguments: P.args, **options: P.kwargs) -> R:
         devices: Any = options.get("devices")
         named_hosts: Any = options.get("hosts")
-        hosts = check_devices(devices, named_hosts)
+        timeout: Any = options.get("hosts_timeout")
+        hosts = check_devices(devices, named_hosts, timeout)
         if hosts is None or hosts.count == 1:
             with on_devices(_devices_of_one_process(devices or 1)):
                 return function(*arguments, **options)
@@ -64,21 +65,27 @@ def _run_in_process(
 
     if devices is not None:
         sharded.add_cpus(devices)
-    processes.join(hosts)
     try:
+        processes.join(hosts, devices, float(options.get("hosts_timeout") or HOSTS_TIMEOUT))
         options = _options_of_process(options)
         with on_devices(sharded.ShardedDevices(devices)):
             result = function(*arguments, **options)
         processes.finish()
         return result
     except Exception as error:
-        processes.leave_at_once()
-        if processes.is_of_others(error):
-            raise processes.ended_by_others() from None
+        error_of_others = processes.error_of_others(error)
+        processes.leave_at_once(error_of_others or error)
+        if error_of_others is not None:
+            raise error_of_others from None
         raise
-    except KeyboardInterrupt:
-        processes.leave_at_once()
-        raise
+    except KeyboardInterrupt as interrupt:
+        processes.leave_at_once(interrupt)
+        if is_first_process():
+            raise
+        raise KeyboardInterrupt(
+            "stopped; resume the run of process 0 in all processes, or in fewer (resume=True, "
+            "--resume)"
+        ) from None
     finally:
         for folder in _folders:  # before the exit that was registered above
             atexit.register(folder.cleanup)

@@ -1,6 +1,6 @@
 """Several devices on JAX, of one or of several machines: `keras.distribution`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -19,7 +19,14 @@ class SharedBatch(keras.distribution.DataParallel):
     So the last batch of a data set can have any number of examples: Keras would want one that the
     devices can share, of the same number in each process. What a batch is, is a function of seed,
     epoch and step, which each process computes.
+
+    Attributes:
+        layer_names: Of the layers whose output is divided. A layer in another one, such as the cell
+            of an LSTM, is not among them, nor one of several outputs: Keras would divide these as
+            it does eager arrays, which fails where a batch leaves a remainder (keras 3.15).
     """
+
+    layer_names: frozenset[str] = frozenset()
 
     def get_data_layout(self, data_shape: Any) -> Any:
         """Return the layout of a batch on its way to the devices: all rows on each."""
@@ -27,6 +34,9 @@ class SharedBatch(keras.distribution.DataParallel):
 
     def get_tensor_layout(self, path: str) -> Any:
         """Return the layout of a layer's outputs: XLA computes on a device what it needs there."""
+        name = path.split("/")[-2]  # path ends in "/output"
+        if name not in self.layer_names:
+            return None
         return keras.distribution.TensorLayout([self.batch_dim_name], self.device_mesh)
 
 
@@ -54,13 +64,22 @@ class ShardedDevices(SeveralDevices):
             for device in devices[:per_process]
         ]
         self.count = len(names)
+        self.num_processes = len(by_process)
         self.is_first = processes.is_first()
         self.distribution = SharedBatch(devices=names, auto_shard_dataset=False)
 
-    def check_same(self, digest: str) -> None:
-        """Check that all processes train on the same."""
-        if jax.process_count() > 1:
-            processes.check_same("data, options or seed", digest)
+    def replicate(self, model: keras.Model) -> keras.Model:
+        """Return a copy of a model on all devices, whose layers divide a batch."""
+        replica = super().replicate(model)
+        outputs = {layer.name: getattr(layer, "output", None) for layer in replica.layers}
+        self.distribution.layer_names |= {
+            name for name, output in outputs.items() if isinstance(output, keras.KerasTensor)
+        }
+        return replica
+
+    def check_same(self, values: Mapping[str, str]) -> None:
+        """Check that all processes train the same."""
+        processes.check_same(values)
 
     def building(self) -> AbstractContextManager[Any]:
         """Return the distribution's scope."""

@@ -1,7 +1,12 @@
-"""Which trainings can run on several devices."""
+"""Which trainings can run on several devices, and whether all processes run the same."""
+
+from collections.abc import Collection
+
+import keras
 
 from keras_fm.distribution.devices import current_devices
 from keras_fm.errors import InvalidInputError
+from keras_fm.models.weights import weights_sha256
 from keras_fm.training.jobs import TrainingJob
 
 
@@ -36,3 +41,31 @@ def check_devices_of(job: TrainingJob) -> None:
             f"{job.spec.name} is trained by a step of its own, which several devices share on the "
             "JAX backend alone: run it with KERAS_BACKEND=jax, or leave out devices"
         )
+
+
+def check_same_in_processes(
+    jobs: Collection[TrainingJob], pretrained: keras.Model | None = None
+) -> None:
+    """Check that all processes run the same trainings, before any of them writes.
+
+    Args:
+        jobs: All of the run, in their order.
+        pretrained: Whose weights the first one starts from; None for random ones.
+
+    Raises:
+        DistributedError: They don't.
+    """
+    devices = current_devices()
+    if devices.num_processes == 1:
+        return
+    validations = [job.validation for job in jobs if job.validation is not None]
+    devices.check_same(
+        {
+            "model": repr([job.spec.to_dict() for job in jobs]),
+            "recipe": repr([job.recipe.to_toml() for job in jobs]),
+            "seed": repr([job.seed for job in jobs]),
+            "set of training data": repr([job.examples.sha256() for job in jobs]),
+            "set of validation data": repr([examples.sha256() for examples in validations]),
+            "set of initial weights": "" if pretrained is None else weights_sha256(pretrained),
+        }
+    )

@@ -24,7 +24,7 @@ from keras_fm.training import fine_tuning_jobs as stages
 from keras_fm.training import fine_tuning_options, jobs, run_examples, runs
 from keras_fm.training.announcements import announce_run
 from keras_fm.training.calibration import resumed_coverage
-from keras_fm.training.device_checks import check_devices_of
+from keras_fm.training.device_checks import check_devices_of, check_same_in_processes
 from keras_fm.training.distillation import check_teacher
 from keras_fm.training.fine_tuning_options import (
     MAIN_STAGE,
@@ -67,6 +67,7 @@ def fine_tune(
     coverage: float | None = None,
     devices: int | None = None,
     hosts: str | None = None,
+    hosts_timeout: float | None = None,
     callbacks: Sequence[keras.callbacks.Callback] | None = None,
     histograms: bool = False,
     profile: bool = False,
@@ -123,6 +124,7 @@ def fine_tune(
             process 0 writes the run. `"ADDRESS:PORT,PROCESSES,INDEX"` is where process 0 listens,
             how many there are, and which this one is; `"auto"` is what Slurm, Open MPI, Kubernetes
             or SageMaker say.
+        hosts_timeout: Seconds that the processes wait for each other at the start; None for 300.
         callbacks: Callbacks of Keras, in every stage, beside those that write the run. The
             training ends with the weights of the lowest validation loss, unless `patience=0`.
         histograms: Adds to TensorBoard's logs, after each epoch, a histogram of each weight and the
@@ -146,6 +148,7 @@ def fine_tune(
     Raises:
         UnknownNameError: There is no such model, strategy or recipe field.
         InvalidInputError: The model can't be fine-tuned, or an option does not fit the data.
+        DistributedError: With `hosts`: a process is missing, ended, or trains something else.
         DataError: The data can't be had, does not fit the model, or nothing can be learned from it.
         RunError: The directory exists, or there is nothing to resume.
 
@@ -179,6 +182,7 @@ def fine_tune(
         profile=profile,
         devices=devices,
         hosts=hosts,
+        hosts_timeout=hosts_timeout,
         **overrides,
     )
     observers: dict[str, Any] = {
@@ -232,6 +236,7 @@ def fine_tune(
     for job in stage_jobs.values():
         check_devices_of(job)
     check_teacher(main_job)
+    check_same_in_processes(stage_jobs.values(), pretrained)
     initial_model = None
     if resume:
         runs.check_data(path, main_job)

@@ -98,6 +98,7 @@ def check_fine_tune(
     coverage: float | None = None,
     devices: int | None = None,
     hosts: str | None = None,
+    hosts_timeout: float | None = None,
     callbacks: Any = None,
     histograms: bool = False,
     profile: bool = False,
@@ -112,7 +113,7 @@ def check_fine_tune(
     named = _look_up(name_or_model)
     check_verbose(verbose)
     check_observers(histograms, profile)
-    check_devices(devices, hosts)
+    check_devices(devices, hosts, hosts_timeout)
     file = NO_FILE if named is None else fine_tuning_recipe_file(recipe, named, strategy)
     overrides = file.merged(
         recipe_overrides,

@@ -56,7 +56,6 @@ def fit(
     trained_part, batches, validation = _parts(model, job, checkpoint.folder)
     adapters.keep_separate(model)
     devices = current_devices()
-    devices.check_same(f"{job.examples.sha256()} {recipe.to_toml()} {job.seed}")
     train_batches = batches
     if can_cache_features(recipe):
         trained_part, train_batches, validation = head_on_cached_features(model, job, batches)

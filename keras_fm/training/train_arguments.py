@@ -48,6 +48,7 @@ def check_train(
     coverage: float | None = None,
     devices: int | None = None,
     hosts: str | None = None,
+    hosts_timeout: float | None = None,
     callbacks: Any = None,
     histograms: bool = False,
     profile: bool = False,
@@ -67,7 +68,7 @@ def check_train(
     check_seed(seed)
     check_verbose(verbose)
     check_observers(histograms, profile)
-    check_devices(devices, hosts)
+    check_devices(devices, hosts, hosts_timeout)
     task_name = package.entry.task
     file = train_recipe_file(recipe, package)
     file.check_data(not is_recipe_data(data) and not isinstance(data, Examples))

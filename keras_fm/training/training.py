@@ -24,7 +24,7 @@ from keras_fm.registry.recipe import load_recipe, recipe_class_of
 from keras_fm.training import jobs, monitoring, run_examples, runs
 from keras_fm.training.announcements import announce_run
 from keras_fm.training.calibration import resumed_coverage
-from keras_fm.training.device_checks import check_devices_of
+from keras_fm.training.device_checks import check_devices_of, check_same_in_processes
 from keras_fm.training.distillation import check_teacher
 from keras_fm.training.fit import fit
 from keras_fm.training.interrupted_runs import find_interrupted_run
@@ -60,6 +60,7 @@ def train(
     coverage: float | None = None,
     devices: int | None = None,
     hosts: str | None = None,
+    hosts_timeout: float | None = None,
     callbacks: Sequence[keras.callbacks.Callback] | None = None,
     histograms: bool = False,
     profile: bool = False,
@@ -103,6 +104,7 @@ def train(
             process 0 writes the run. `"ADDRESS:PORT,PROCESSES,INDEX"` is where process 0 listens,
             how many there are, and which this one is; `"auto"` is what Slurm, Open MPI, Kubernetes
             or SageMaker say.
+        hosts_timeout: Seconds that the processes wait for each other at the start; None for 300.
         callbacks: Callbacks of Keras, beside those that write the run; also of a pretraining. The
             `model` that they see is what is trained: of a generator it contains the discriminator.
         histograms: Adds to TensorBoard's logs, after each epoch, a histogram of each weight and the
@@ -129,6 +131,7 @@ def train(
         UnknownNameError: There is no such model or recipe field.
         SchemaError: A field's value does not fit.
         RunError: The directory exists, or there is nothing to resume.
+        DistributedError: With `hosts`: a process is missing, ended, or trains something else.
         DataError: The data can't be had, or nothing can be learned from it.
         InvalidInputError: `init_from` is a model of other layers, or an option does not fit.
 
@@ -155,6 +158,7 @@ def train(
         profile=profile,
         devices=devices,
         hosts=hosts,
+        hosts_timeout=hosts_timeout,
         **changes,
     )
     package, _ = registry.find(name)
@@ -193,7 +197,7 @@ def train(
     job = replace(jobs.with_coverage(job, coverage), **observers)
     check_devices_of(job)
     check_teacher(job)
-    model, pretraining = jobs.initial_model(job), None
+    model, pretraining, source = jobs.initial_model(job), None, None
     if init_from == PRETRAINING:
         pretraining = jobs.pretraining_job(
             package,
@@ -205,7 +209,9 @@ def train(
         pretraining = replace(pretraining, **observers)
         check_devices_of(pretraining)
     elif init_from != RANDOM:
-        _initialize(model, resolve_model(str(init_from)), job)
+        source = resolve_model(str(init_from))
+        _initialize(model, source, job)
+    check_same_in_processes([job] if pretraining is None else [pretraining, job], source)
     if resume:
         runs.check_data(path, job)
     else:

@@ -39,3 +39,15 @@ def test_the_variables_of_sagemaker_are_read(monkeypatch):
     monkeypatch.setenv("SM_CURRENT_HOST", "algo-2")
     hosts = arguments.check_devices(None, "auto")
     assert hosts == arguments.Hosts(f"algo-1:{arguments.SAGEMAKER_PORT}", 2, 1)
+
+
+@pytest.mark.parametrize("hosts_timeout", [0, -1, "5", float("inf"), True])
+def test_hosts_timeout_is_a_number_of_seconds(hosts_timeout, monkeypatch):
+    monkeypatch.setattr(arguments, "_backend", lambda: "jax")
+    with pytest.raises(InvalidInputError, match="hosts_timeout is a number of seconds above 0"):
+        check_train("cifar_cnn", hosts="h:1,2,0", hosts_timeout=hosts_timeout)
+
+
+def test_hosts_timeout_needs_hosts():
+    with pytest.raises(InvalidInputError, match="hosts_timeout is for a training with hosts"):
+        check_train("cifar_cnn", hosts_timeout=5.0)

@@ -17,7 +17,7 @@ from keras_fm.distribution.devices import (
 )
 from keras_fm.errors import InvalidInputError
 from keras_fm.models.spec import ModelSpec
-from keras_fm.training.device_checks import check_devices_of
+from keras_fm.training.device_checks import check_devices_of, check_same_in_processes
 from keras_fm.training.jobs import TrainingJob
 
 
@@ -91,3 +91,33 @@ def test_more_devices_than_there_are_is_an_error():
         check_available(3, 2, is_cpu=False)
     with pytest.raises(InvalidInputError, match="no GPU; CPU cores: 2"):
         check_available(3, 2, is_cpu=True)
+
+
+class TwoProcesses(Devices):
+    num_processes = 2
+
+    def check_same(self, values):
+        self.values = values
+
+
+def test_processes_compare_all_that_their_trainings_depend_on():
+    def values_of(job, pretrained=None):
+        devices = TwoProcesses()
+        with on_devices(devices):
+            check_same_in_processes([job], pretrained)
+        return devices.values
+
+    job = job_of("cifar_cnn_basic")
+    values = values_of(job)
+    others = {
+        "recipe": values_of(job_of("cifar_cnn_basic", epochs=1234)),
+        "seed": values_of(dataclasses.replace(job, seed=1)),
+        "set of training data": values_of(dataclasses.replace(job, examples=helpers.noise(seed=1))),
+        "set of validation data": values_of(dataclasses.replace(job, validation=helpers.noise())),
+        "set of initial weights": values_of(
+            job, keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        ),
+    }
+    for name, other in others.items():
+        assert [key for key in values if values[key] != other[key]] == [name]
+    assert values_of(job_of("cifar_cnn"))["model"] != values["model"]
