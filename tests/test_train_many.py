@@ -198,7 +198,7 @@ def test_the_weights_of_a_queue_are_those_that_its_trainings_take(train_many):
         return train_many.needed_weights(train_many.Job(name="job", model=model, **fields))
 
     assert needed("cifar_cnn") == needed("mini_bert") == set()  # its pretraining is a training
-    assert needed("char_lstm_reviews") == {"char_lstm"}
+    assert needed("char_lstm") == {"char_lstm_reviews"}
     assert needed("gan") == {"fashion_cnn"}
     assert needed("lstm", recipe="distilled") == {"mini_bert"}
 
@@ -207,12 +207,12 @@ def test_a_checkout_trains_without_tensorflow_and_the_unpacked_run_has_logs(
     queue, tmp_path, train_many, tools
 ):
     # A job of which the weights are looked at alone.
-    queue.write_text(QUEUE + '\n[[jobs]]\nname = "text"\nmodel = "char_lstm_reviews"\n')
+    queue.write_text(QUEUE + '\n[[jobs]]\nname = "text"\nmodel = "char_lstm"\n')
     checkout, packed = tmp_path / "checkout", tmp_path / "packed"
     train_many.write_checkout(train_many.read_queue(queue), checkout)
     weights = [path.name for path in checkout.rglob("*.weights.h5")]
     assert len(weights) == 1
-    assert weights[0].startswith("char_lstm.")
+    assert weights[0].startswith("char_lstm_reviews.")
     assert sum(path.stat().st_size for path in checkout.rglob("*") if path.is_file()) < 25e6
     with pytest.raises(RunError, match="checkout exists"):
         train_many.write_checkout([], checkout)

@@ -9,6 +9,21 @@ from typing import Any
 import helpers
 import pytest
 
+# Python's own finder, but for these packages.
+SITE = """
+import sys
+from importlib.machinery import PathFinder
+
+class Finder(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name.partition(".")[0] in ("tensorflow", "tensorboard", "tensorflow_datasets"):
+            return None
+        return super().find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = Finder
+"""
+
 
 def run_python(folder: Path, *arguments: Any, root: Path = helpers.ROOT) -> tuple[int, str]:
     """Run Python on JAX as where TensorFlow, TensorBoard and TFDS are not installed.
@@ -23,10 +38,7 @@ def run_python(folder: Path, *arguments: Any, root: Path = helpers.ROOT) -> tupl
     """
     pytest.importorskip("jax")
     folder.mkdir(exist_ok=True)
-    names = "tensorflow", "tensorboard", "tensorflow_datasets"
-    (folder / "sitecustomize.py").write_text(
-        f"import sys\nsys.modules.update(dict.fromkeys({names}))\n"
-    )
+    (folder / "sitecustomize.py").write_text(SITE)
     process = subprocess.run(
         [sys.executable, *map(str, arguments)], text=True, check=False, cwd=root,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
