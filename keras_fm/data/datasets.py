@@ -72,7 +72,10 @@ def is_prepared(dataset: str, split: str | None = None) -> bool:
     """Return whether the data set is on this machine, or the split in a `.npz` file."""
     if split is not None and dataset_files.find(dataset, split) is not None:
         return True
-    return _has_tfds() and bool(builder(dataset).is_prepared())
+    if not _has_tfds():
+        return False
+    with _quietly():
+        return bool(builder(dataset).is_prepared())
 
 
 def _has_tfds() -> bool:
