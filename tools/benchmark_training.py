@@ -5,16 +5,20 @@
 
 The plain way is Keras' own layers in float32, `tf.data` and `fit`, with the recipe's loss and
 optimizer and without its augmentation; texts are padded to the longest of their batch. Adversarial
-training and smaller images at first, which plain training does not have, are left out of both.
-Each way has a process of its own, and they take turns, so that what disturbs the machine disturbs
-both. Prints a Markdown table: medians of the seconds and CPU seconds of a step, and their ratios.
-Trains on the samples of the package, again and again, from random weights.
+training and smaller images at first, which plain training does not have, are left out of all.
+Where PyTorch is installed (`pip install torch`), `cifar_cnn`, `lstm` and `mini_bert` are also
+trained by the networks of `pytorch_networks.py`, in the precision that keras_fm computes in. Each
+way has a process of its own, and they take turns, so that what disturbs the machine disturbs all.
+Prints a Markdown table: medians of the seconds and CPU seconds of a step, and their ratios to
+those of keras_fm. Trains on the samples of the package, again and again, from random weights.
 """
 
 import argparse
 import multiprocessing
 import os
 import time
+from collections.abc import Iterator
+from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -22,7 +26,8 @@ import msgspec
 import numpy as np
 
 MODELS = ["cifar_cnn", "fashion_cnn", "lstm", "mini_bert", "mlp", "char_lstm"]
-PLAIN, OURS = "plain Keras", "keras_fm"
+PLAIN, OURS, PYTORCH = "plain Keras", "keras_fm", "PyTorch"
+IN_PYTORCH = ["cifar_cnn", "lstm", "mini_bert"]
 # Recipe fields that make steps of other kinds: they get their defaults.
 LEFT_OUT = {"adversarial_epsilon", "image_sizes", "image_size_starts", "epochs_per_pass"}
 
@@ -37,27 +42,31 @@ def main() -> None:
     parser.add_argument("--precision", default="auto", help="of keras_fm (default: auto)")
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    print("| model | plain: s a step | CPU s | keras_fm: s a step | CPU s | faster | CPU |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    has_pytorch = find_spec("torch") is not None
+    print("| model | way | s a step | CPU s a step | keras_fm is faster | in CPU s |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for name in options.models:
-        measured = measure(name, options.steps, options.rounds, options.precision)
-        print(row(name, measured), flush=True)
+        ways = [OURS, PLAIN, *([PYTORCH] if has_pytorch and name in IN_PYTORCH else [])]
+        measured = measure(name, ways, options.steps, options.rounds, options.precision)
+        print(*rows(name, measured), sep="\n", flush=True)
 
 
-def row(name: str, measured: dict[str, np.ndarray]) -> str:
-    """Return a row of medians; the ratios are medians of those of the rounds."""
-    plain, ours = measured[PLAIN], measured[OURS]
-    cells = [*np.median(plain, axis=0), *np.median(ours, axis=0)]
-    ratios = np.median(plain / ours, axis=0)
-    texts = [*(f"{seconds:.4f}" for seconds in cells), *(f"{ratio:.2f}x" for ratio in ratios)]
-    return f"| {name} | {' | '.join(texts)} |"
+def rows(name: str, measured: dict[str, np.ndarray]) -> Iterator[str]:
+    """Yield a row of medians for each way; the ratios are medians of those of the rounds."""
+    for way, seconds in measured.items():
+        cells = [f"{value:.4f}" for value in np.median(seconds, axis=0)]
+        ratios = np.median(seconds / measured[OURS], axis=0)
+        cells += [""] * 2 if way == OURS else [f"{ratio:.2f}x" for ratio in ratios]
+        yield f"| {name} | {way} | {' | '.join(cells)} |"
 
 
-def measure(name: str, steps: int, rounds: int, precision: str) -> dict[str, np.ndarray]:
+def measure(
+    name: str, ways: list[str], steps: int, rounds: int, precision: str
+) -> dict[str, np.ndarray]:
     """Return seconds and CPU seconds of a step, `[rounds, 2]`, of each way."""
     context = multiprocessing.get_context("spawn")
     processes, connections = [], {}
-    for way in (PLAIN, OURS):
+    for way in ways:
         connections[way], other = context.Pipe()
         process = context.Process(target=train, args=(other, way, name, steps, precision))
         process.start()
@@ -81,7 +90,8 @@ def train(connection: Connection, way: str, name: str, steps: int, precision: st
     import keras
 
     keras.utils.set_random_seed(0)
-    model, dataset = (plain if way == PLAIN else ours)(name, steps, precision)
+    make = {OURS: ours, PLAIN: plain, PYTORCH: pytorch}[way]
+    model, dataset = make(name, steps, precision)
 
     def turn() -> tuple[float, float]:
         wall, cpu = time.perf_counter(), time.process_time()
@@ -117,6 +127,18 @@ def plain(name: str, steps: int, _: str) -> tuple[Any, Any]:
     model = keras.models.clone_model(fast_model, clone_function=plain_layer)
     model.compile(make_optimizer(recipe, 100 * steps), **task.objective.compile_options(recipe))
     return model, plain_dataset(batches, steps)
+
+
+def pytorch(name: str, steps: int, precision: str) -> tuple[Any, Any]:
+    """Return the trainer of a network in PyTorch, and the batches of `plain` as arrays."""
+    from pytorch_networks import Trainer
+
+    from keras_fm.models.precision import resolve_precision
+
+    _, recipe, batches = job(name, steps, precision)
+    uses_bfloat16 = resolve_precision(recipe.precision) == "bfloat16"
+    dataset = plain_dataset(batches, steps)
+    return Trainer(name, recipe, uses_bfloat16), list(dataset.as_numpy_iterator())
 
 
 def job(name: str, steps: int, precision: str) -> tuple[Any, Any, Any]:

@@ -1,16 +1,22 @@
-"""What predictions and training steps cost, against batch, tokens, pixels, rows and width.
+"""What predictions, exports and training steps cost, by batch, tokens, pixels, rows and width.
 
     ONEDNN_MAX_CPU_ISA=AVX2 python tools/cost_laws.py
 
-Prints Markdown tables of CPU seconds and of the growth against the line above: 2.0x where the size
-doubles is a straight line. CPU seconds are those of all threads, so that other work on the machine
-disturbs them little. Models have random weights, and compute in float32.
+Prints Markdown tables of CPU seconds, of their growth against the line above (2.0x where the size
+doubles is a straight line) and of the memory that the call adds. CPU seconds are those of all
+threads, so that other work on the machine disturbs them little. Each size has a process of its
+own, whose peak memory counts. Models have random weights, and compute in float32.
 """
 
 import argparse
+import itertools
+import multiprocessing
 import os
+import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,15 +34,43 @@ def main() -> None:
         parser.error(f"no law {', '.join(sorted(unknown))}: there are {', '.join(LAWS)}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     for law in options.laws:
-        print(f"\n### {law}\n\n| size | CPU s | a unit, µs | growth |\n| --- | --- | --- | --- |")
+        print(f"\n### {law}\n\n| size | CPU s | a unit, µs | growth | MB |")
+        print("| --- | --- | --- | --- | --- |")
         last = None
-        for size, units, call in LAWS[law]():
-            seconds = median(call, options.rounds)
+        for size, units, seconds, megabytes in in_processes(law, options.rounds):
             growth = "" if last is None else f"{seconds / last:.2f}x"
-            print(
-                f"| {size} | {seconds:.4f} | {seconds / units * 1e6:.2f} | {growth} |", flush=True
-            )
+            cells = f"{seconds:.4f}", f"{seconds / units * 1e6:.2f}", growth, f"{megabytes:.0f}"
+            print(f"| {size} | {' | '.join(cells)} |", flush=True)
             last = seconds
+
+
+def in_processes(law: str, rounds: int) -> Iterator[tuple[str, int, float, float]]:
+    """Yield a size in words, its units, CPU seconds and megabytes, each from a new process."""
+    for index in itertools.count():
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            measured = process.submit(measure, law, index, rounds).result()
+        if measured is None:
+            return
+        yield measured
+
+
+def measure(law: str, index: int, rounds: int) -> tuple[str, int, float, float] | None:
+    """Measure one size of a law; return None where it has no more."""
+    item = next(itertools.islice(LAWS[law](), index, None), None)
+    if item is None:
+        return None
+    size, units, call = item
+    Path("/proc/self/clear_refs").write_text("5", "ascii")  # the peak is that from here on
+    before = memory("VmRSS")
+    seconds = median(call, rounds)
+    return size, units, seconds, memory("VmHWM") - before
+
+
+def memory(name: str) -> float:
+    """Return megabytes of this process: resident now, `VmRSS`, or at the peak, `VmHWM`."""
+    lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    [kibibytes] = [line.split()[1] for line in lines if line.startswith(name)]
+    return int(kibibytes) * 1024 / 1e6
 
 
 def median(call: Callable[[], Any], rounds: int) -> float:
@@ -85,6 +119,34 @@ def steps(name: str, shapes: list[tuple[int, ...]], unit: Callable[..., int], **
         )
 
 
+def exports(name: str, inputs: Iterable[tuple[str, int, Any]]) -> Law:
+    """Measure the served answers to raw inputs, a size in words and its units with each."""
+    import tensorflow as tf
+
+    from keras_fm.exporting import saved_model
+    from keras_fm.models import loading
+
+    with tempfile.TemporaryDirectory() as folder:
+        model = loading.get(name, weights=None)
+        version = saved_model.export(model, Path(folder) / name)
+        served = tf.saved_model.load(str(version)).signatures["serving_default"]
+        _, by_name = served.structured_input_signature
+        [input_name] = by_name
+        for size, units, values in inputs:
+            tensor = tf.constant(values)
+            yield size, units, lambda x=tensor: served(**{input_name: x})
+
+
+def raw_images() -> Iterator[tuple[str, int, Any]]:
+    for shape in IMAGES:
+        yield " x ".join(map(str, shape)), pixels(*shape), np.full(shape, 99, "uint8")
+
+
+def raw_texts() -> Iterator[tuple[str, int, Any]]:
+    for count, words in TEXTS_BY_LENGTH:
+        yield f"{count} x {words} words", tokens(count, words), [" film" * words] * count
+
+
 def table_rows() -> Law:
     """Measure raw rows to prices."""
     import keras_fm
@@ -123,6 +185,8 @@ LAWS: dict[str, Callable[[], Law]] = {
     "predictions-of-lstm": lambda: predictions("lstm", TEXTS_BY_LENGTH, tokens),
     "predictions-of-images": lambda: predictions("cifar_cnn", IMAGES, pixels),
     "predictions-of-rows": table_rows,
+    "exports-of-images": lambda: exports("cifar_cnn", raw_images()),
+    "exports-of-texts": lambda: exports("mini_bert", raw_texts()),
     "training-of-tokens": lambda: steps("mini_bert", TEXTS_BY_LENGTH, tokens),
     "training-of-images": lambda: steps("cifar_cnn", IMAGES, pixels),
     "training-of-pixels": lambda: steps("cifar_cnn", SIZES, pixels, image_size=None),

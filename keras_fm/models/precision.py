@@ -1,5 +1,6 @@
 """What the layers compute in: float32, or bfloat16 where the machine is fast at it."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,10 @@ Precision = Literal["float32", "bfloat16"]
 
 # Flags of /proc/cpuinfo: x86's bfloat16 instructions (Intel and AMD), and Arm's.
 _CPU_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}
+# oneDNN, which multiplies for TensorFlow, can be limited to older instructions by this variable.
+# TensorFlow looks at the CPU alone, and crashes in a product of bfloat16 then.
+_LIMIT = "ONEDNN_MAX_CPU_ISA"
+_LIMITS_WITHOUT = {"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"}
 
 
 def resolve_precision(precision: str) -> Precision:
@@ -26,6 +31,8 @@ def precision_of(model: keras.Model) -> Precision:
 
 
 def _cpu_has_bfloat16() -> bool:
+    if os.environ.get(_LIMIT, "").upper() in _LIMITS_WITHOUT:
+        return False
     try:
         cpuinfo = Path("/proc/cpuinfo").read_text("utf-8")
     except OSError:

@@ -68,7 +68,18 @@ def test_the_hardware_of_a_run_is_its_gpu(monkeypatch):
     ],
 )
 def test_cpu_flags_tell_whether_there_is_bfloat16(cpuinfo, has, monkeypatch):
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
     monkeypatch.setattr(precision.Path, "read_text", lambda *arguments: cpuinfo)
+    assert precision._cpu_has_bfloat16() is has
+
+
+@pytest.mark.parametrize(
+    ("limit", "has"),
+    [("AVX2", False), ("avx512_core", False), ("AVX512_CORE_AMX", True), ("ALL", True)],
+)
+def test_a_limit_of_onednn_counts_as_the_cpu(limit, has, monkeypatch):
+    monkeypatch.setattr(precision.Path, "read_text", lambda *arguments: "flags : amx_bf16")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
     assert precision._cpu_has_bfloat16() is has
 
 

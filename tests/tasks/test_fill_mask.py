@@ -152,6 +152,9 @@ def test_a_mask_beyond_the_maximum_length_is_an_error(model, tmp_path):
 
 @pytest.mark.thorough
 def test_the_export_predicts_what_the_pipeline_predicts(model, tmp_path):
+    # The scores are far apart, so that their order is the same on every CPU.
+    embedding = model.get_layer("token_embedding")
+    embedding.set_weights([80 * embedding.get_weights()[0]])
     version = saved_model.export(model, tmp_path / "export")
     served = tf.saved_model.load(str(version))
     texts = ["A [MASK] film.", "[MASK]! I [MASK] it", "no mask", ""]
@@ -162,6 +165,7 @@ def test_the_export_predicts_what_the_pipeline_predicts(model, tmp_path):
     predictions = pipelines.pipeline(model)(texts[:2])
     for text, prediction in enumerate(predictions):
         for mask, best in enumerate(prediction["masks"]):
+            assert min(-np.diff(list(best.values()))) > 1e-4
             assert tokens[text, mask].tolist() == list(best)
             np.testing.assert_allclose(scores[text, mask], list(best.values()), atol=1e-6)
     assert set(tokens[2:].ravel()) == {""}
