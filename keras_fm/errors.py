@@ -72,6 +72,10 @@ class RunError(KerasFmError, ValueError):
     """A run directory that exists already, or is no run."""
 
 
+class MissingPackageError(KerasFmError, ImportError):
+    """A package that is not installed, which what was asked for needs."""
+
+
 class DataWarning(UserWarning):
     """Something in a user's data that was left out or looks wrong, with how many there are."""
 

@@ -5,13 +5,14 @@ there. So every row trains and every row validates, and no member is validated o
 trained on.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_fm.data.batches import dataset_from_arrays
 from keras_fm.data.fold_batches import (
@@ -22,6 +23,7 @@ from keras_fm.data.fold_batches import (
 )
 from keras_fm.files import atomic_write
 from keras_fm.layers.tabular_blocks import MEMBERS
+from keras_fm.lazy_imports import tf
 from keras_fm.trainers.fold_ensemble import FoldEnsembleTrainer
 from keras_fm.training.jobs import TrainingJob
 

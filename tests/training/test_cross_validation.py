@@ -87,7 +87,9 @@ def test_a_member_begins_as_a_linear_model_of_the_other_folds(classes):
         np.testing.assert_allclose(outputs[:, fold], expected, atol=2e-3)
 
 
-def test_the_linear_models_are_those_of_least_penalized_loss():
+@pytest.mark.parametrize("has_tensorflow", [True, False])
+def test_the_linear_models_are_those_of_least_penalized_loss(has_tensorflow, monkeypatch):
+    monkeypatch.setattr(linear_models, "has_tensorflow", lambda: has_tensorflow)
     random = np.random.default_rng(0)
     x, y = random.normal(size=(50, 3)), random.normal(size=50)
     kernel, bias = linear_models.ridge_regression(x, y, 0.2)
