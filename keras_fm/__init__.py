@@ -102,7 +102,7 @@ if not TYPE_CHECKING:  # type checkers would take any name for one of the module
         if name not in __all__:
             raise AttributeError(f"module 'keras_fm' has no attribute {name!r}")
         if _PUBLIC.get(name, name) not in _WITHOUT_KERAS:
-            import_module("keras_fm.startup").import_tensorflow()
+            import_module("keras_fm.startup").import_keras()
         if name in _MODULES:
             return import_module(f"keras_fm.{name}")
         value = getattr(import_module(f"keras_fm.{_PUBLIC[name]}"), name)

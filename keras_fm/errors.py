@@ -76,6 +76,10 @@ class DistributedError(KerasFmError, RuntimeError):
     """Processes that can't train together: one is missing, has ended, or trains something else."""
 
 
+class MissingPackageError(KerasFmError, ImportError):
+    """A package that is not installed, which what was asked for needs."""
+
+
 class DataWarning(UserWarning):
     """Something in a user's data that was left out or looks wrong, with how many there are."""
 

@@ -6,6 +6,8 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
 from typing import IO
 
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
@@ -19,7 +21,7 @@ _REMARKS = re.compile(
 )
 
 
-def import_tensorflow() -> None:
+def import_tensorflow() -> ModuleType:
     """Import TensorFlow where nobody has imported it, and let it find its devices, quietly.
 
     Whoever imported it before has seen its remarks, or has seen to them.
@@ -29,6 +31,19 @@ def import_tensorflow() -> None:
             import tensorflow as tf
 
             tf.config.list_physical_devices()  # or CUDA's remarks would come with the first model
+    return import_module("tensorflow")
+
+
+def import_keras() -> None:
+    """Import Keras with its backend, quietly where that is TensorFlow."""
+    if "keras" not in sys.modules:
+        with hidden_remarks():
+            import keras
+
+            if keras.backend.backend() == "tensorflow":
+                import tensorflow as tf
+
+                tf.config.list_physical_devices()
 
 
 @contextlib.contextmanager

@@ -10,11 +10,15 @@ import time
 import helpers
 import numpy as np
 import pytest
+import tensorflow as tf
+import without_tensorflow
+from tensorboard_logs import read_events
 
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
 from keras_fm.errors import RunError, SchemaError
 from keras_fm.models import run_files
+from keras_fm.training.runs import load_run
 
 QUEUE = """[[jobs]]
 name = "long"
@@ -187,3 +191,53 @@ def test_an_interrupted_start_leaves_nothing_that_stops_the_next(train_many, que
     with pytest.raises(RunError, match=r"job 'long': .*written by another version"):
         train_many._check(job, tmp_path / "runs")
     assert leftover.exists()
+
+
+def test_the_weights_of_a_queue_are_those_that_its_trainings_take(train_many):
+    def needed(model, **fields):
+        return train_many.needed_weights(train_many.Job(name="job", model=model, **fields))
+
+    assert needed("cifar_cnn") == needed("mini_bert") == set()  # its pretraining is a training
+    assert needed("char_lstm") == {"char_lstm_reviews"}
+    assert needed("gan") == {"fashion_cnn"}
+    assert needed("lstm", recipe="distilled") == {"mini_bert"}
+
+
+def test_a_checkout_trains_without_tensorflow_and_the_unpacked_run_has_logs(
+    queue, tmp_path, train_many, tools
+):
+    # A job of which the weights are looked at alone.
+    queue.write_text(QUEUE + '\n[[jobs]]\nname = "text"\nmodel = "char_lstm"\n')
+    checkout, packed = tmp_path / "checkout", tmp_path / "packed"
+    train_many.write_checkout(train_many.read_queue(queue), checkout)
+    weights = [path.name for path in checkout.rglob("*.weights.h5")]
+    assert len(weights) == 1
+    assert weights[0].startswith("char_lstm_reviews.")
+    assert sum(path.stat().st_size for path in checkout.rglob("*") if path.is_file()) < 25e6
+    with pytest.raises(RunError, match="checkout exists"):
+        train_many.write_checkout([], checkout)
+
+    queue.write_text(QUEUE.replace("epochs = 300", "epochs = 3"))
+    arguments = ("tools/train_many.py", "run", queue, tmp_path / "runs", "--pack", packed)
+    code, output = without_tensorflow.run_python(tmp_path / "site", *arguments, root=checkout)
+    assert code == 0, output
+    assert output.count("complete") == 2
+    assert not (tmp_path / "runs" / "long" / "logs").exists()
+
+    back = tmp_path / "back"
+    train_many.unpack(packed, back)
+    history = run_files.read_history(back / "long" / run_files.HISTORY)
+    result = run_files.read_result(back / "long")
+    train, validation = (read_events(back / "long" / "logs" / folder)
+                         for folder in ("train", "validation"))  # fmt: skip
+    for events, tag, name in ((train, "1_loss/loss", "loss"),
+                              (validation, "1_loss/loss", "val_loss")):  # fmt: skip
+        points = events.Tensors(tag)
+        values = [float(tf.make_ndarray(point.tensor_proto)) for point in points]
+        assert values == pytest.approx([row[name] for row in history])
+        steps = result["steps_per_epoch"]
+        assert [point.step for point in points] == [steps, 2 * steps, 3 * steps]
+    tags = validation.Tags()["tensors"]
+    assert "_hparams_/session_start_info" in tags
+    assert {f"5_result/{name}" for name in result["metrics"]} <= {*tags}
+    tools("release_weights")._check_logs(load_run(back / "long"))

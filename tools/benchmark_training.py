@@ -173,7 +173,11 @@ class _First:
 
     def as_dataset(self) -> Any:
         """Return them as `fit` takes them."""
-        return self.batches.as_dataset().take(self.steps)
+        from keras_fm.data.batches import dataset_from_function
+
+        return dataset_from_function(
+            self.batches.__getitem__, self.steps, self.batches.element_spec
+        )
 
 
 def plain_layer(layer: Any) -> Any:

@@ -44,6 +44,7 @@ from keras_fm.registry.metrics import METRICS
 from keras_fm.store import cache
 from keras_fm.tasks.base import task_of
 from keras_fm.training import runs
+from keras_fm.training.history_logs import write_history_logs
 
 LICENSE = "Apache-2.0"
 Storage = Literal["float16", "float32"]
@@ -54,6 +55,7 @@ def main() -> None:
     finished = [runs.load_run(path) for path in options.runs]
     package, _ = registry.find(spec_of(finished[0].model).name)
     _check_same_recipes(finished, package)
+    write_history_logs(finished[0].path)  # a run that was trained without TensorFlow has none
     _check_logs(finished[0])
 
     scores = [evaluation.evaluate(run.model) for run in finished]

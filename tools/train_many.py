@@ -1,6 +1,6 @@
 """Runs a queue of trainings, several side by side, within a time limit; each is resumable.
 
-    python tools/train_many.py prepare QUEUE DATA
+    python tools/train_many.py prepare QUEUE DATA [--checkout CHECKOUT]
     python tools/train_many.py run QUEUE DIRECTORY --parallel 4 --minutes 9 --data DATA --pack OUT
     python tools/train_many.py unpack OUT DIRECTORY
 
@@ -16,9 +16,19 @@ The queue is a TOML file:
     set = { epochs = 100 }    # fields of the recipe
 
 `prepare` writes the data sets that the queue needs to `.npz` files, for a machine without TFDS.
+`--checkout` writes what else its trainings read into a new folder of a few megabytes: the package,
+the zoo's models, recipes and vocabularies, this tool, and of the weights those that a job starts
+from, learns from or is evaluated by. There, in that folder,
+
+    PYTHONPATH=. KERAS_BACKEND=jax python tools/train_many.py run QUEUE DIRECTORY --data DATA ...
+
+needs no TensorFlow: JAX and the packages of `setup.cfg` but `tensorflow*`, `tensorboard` and
+`importlib_resources` are enough. The runs then have no logs for TensorBoard; `unpack` writes some,
+of histories and results, on a machine with TensorFlow.
+
 `run` stops all trainings by SIGINT at the end of the time; the same call resumes them, and skips
 those that are complete. `--pack` writes each run directory as a tar archive, in parts of 16 MiB;
-`unpack` puts them back. A training needs TensorFlow on any backend of Keras.
+`unpack` puts them back.
 """
 
 import argparse
@@ -33,18 +43,21 @@ import tarfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
 from msgspec import Meta
 
-from keras_fm import registry
+import keras_fm
+from keras_fm import registry, store
 from keras_fm.data import dataset_files, datasets
 from keras_fm.errors import KerasFmError, RunError, SchemaError
 from keras_fm.models import run_files
 from keras_fm.registry import schema
-from keras_fm.registry.recipe import load_recipe, recipe_class_of
+from keras_fm.registry.recipe import Recipe, load_recipe, recipe_class_of
 from keras_fm.registry.toml import read_toml
+from keras_fm.training import event_files
 from keras_fm.training.recipe_overrides import PRETRAINING, split_overrides
 from keras_fm.training.train_arguments import check_train, default_init_from, train_recipe_file
 
@@ -87,6 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = commands.add_parser("prepare")
     command.add_argument("queue", type=Path)
     command.add_argument("data", type=Path)
+    command.add_argument("--checkout", type=Path)
     command = commands.add_parser("run")
     command.add_argument("queue", type=Path)
     command.add_argument("directory", type=Path)
@@ -100,8 +114,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.command == "prepare":
-            for path in prepare(read_queue(options.queue), options.data):
+            jobs = read_queue(options.queue)
+            for path in prepare(jobs, options.data):
                 print(path)
+            if options.checkout:
+                write_checkout(jobs, options.checkout)
+                print(options.checkout)
             return 0
         if options.command == "unpack":
             unpack(options.packed, options.directory)
@@ -138,12 +156,7 @@ def needed_data(job: Job) -> Iterator[tuple[str, str]]:
         return
     package, _ = registry.find(job.model)
     entry = package.entry
-    overrides, pretraining = split_overrides(job.set)
-    file = train_recipe_file(job.recipe, package)
-    recipe = file.any_recipe(entry.task) or load_recipe(
-        package.path / registry.RECIPE, recipe_class_of(entry.task)
-    )
-    recipe = recipe.override(**file.merged(overrides, validates_otherwise=False))
+    recipe, pretraining = _recipe_of(job, package)
     yield recipe.dataset, entry.split("train")
     if "adapt" in entry.splits:
         yield recipe.dataset, entry.split("adapt")
@@ -154,6 +167,49 @@ def needed_data(job: Job) -> Iterator[tuple[str, str]]:
             package.path / registry.PRETRAINING, recipe_class_of(str(entry.pretraining))
         ).override(**pretraining)
         yield first.dataset, entry.split(PRETRAINING)
+
+
+def needed_weights(job: Job) -> set[str]:
+    """Return the names of the weights that a job starts from, learns from or is evaluated by."""
+    package, _ = registry.find(job.model)
+    recipe, _ = _recipe_of(job, package)
+    init_from = default_init_from(package, job.data)
+    names = {package.entry.evaluator, recipe.teacher, init_from}
+    return {name for name in names if name not in (None, "", PRETRAINING, run_files.RANDOM)}
+
+
+def _recipe_of(job: Job, package: registry.ModelPackage) -> tuple[Recipe, dict[str, Any]]:
+    """Return the recipe of a job, and what it changes in that of the pretraining."""
+    overrides, pretraining = split_overrides(job.set)
+    file = train_recipe_file(job.recipe, package)
+    recipe = file.any_recipe(package.entry.task) or load_recipe(
+        package.path / registry.RECIPE, recipe_class_of(package.entry.task)
+    )
+    return recipe.override(**file.merged(overrides, validates_otherwise=False)), pretraining
+
+
+def write_checkout(jobs: Sequence[Job], folder: Path) -> None:
+    """Write the files that trainings need, but for Python's packages and the data.
+
+    Raises:
+        RunError: There is something in the folder.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise RunError(f"{folder} exists; name a new folder for the checkout")
+    package = Path(keras_fm.__file__).parent
+    ignored = shutil.ignore_patterns("__pycache__", "zoo")
+    shutil.copytree(package, folder / "keras_fm", ignore=ignored, dirs_exist_ok=True)
+    (folder / "tools").mkdir()
+    shutil.copy2(__file__, folder / "tools")
+    zoo, copy = Path(str(resources.files("keras_fm.zoo"))), folder / "keras_fm" / "zoo"
+    # Not what a user reads and sees, and the weights below.
+    ignored = shutil.ignore_patterns("__pycache__", "weights", "*.md", "*.svg")
+    shutil.copytree(zoo, copy, ignore=ignored)
+    for name in {name for job in jobs for name in needed_weights(job)}:
+        model, tag = registry.find(name)
+        target = copy / model.name / model.entry.weights_of(tag).file
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy2(store.find_weights(model, tag).path, target)
 
 
 def prepare(jobs: Sequence[Job], folder: Path) -> list[Path]:
@@ -305,7 +361,7 @@ def pack(jobs: Sequence[Job], directory: Path, folder: Path) -> None:
 
 
 def unpack(folder: Path, directory: Path) -> None:
-    """Put run directories back, in place of those that are there.
+    """Put run directories back, in place of those that are there, with logs where they have none.
 
     Raises:
         RunError: A part is missing or damaged; the run directory that is there stays.
@@ -324,6 +380,10 @@ def unpack(folder: Path, directory: Path) -> None:
             raise RunError(f"{first}: a part is missing or damaged ({error})") from None
         shutil.rmtree(directory / name, ignore_errors=True)
         (partial / name).rename(directory / name)
+        if event_files.can_write():
+            from keras_fm.training.history_logs import write_history_logs  # imports Keras
+
+            write_history_logs(directory / name)
         (partial / f"{name}.log").replace(directory / f"{name}.log")
         partial.rmdir()
 

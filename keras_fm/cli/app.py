@@ -16,7 +16,7 @@ from keras_fm.cli import completion
 from keras_fm.cli.parsing import parse
 from keras_fm.cli.streams import prepare_streams
 from keras_fm.errors import DataWarning, DistributedError, KerasFmError
-from keras_fm.startup import hidden_remarks
+from keras_fm.startup import import_keras
 
 # The module of each command.
 COMMANDS = {
@@ -38,6 +38,14 @@ COMMANDS = {
     "runs": "runs",
     "tensorboard": "tensorboard",
     "completion": "completion",
+}
+
+# What a training on JAX does without, by the names of the modules.
+TENSORFLOW_PACKAGES = {
+    "tensorboard": "tensorboard",
+    "tensorflow": "tensorflow",
+    "tensorflow_datasets": "tensorflow-datasets",
+    "tensorflow_serving": "tensorflow-serving-api",
 }
 
 EXAMPLES = """examples:
@@ -85,6 +93,16 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "keras-fm") -> i
     except KerasFmError as error:
         print(f"keras-fm: {error}", file=sys.stderr)
         return 1 if isinstance(error, DistributedError) else 2
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        if package not in TENSORFLOW_PACKAGES:
+            raise
+        name = TENSORFLOW_PACKAGES[package]
+        print(
+            f"keras-fm: this needs {name}, which is not installed: pip install {name}",
+            file=sys.stderr,
+        )
+        return 2
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -129,18 +147,8 @@ def _one_line_warnings() -> Iterator[None]:
         yield
 
 
-def _import_backend() -> None:
-    try:
-        import keras  # noqa: F401  (imports its backend)
-    except (ImportError, ValueError) as error:
-        raise KerasFmError(
-            f"Keras can't be imported with its backend: {error}. Install it, or choose another: "
-            "KERAS_BACKEND=tensorflow or jax"
-        ) from error
-
-
 def _import_keras() -> None:
-    """Import TensorFlow and Keras without TensorFlow's remarks on the machine.
+    """Import Keras, without TensorFlow's remarks on the machine.
 
     Raises:
         KerasFmError: The backend that `KERAS_BACKEND` or `keras.json` names can't be imported.
@@ -148,7 +156,10 @@ def _import_keras() -> None:
     import logging
 
     logging.getLogger("absl").setLevel(logging.ERROR)  # TFDS warns of each folder that is not there
-    with hidden_remarks():
-        import tensorflow  # noqa: F401  (data and images need it with any backend)
-
-        _import_backend()
+    try:
+        import_keras()
+    except (ImportError, ValueError) as error:
+        raise KerasFmError(
+            f"Keras can't be imported with its backend: {error}. Install it, or choose another: "
+            "KERAS_BACKEND=tensorflow or jax"
+        ) from error

@@ -3,18 +3,23 @@
 So a training that is resumed at an epoch sees the same batches as one that was never interrupted.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_fm.data import examples
+from keras_fm.data.batch_loader import PREFETCH, BatchLoader
+from keras_fm.lazy_imports import tf
 from keras_fm.registry.recipe import Recipe
 
 # Independent random streams of one seed. Changing them changes the weights that a recipe trains.
 SHUFFLE_STREAM, FLIP_STREAM, BATCH_STREAM = range(3)
+
+Dataset: TypeAlias = "tf.data.Dataset | BatchLoader"
 
 
 class Batches:
@@ -118,29 +123,38 @@ class Batches:
         """Return the `tf.TensorSpec` of a batch of targets."""
         return batch_spec(self.targets)
 
-    def as_dataset(self) -> tf.data.Dataset:
-        """Return one epoch of batches, made on a thread beside the training.
+    def element_spec(self) -> tuple[Any, ...]:
+        """Return the `tf.TensorSpec`s of a batch."""
+        return self.inputs_spec(), self.targets_spec()
 
-        A `PyDataset` would not do: Keras takes the shapes of its first batches for those of all.
-        """
-        return self.dataset(self.inputs_spec(), self.targets_spec())
+    def as_dataset(self) -> Dataset:
+        """Return one epoch of batches, made on a thread beside the training."""
+        return dataset_from_function(self.__getitem__, len(self), self.element_spec)
 
-    def dataset(self, *element_spec: Any) -> tf.data.Dataset:
-        """Return the batches of an epoch as elements of these `tf.TensorSpec`s."""
-        return dataset_from_function(self.__getitem__, len(self), element_spec).prefetch(4)
+
+def uses_tf_data() -> bool:
+    """Return whether `fit` takes batches as a `tf.data.Dataset`; on JAX as a `BatchLoader`.
+
+    TensorFlow could take a `BatchLoader` for batches of one shape alone: Keras takes the shapes of
+    its first batches for those of all.
+    """
+    return keras.backend.backend() != "jax"
 
 
 def dataset_from_function(
-    get_batch: Callable[[int], Any], num_batches: int, element_spec: Any
-) -> tf.data.Dataset:
+    get_batch: Callable[[int], Any], num_batches: int, element_spec: Callable[[], Any]
+) -> Dataset:
     """Build a data set of `get_batch(0)`, `get_batch(1)`, ..., whose shapes may differ.
 
     Args:
         get_batch: Makes the batch of an index.
         num_batches: How many there are.
-        element_spec: The `tf.TensorSpec` of each component of a batch.
+        element_spec: Returns the `tf.TensorSpec` of each component of a batch, for `tf.data`.
     """
-    specs = tf.nest.flatten(element_spec)
+    if not uses_tf_data():
+        return BatchLoader(get_batch, num_batches)
+    structure = element_spec()
+    specs = tf.nest.flatten(structure)
 
     def components(index: np.ndarray) -> list[np.ndarray]:
         arrays = tf.nest.flatten(get_batch(int(index)))
@@ -154,12 +168,12 @@ def dataset_from_function(
         tensors = tf.numpy_function(components, [index], [spec.dtype for spec in specs])
         for tensor, spec in zip(tensors, specs, strict=True):
             tensor.set_shape(spec.shape)
-        return tf.nest.pack_sequence_as(element_spec, tensors)
+        return tf.nest.pack_sequence_as(structure, tensors)
 
-    return tf.data.Dataset.range(num_batches).map(batch)
+    return tf.data.Dataset.range(num_batches).map(batch).prefetch(PREFETCH)
 
 
-def dataset_from_arrays(*arrays: Any, batch_size: int) -> tf.data.Dataset:
+def dataset_from_arrays(*arrays: Any, batch_size: int) -> Dataset:
     """Build batches of examples in their order from arrays of inputs, targets, and sample weights.
 
     Args:
@@ -167,6 +181,13 @@ def dataset_from_arrays(*arrays: Any, batch_size: int) -> tf.data.Dataset:
         batch_size: Examples in a batch; the last one can have fewer.
     """
     num_examples = len(keras.tree.flatten(arrays)[0])
+    if not uses_tf_data():
+
+        def batch(index: int) -> Any:
+            rows = slice(index * batch_size, (index + 1) * batch_size)
+            return keras.tree.map_structure(lambda array: array[rows], arrays)
+
+        return BatchLoader(batch, -(-num_examples // batch_size))
     num_full = num_examples // batch_size * batch_size
 
     def full_batches(array: np.ndarray) -> np.ndarray:

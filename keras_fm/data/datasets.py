@@ -18,7 +18,8 @@ import numpy as np
 
 from keras_fm.data import dataset_files
 from keras_fm.data.examples import Examples, character_examples
-from keras_fm.errors import DataError, UnknownNameError, suggest
+from keras_fm.errors import DataError, MissingPackageError, UnknownNameError, suggest
+from keras_fm.lazy_imports import has_tensorflow
 from keras_fm.logs import left_out
 from keras_fm.startup import import_tensorflow
 from keras_fm.store.downloads import is_offline
@@ -31,7 +32,17 @@ SAMPLE = "sample"
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Run a function that calls TFDS without its remarks: what is missing, an error says."""
+    """Run a function that calls TFDS without its remarks: what is missing, an error says.
+
+    Raises:
+        MissingPackageError: TFDS, or the TensorFlow that it needs, is not installed.
+    """
+    if not _has_tfds():
+        raise MissingPackageError(
+            "TensorFlow Datasets, which loads data sets by their names, is not installed: pip "
+            f"install tensorflow tensorflow-datasets; or set {dataset_files.FOLDER} to a folder "
+            "with the data in .npz files, which tools/train_many.py prepare writes"
+        )
     import_tensorflow()
     with left_out("absl"):
         yield
@@ -57,10 +68,18 @@ def load(dataset: str, split: str) -> Examples:
     return _load_tfds(dataset, split) if file is None else _load_file(file, f"{dataset} {split}")
 
 
-@_quietly()
-def is_prepared(dataset: str) -> bool:
-    """Return whether the data set is on this machine."""
-    return bool(builder(dataset).is_prepared())
+def is_prepared(dataset: str, split: str | None = None) -> bool:
+    """Return whether the data set is on this machine, or the split in a `.npz` file."""
+    if split is not None and dataset_files.find(dataset, split) is not None:
+        return True
+    if not _has_tfds():
+        return False
+    with _quietly():
+        return bool(builder(dataset).is_prepared())
+
+
+def _has_tfds() -> bool:
+    return has_tensorflow() and find_spec("tensorflow_datasets") is not None
 
 
 def is_recipe_data(data: Any) -> bool:
@@ -95,7 +114,7 @@ def is_surely_unknown(dataset: str) -> bool:
 @cache
 def is_known(dataset: str) -> bool:
     """Return whether TFDS has a data set of this name, without configuration and version."""
-    if is_surely_unknown(dataset):
+    if is_surely_unknown(dataset) or not _has_tfds():
         return False
     with _quietly():
         import tensorflow_datasets as tfds

@@ -1,12 +1,14 @@
 """Batches for an ensemble whose members learn from all folds but one."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from keras_fm.data.augmentation import TabularBatches
 from keras_fm.data.batches import batch_spec
+from keras_fm.lazy_imports import tf
 
 
 class FoldBatches(TabularBatches):
@@ -31,11 +33,9 @@ class FoldBatches(TabularBatches):
         weights = self.member_weights[indices]
         return inputs, for_members(targets, weights.shape[1]), weights
 
-    def as_dataset(self) -> tf.data.Dataset:
-        """Return one epoch of batches."""
-        return self.dataset(
-            self.inputs_spec(), self._targets_spec(), batch_spec(self.member_weights)
-        )
+    def element_spec(self) -> tuple[Any, ...]:
+        """Return the `tf.TensorSpec`s of columns, targets and weights."""
+        return self.inputs_spec(), self._targets_spec(), batch_spec(self.member_weights)
 
     def _targets_spec(self) -> tf.TensorSpec:
         return batch_spec(for_members(self.targets[:1], self.member_weights.shape[1]))

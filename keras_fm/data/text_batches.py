@@ -1,15 +1,17 @@
 """Batches of texts of different lengths: bucketed by length, or windows without padding."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from numpy.lib.stride_tricks import sliding_window_view
 
 from keras_fm.data.batches import BATCH_STREAM, Batches
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing.texts.vocabulary import PAD_ID, UNK_ID
 from keras_fm.preprocessing.texts.wordpiece import SPECIAL_TOKENS
 
@@ -117,7 +119,7 @@ class MaskedLMBatches(Batches):
     unit = "windows"
 
     def __init__(
-        self, rows: np.ndarray, mask_generator: "MaskGenerator", *, recipe: Any, seed: int
+        self, rows: np.ndarray, mask_generator: MaskGenerator, *, recipe: Any, seed: int
     ) -> None:
         """Create the batches.
 

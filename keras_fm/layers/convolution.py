@@ -1,10 +1,13 @@
 """A convolution that trains faster on a CPU than Keras' own."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import ops
+
+from keras_fm.lazy_imports import tf
 
 
 @keras.saving.register_keras_serializable("keras_fm")

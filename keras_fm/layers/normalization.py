@@ -4,10 +4,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 from keras_fm.layers.dtypes import fits_float32
+from keras_fm.layers.xla import xla_function
+from keras_fm.lazy_imports import tf
 
 
 @keras.saving.register_keras_serializable("keras_fm")
@@ -150,7 +151,7 @@ def _normalize(inputs: Any, scale: Any, epsilon: float) -> Any:
     return normalize(inputs, scale)
 
 
-@tf.function(jit_compile=True, reduce_retracing=True)  # XLA fuses it to a single pass
+@xla_function
 def _forward(inputs: Any, scale: Any, epsilon: float) -> Any:
     """Return the outputs, and the mean and inverse standard deviation of each row in float32."""
     x = tf.cast(inputs, tf.float32)
@@ -161,7 +162,7 @@ def _forward(inputs: Any, scale: Any, epsilon: float) -> Any:
     return tf.cast(outputs, inputs.dtype), mean, inverse_stddev
 
 
-@tf.function(jit_compile=True, reduce_retracing=True)
+@xla_function
 def _backward(inputs: Any, scale: Any, mean: Any, inverse_stddev: Any, upstream: Any) -> Any:
     """Return the gradient of the inputs, and that of the scale before the sum over the rows."""
     x, upstream = tf.cast(inputs, tf.float32), tf.cast(upstream, tf.float32)

@@ -1,12 +1,15 @@
 """A recurrent layer that trains faster on a CPU than Keras' own."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from keras_fm.layers.dtypes import fits_float32
+from keras_fm.layers.xla import xla_function
+from keras_fm.lazy_imports import tf
 
 
 @keras.saving.register_keras_serializable("keras_fm")
@@ -207,7 +210,7 @@ def _array(values: tf.Tensor) -> tf.TensorArray:
     return tf.TensorArray(values.dtype, size=size, element_shape=shape).unstack(values)
 
 
-@tf.function(jit_compile=True, reduce_retracing=True)  # XLA fuses it to a single pass
+@xla_function
 def _gates(inputs: Any, recurrent: Any, bias: Any, carry: Any) -> Any:
     """Return hidden and carry state after a step, and its four gates, from the products."""
     z = sum(tf.cast(term, tf.float32) for term in (inputs, recurrent, bias))
@@ -218,7 +221,7 @@ def _gates(inputs: Any, recurrent: Any, bias: Any, carry: Any) -> Any:
     return hidden, next_carry, *(tf.cast(gate, inputs.dtype) for gate in (i, f, g, o))
 
 
-@tf.function(jit_compile=True, reduce_retracing=True)
+@xla_function
 def _gates_gradient(*operands: Any) -> Any:
     """Return the gradient of `_gates`: of its products, and of the carry before the step.
 

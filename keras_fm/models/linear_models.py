@@ -2,13 +2,13 @@
 
 import keras
 import numpy as np
-import tensorflow as tf
 from scipy.linalg import solve
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from keras_fm.data.examples import Examples
 from keras_fm.layers.tabular_blocks import LINEAR
+from keras_fm.lazy_imports import has_tensorflow, tf
 from keras_fm.models.inference import SingleTraceModel, predict
 
 MAX_ITERATIONS = 200
@@ -41,20 +41,21 @@ def ridge_regression(features: np.ndarray, targets: np.ndarray, penalty: float) 
 def logistic_regression(
     features: np.ndarray, targets: np.ndarray, num_classes: int, penalty: float
 ) -> LinearModel:
-    """Fit class indices `[rows]` by their mean cross-entropy, and half of the penalty as above."""
-    # By Newton's method, and with TensorFlow's products: the threads of the BLAS that NumPy's
-    # products and SciPy's L-BFGS use wait for each other in a loop. For products as small as these
-    # that takes a hundred times as long as they do, on a machine that has other work.
-    x, rows = tf.constant(features, tf.float64), np.arange(len(targets))
+    """Fit class indices `[rows]` by their mean cross-entropy, and half of the penalty as above.
+
+    By Newton's method.
+    """
+    x, rows = features.astype("float64"), np.arange(len(targets))
+    products = _Products(x)
     shape = x.shape[1] + 1, num_classes
 
     def logits(flat: np.ndarray) -> np.ndarray:
         kernel, bias = np.split(flat.reshape(shape), [-1])
-        return tf.matmul(x, kernel).numpy() + bias
+        return products.times(kernel) + bias
 
     def gradient(flat: np.ndarray, error: np.ndarray) -> np.ndarray:
         kernel, _ = np.split(flat.reshape(shape), [-1])
-        of_kernel = tf.matmul(x, error, transpose_a=True).numpy() / len(rows) + penalty * kernel
+        of_kernel = products.transposed_times(error) / len(rows) + penalty * kernel
         return np.concatenate([of_kernel, error.mean(axis=0, keepdims=True)]).ravel()
 
     def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -80,6 +81,29 @@ def logistic_regression(
     )
     kernel, bias = np.split(solution.x.reshape(shape), [-1])
     return kernel, bias[0]
+
+
+class _Products:
+    """Products with a float64 matrix, those of TensorFlow where it is installed.
+
+    The threads of the BLAS that NumPy's products and SciPy's L-BFGS use wait for each other in a
+    loop. For products as small as these that takes a hundred times as long as they do, on a machine
+    that has other work.
+    """
+
+    def __init__(self, x: np.ndarray) -> None:
+        self.x = x
+        self.tensor = tf.constant(x, tf.float64) if has_tensorflow() else None
+
+    def times(self, matrix: np.ndarray) -> np.ndarray:
+        if self.tensor is None:
+            return self.x @ matrix
+        return tf.matmul(self.tensor, matrix).numpy()
+
+    def transposed_times(self, matrix: np.ndarray) -> np.ndarray:
+        if self.tensor is None:
+            return self.x.T @ matrix
+        return tf.matmul(self.tensor, matrix, transpose_a=True).numpy()
 
 
 def fit_members(model: keras.Model, examples: Examples) -> None:

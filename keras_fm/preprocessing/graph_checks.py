@@ -5,10 +5,12 @@ an image of one channel for one of three. So the graph checks its inputs. Its ou
 check by a control dependency alone: a converter to another format drops the checks.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-import tensorflow as tf
+from keras_fm.lazy_imports import tf
 
 _END = -2  # behind each shape where several lie in one vector
 _MAX_SHOWN_BYTES = 60  # of a text in a message

@@ -1,11 +1,13 @@
 """Lookup tables in a graph, from a file, which becomes an asset of an export, or from a list."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
 
-import tensorflow as tf
+from keras_fm.lazy_imports import tf
 
-_WHOLE_LINE, _LINE_NUMBER = tf.lookup.TextFileIndex.WHOLE_LINE, tf.lookup.TextFileIndex.LINE_NUMBER
+_WHOLE_LINE, _LINE_NUMBER = -2, -1  # as `tf.lookup.TextFileIndex` has them
 
 
 def index_of_line(file: Path, default: int = -1) -> tf.lookup.StaticHashTable:

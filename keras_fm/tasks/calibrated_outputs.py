@@ -1,8 +1,9 @@
 """What an export of a calibrated classifier says beside its logits, in stock TensorFlow."""
 
-import tensorflow as tf
+from __future__ import annotations
 
 from keras_fm.calibration.calibration import Calibration
+from keras_fm.lazy_imports import tf
 
 
 def calibrated_outputs(calibration: Calibration, logits: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -1,5 +1,7 @@
 """What all classifiers share: logits as outputs, class names and probabilities as predictions."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,7 +9,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from scipy.special import log_softmax, logsumexp, softmax
 
 from keras_fm.data.examples import Examples
@@ -15,6 +16,7 @@ from keras_fm.data.user import classes
 from keras_fm.data.user.raw_examples import DataNotes, RawExamples
 from keras_fm.data.user.source import UserData
 from keras_fm.errors import DataError, InvalidInputError
+from keras_fm.lazy_imports import tf
 from keras_fm.models.spec import ModelSpec
 from keras_fm.serving.codec import calibrated_predictions
 from keras_fm.tasks import label_tables, pictures, plots
@@ -232,7 +234,7 @@ class ClassificationSummaries(Summaries):
             for index in classes_shown
         }
 
-    def mistakes(self, outputs: np.ndarray, examples: Examples) -> "Mistakes":
+    def mistakes(self, outputs: np.ndarray, examples: Examples) -> Mistakes:
         """Return the examples that are wrong with the highest probability, the worst first."""
         probabilities = softmax(outputs, axis=-1)
         predicted = probabilities.argmax(-1)

@@ -1,10 +1,11 @@
 """The labels of an export, read from `labels.txt`, which becomes an asset of the SavedModel."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
 
-import tensorflow as tf
-
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing import lookup_tables
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_fm.data.augmentation import TabularBatches
 from keras_fm.data.batches import Batches
@@ -16,6 +15,7 @@ from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.data.user.source import UserData
 from keras_fm.data.user.tables.loading import load_eval_table, load_table
 from keras_fm.errors import DataError, InvalidInputError
+from keras_fm.lazy_imports import tf
 from keras_fm.models.spec import ModelSpec
 from keras_fm.preprocessing.tables.columns import Columns, is_parsed
 from keras_fm.preprocessing.tables.encoding import encode_columns

@@ -1,11 +1,13 @@
 """The signatures of exported models of tables."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 
 import keras
-import tensorflow as tf
 
+from keras_fm.lazy_imports import tf
 from keras_fm.models.backbone import backbone
 from keras_fm.preprocessing.tables.checks import check_cells, check_outputs
 from keras_fm.preprocessing.tables.columns import Columns, parsed_columns, plain_names

@@ -1,9 +1,9 @@
 """The values of a table's columns, by which metrics are sliced."""
 
 import numpy as np
-import tensorflow as tf
 
 from keras_fm.data.examples import Examples
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing.tables.columns import Columns
 from keras_fm.preprocessing.tables.date_strings import parse_dates
 from keras_fm.preprocessing.tables.hashed_words import split_words

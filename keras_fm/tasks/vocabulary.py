@@ -1,16 +1,23 @@
 """What tasks on texts share: the vocabulary of the model's package, and its tokenizer."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from keras_fm.data.examples import Examples
 from keras_fm.errors import DataError
+from keras_fm.lazy_imports import has_tensorflow, tf
 from keras_fm.models.spec import ModelSpec
 from keras_fm.preprocessing import graph_checks
+from keras_fm.preprocessing.texts.python_tokenizers import (
+    PythonTokenizer,
+    PythonWordPieceTokenizer,
+    PythonWordTokenizer,
+)
 from keras_fm.preprocessing.texts.tokenizers import WordPieceTokenizer, WordTokenizer
 from keras_fm.preprocessing.texts.vocabulary import PAD_ID, token_names
 from keras_fm.preprocessing.texts.wordpiece import UNK_TOKEN
@@ -38,6 +45,11 @@ class Vocabulary:
         return (WordPieceTokenizer if self.kind == "wordpiece" else WordTokenizer)(self.file)
 
     @cached_property
+    def _python_tokenizer(self) -> PythonTokenizer:
+        is_wordpiece = self.kind == "wordpiece"
+        return (PythonWordPieceTokenizer if is_wordpiece else PythonWordTokenizer)(self.file)
+
+    @cached_property
     def tokens(self) -> list[str]:
         """The token of each ID."""
         return token_names(self.file, self.kind)
@@ -59,14 +71,21 @@ class Vocabulary:
             texts: UTF-8, `[texts]`.
             max_length: How many of a text are kept, as its tokenizer says.
         """
+        tokenize = self._token_ids if has_tensorflow() else self._token_ids_in_python
+        rows = np.empty(len(texts), object)
+        rows[:] = tokenize(texts, max_length)
+        return rows
+
+    def _token_ids(self, texts: Any, max_length: int) -> list[np.ndarray]:
         token_ids: list[np.ndarray] = []
         for start in range(0, len(texts), TOKENIZE_BATCH):
             batch = tf.constant(list(texts[start : start + TOKENIZE_BATCH]), tf.string)
             ragged = self._tokenize(max_length)(batch)
             token_ids += np.split(ragged.flat_values.numpy(), ragged.row_splits.numpy()[1:-1])
-        rows = np.empty(len(token_ids), object)
-        rows[:] = token_ids
-        return rows
+        return token_ids
+
+    def _token_ids_in_python(self, texts: Any, max_length: int) -> list[np.ndarray]:
+        return [self._python_tokenizer.token_ids(text, max_length) for text in texts]
 
     def _tokenize(self, max_length: int) -> Callable[[tf.Tensor], tf.RaggedTensor]:
         """Return the tokenizer, from the second call on as one graph, which is traced once.

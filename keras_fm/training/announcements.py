@@ -10,6 +10,7 @@ import keras
 from keras_fm.data.batches import Batches
 from keras_fm.data.user.tables import column_reports
 from keras_fm.progress import say
+from keras_fm.training import event_files
 from keras_fm.training.jobs import TrainingJob
 
 MAX_CLASSES = 10  # that are named
@@ -22,7 +23,9 @@ def announce_run(path: Path, job: TrainingJob) -> None:
         f"data: {job.examples.description}",
         f"    {_describe_data(job)}",
         *(f"    {note}" for note in job.notes if note.startswith(column_reports.BEGINNING)),
-        f"watch it: {shlex.join(['tensorboard', '--logdir', str(path)])}",
+        f"watch it: {shlex.join(['tensorboard', '--logdir', str(path)])}"
+        if event_files.can_write()
+        else f"no logs for TensorBoard: {event_files.MISSING}",
     )
 
 

@@ -5,13 +5,14 @@ there. So every row trains and every row validates, and no member is validated o
 trained on.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_fm.data.batches import dataset_from_arrays
 from keras_fm.data.fold_batches import (
@@ -22,6 +23,7 @@ from keras_fm.data.fold_batches import (
 )
 from keras_fm.files import atomic_write
 from keras_fm.layers.tabular_blocks import MEMBERS
+from keras_fm.lazy_imports import tf
 from keras_fm.trainers.fold_ensemble import FoldEnsembleTrainer
 from keras_fm.training.jobs import TrainingJob
 
@@ -61,7 +63,8 @@ class MemberEarlyStopping(keras.callbacks.Callback):
     """Keeps the best weights of each member, and stops where none has had better ones for a while.
 
     The fold of a small table says little of a member alone: what counts is its loss and the mean of
-    all members' to equal parts, each in proportion to that of its linear model.
+    all members' to equal parts, each in proportion to that of the linear models. An epoch does not
+    count where that mean is above theirs: a member's gain would be a few rows, right by luck.
 
     Args:
         folder: Of the checkpoints, where the file of the weights is put.
@@ -107,9 +110,10 @@ class MemberEarlyStopping(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Save better weights, or stop."""
         self.num_epochs = epoch + 1
-        ratios = self.model.member_losses / self._initial_losses
-        losses = (ratios + ratios.mean()) / 2
-        improved = losses < self.best_losses  # NaN is never the lowest
+        own = self.model.member_losses / self._initial_losses
+        mean = self.model.member_losses.mean() / self._initial_losses.mean()
+        losses = (own + mean) / 2
+        improved = (losses < self.best_losses) & (mean < 1)  # NaN is never the lowest
         if improved.any():
             self.best_losses = np.where(improved, losses, self.best_losses)
             self.best_epochs = np.where(improved, self.num_epochs, self.best_epochs)

@@ -1,6 +1,7 @@
 """The curves of a training in TensorBoard, over its steps."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -67,14 +68,13 @@ class Curves(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write the metrics, and what validates."""
         step = (epoch + 1) * self.steps_per_epoch
-        points: dict[str, dict[str, float]] = {TRAIN: {}, VALIDATION: {}}
-        for name, value in (logs or {}).items():
-            metric = name.removeprefix(_VALIDATION_PREFIX)
-            folder = TRAIN if metric == name else VALIDATION
-            if folder == TRAIN and (_is_loss(metric) or metric == "learning_rate"):
-                continue  # has more points
-            group = LOSS if _is_loss(metric) else METRICS
-            points[folder][f"{group}/{metric}"] = float(value)
+        points = epoch_points(logs or {})
+        # They have more points.
+        points[TRAIN] = {
+            tag: value
+            for tag, value in points[TRAIN].items()
+            if tag.startswith(METRICS) and tag != f"{METRICS}/learning_rate"
+        }
         if keras.backend.backend() != "tensorflow":
             points[TRAIN] |= self._optimizer_points()
         for folder, values in points.items():
@@ -142,6 +142,21 @@ class Curves(keras.callbacks.Callback):
         iterations = int(ops.convert_to_numpy(optimizer.iterations))
         rate = optimizer.learning_rate if schedule is None else schedule(iterations)
         return float(ops.convert_to_numpy(rate))
+
+
+def epoch_points(logs: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """Return the metrics of an epoch by tag, for each folder.
+
+    Args:
+        logs: The metrics as Keras names them, those of the validation with `val_` in front.
+    """
+    points: dict[str, dict[str, float]] = {TRAIN: {}, VALIDATION: {}}
+    for name, value in logs.items():
+        metric = name.removeprefix(_VALIDATION_PREFIX)
+        folder = TRAIN if metric == name else VALIDATION
+        group = LOSS if _is_loss(metric) else METRICS
+        points[folder][f"{group}/{metric}"] = float(value)
+    return points
 
 
 def _is_loss(name: str) -> bool:

@@ -3,12 +3,16 @@
 TensorBoard sorts tags by the alphabet and opens the first two groups: so they are numbered.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
-import tensorflow as tf
+from keras_fm.lazy_imports import has_tensorflow, tf
 
 LOGS = "logs"
+MISSING = "tensorflow and tensorboard are not installed"
 TRAIN, VALIDATION = "train", "validation"  # as Keras' TensorBoard callback calls the folders
 
 LOSS, METRICS, OPTIMIZER, SPEED = "1_loss", "2_metrics", "3_optimizer", "4_speed"
@@ -16,6 +20,11 @@ RESULT, PICTURES, INPUTS = "5_result", "6_pictures", "7_inputs"
 WEIGHTS, ACTIVATIONS = "8_weights", "9_activations"  # with `histograms=True`
 PROFILE = "profile"  # a folder beside those of training and validation
 FLUSH_MILLIS = 10_000  # a training that is watched is shown as it is
+
+
+def can_write() -> bool:
+    """Return whether the packages are installed that write event files."""
+    return has_tensorflow() and find_spec("tensorboard") is not None
 
 
 class EventWriters:

@@ -20,7 +20,7 @@ from keras_fm.progress import DelayedBar, current_verbose
 from keras_fm.registry.recipe import OWN_DATA, Recipe
 from keras_fm.tasks.base import task_of
 from keras_fm.trainers.fold_ensemble import FoldEnsembleTrainer
-from keras_fm.training import hparams, monitoring, results, runs
+from keras_fm.training import event_files, hparams, monitoring, results, runs
 from keras_fm.training.announcements import announce_stage
 from keras_fm.training.averaged_weights import AveragedWeights, LastWeights
 from keras_fm.training.cached_features import can_cache_features, head_on_cached_features
@@ -118,6 +118,7 @@ def fit(
         per_class=classes_of(job, outputs),
         cross_validated=job.validation is job.examples,
         importance=_importance(trained, job),
+        steps_per_epoch=len(train_batches),
         calibration=calibration,
     )
     checkpoint.clear()
@@ -183,7 +184,8 @@ def _evaluate_and_log(
     if validation is not None:
         baseline = task.objective.baseline(job.examples, validation)
         summaries = task_of(model).summaries  # of the calibrated model
-        results.write_results(path, summaries, model, outputs, validation)
+        if event_files.can_write():
+            results.write_results(path, summaries, model, outputs, validation)
         metrics = evaluate_model(model, validation, outputs=outputs)
     run_info = run_files.read_run(path)
     method = run_info.get("strategy") or f"from {Path(run_info['init_from']).name}"

@@ -5,11 +5,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-
+from keras_fm.lazy_imports import tf
 from keras_fm.models import run_files
 from keras_fm.registry.recipe import OWN_DATA
-from keras_fm.training.event_files import RESULT, TRAIN, VALIDATION, event_writer
+from keras_fm.training.event_files import RESULT, TRAIN, VALIDATION, can_write, event_writer
 from keras_fm.training.jobs import TrainingJob
 from keras_fm.training.run_texts import changed_fields, is_default
 
@@ -20,7 +19,7 @@ _OF_DATA = {"validation_examples", "drop_remainder"}  # fields that follow from 
 
 
 def write_hparams(path: Path, job: TrainingJob, metrics: Mapping[str, float], method: str) -> None:
-    """Add a result and its hyperparameters to the logs in `path`.
+    """Add a result and its hyperparameters to the logs in `path`, where they can be written.
 
     Args:
         path: A run directory, or one inside it.
@@ -28,6 +27,8 @@ def write_hparams(path: Path, job: TrainingJob, metrics: Mapping[str, float], me
         metrics: The result.
         method: How it was trained, or what it is compared with.
     """
+    if not can_write():
+        return
     from tensorboard.plugins.hparams import api, api_pb2, summary
 
     values = _hparams(job, method)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
-import tensorflow as tf
+
+from keras_fm.lazy_imports import tf
 
 
 def model_graph(model: keras.Model) -> Any:

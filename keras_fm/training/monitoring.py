@@ -4,16 +4,16 @@ import time
 from pathlib import Path
 
 import keras
-import tensorflow as tf
 
 from keras_fm.data.batches import Batches
 from keras_fm.distribution.devices import current_devices
+from keras_fm.lazy_imports import tf
 from keras_fm.models import run_files
 from keras_fm.progress import say
 from keras_fm.registry.recipe import Recipe
 from keras_fm.training import runs
 from keras_fm.training.curves import Curves
-from keras_fm.training.event_files import INPUTS, PICTURES, TRAIN, EventWriters
+from keras_fm.training.event_files import INPUTS, PICTURES, TRAIN, EventWriters, can_write
 from keras_fm.training.jobs import TrainingJob
 from keras_fm.training.model_graph import model_graph
 from keras_fm.training.profiler import Profiler
@@ -27,7 +27,8 @@ def callbacks(
 ) -> list[keras.callbacks.Callback]:
     """Return the callbacks that write the logs and the history of the run in `path`."""
     history = CSVHistory(path / run_files.HISTORY)
-    if not current_devices().is_first:  # nobody watches a run that is deleted in the end
+    # Nobody watches a run that is deleted in the end.
+    if not current_devices().is_first or not can_write():
         return [history]
     writers = EventWriters(path)
     steps = len(batches)

@@ -5,10 +5,10 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from keras_fm.data.examples import Examples
+from keras_fm.lazy_imports import tf
 from keras_fm.tasks import pictures
 from keras_fm.tasks.base import Images, ProjectorPoints, Summaries
 from keras_fm.training.attention_maps import attention_images

@@ -62,6 +62,7 @@ class Run:
             of the ensemble that did not learn from it.
         importance: Of a user's own table how much worse the first metric gets on them where a
             column is shuffled, by column.
+        steps_per_epoch: Of the training.
         calibration: Of a calibrated classifier: the values of `keras_fm.calibration`, and the
             `metrics` before and after on the examples that fitted the thresholds.
     """
@@ -78,6 +79,7 @@ class Run:
     per_class: dict[str, dict[str, float]] = field(default_factory=dict)
     cross_validated: bool = False
     importance: dict[str, float] = field(default_factory=dict)
+    steps_per_epoch: int = 0
     calibration: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -11,13 +11,14 @@ from keras_fm.data.datasets import is_recipe_data
 from keras_fm.data.examples import Examples
 from keras_fm.data.user.source import ProblemType, UserData, check_source, check_target
 from keras_fm.distribution.arguments import check_devices
-from keras_fm.errors import InvalidInputError, RunError, UnknownNameError
+from keras_fm.errors import InvalidInputError, MissingPackageError, RunError, UnknownNameError
 from keras_fm.files import check_folder_path, local_path
 from keras_fm.models.lookup import look_up
 from keras_fm.models.run_files import RANDOM
 from keras_fm.options import Verbose, check_float, check_int, check_verbose
 from keras_fm.registry import ModelPackage
 from keras_fm.registry.recipe import Recipe, load_recipe, recipe_class_of
+from keras_fm.training import event_files
 from keras_fm.training.interrupted_runs import check_same_options, find_interrupted_run
 from keras_fm.training.recipe_files import RecipeFile, load_recipe_file
 from keras_fm.training.recipe_overrides import (
@@ -140,10 +141,16 @@ def check_observers(histograms: Any, profile: Any) -> None:
 
     Raises:
         InvalidInputError: One is not True or False.
+        MissingPackageError: One is True, and what writes it is not installed.
     """
     for name, value in (("histograms", histograms), ("profile", profile)):
         if not isinstance(value, bool):
             raise InvalidInputError(f"{name} is True or False; received {value!r:.60}")
+        if value and not event_files.can_write():
+            raise MissingPackageError(
+                f"{name}=True adds to TensorBoard's logs, and {event_files.MISSING}: install them, "
+                f"or leave out {name}"
+            )
 
 
 def check_seed(seed: int) -> int:

@@ -3,9 +3,9 @@
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import ops
 
+from keras_fm.lazy_imports import tf
 from keras_fm.training.event_files import ACTIVATIONS, TRAIN, WEIGHTS, EventWriters, write_scalars
 from keras_fm.training.jobs import TrainingJob
 

@@ -2,8 +2,15 @@ import helpers
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from keras_fm.data.augmentation import AugmentedImages, TabularBatches, cutout, random_translation
+from keras_fm.data.augmentation import (
+    AugmentedImages,
+    TabularBatches,
+    cutout,
+    random_translation,
+    resize,
+)
 from keras_fm.data.batches import RNG_STEPS_PER_EPOCH, SetEpoch
 from keras_fm.data.examples import Examples
 
@@ -229,6 +236,16 @@ def test_smaller_images_are_antialiased():
         Examples(images, np.arange(4) % 3, "x"), image_sizes=[9], image_size_starts=[0.0]
     )
     assert abs(batches[0][0][:, 2:7, 2:7].astype(int) - 100).max() < 20
+
+
+@pytest.mark.parametrize("size", [9, 24, 32, 45])
+def test_images_are_resized_as_by_tensorflow(size):
+    images = np.random.default_rng(0).integers(0, 256, (16, 32, 28, 3), dtype="uint8")
+    expected = tf.image.resize(images, (size, size), antialias=True).numpy()
+    resized = resize(images, size)
+    assert resized.dtype == np.uint8
+    # Rounded: a half can go either way.
+    assert np.abs(resized - expected).max() <= 0.5 + 1e-3
 
 
 def test_the_dataset_holds_the_batches_of_the_epoch():

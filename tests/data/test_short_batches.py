@@ -200,7 +200,7 @@ def test_batches_of_a_function_have_its_shapes_and_dtypes():
         size = sizes[index]
         return ({"a": np.full(size, index), "b": np.full((size, 2), index)},)
 
-    dataset = dataset_from_function(batch, len(sizes), spec)
+    dataset = dataset_from_function(batch, len(sizes), lambda: spec)
     assert dataset.element_spec == spec
     for _ in range(2):
         for index, (inputs,) in enumerate(dataset.as_numpy_iterator()):
@@ -210,6 +210,6 @@ def test_batches_of_a_function_have_its_shapes_and_dtypes():
 
 
 def test_an_error_of_a_function_is_one_of_its_batches():
-    dataset = dataset_from_function(lambda index: {}[index], 1, (tf.TensorSpec((None,)),))
+    dataset = dataset_from_function(lambda index: {}[index], 1, lambda: (tf.TensorSpec((None,)),))
     with pytest.raises(tf.errors.OpError, match="KeyError"):
         next(iter(dataset))

@@ -87,7 +87,9 @@ def test_a_member_begins_as_a_linear_model_of_the_other_folds(classes):
         np.testing.assert_allclose(outputs[:, fold], expected, atol=2e-3)
 
 
-def test_the_linear_models_are_those_of_least_penalized_loss():
+@pytest.mark.parametrize("has_tensorflow", [True, False])
+def test_the_linear_models_are_those_of_least_penalized_loss(has_tensorflow, monkeypatch):
+    monkeypatch.setattr(linear_models, "has_tensorflow", lambda: has_tensorflow)
     random = np.random.default_rng(0)
     x, y = random.normal(size=(50, 3)), random.normal(size=50)
     kernel, bias = linear_models.ridge_regression(x, y, 0.2)
@@ -219,8 +221,9 @@ class Members(keras.Model):
         ([[1.5, 1.5, 1.5], [1.5, 1.5, 1.5], [0.1, 0.1, 0.1]], [0, 0, 0], 2),
         ([[0.5, 0.9, 0.9], [0.9, 0.5, 0.9]], [1, 2, 1], 2),
         ([[np.nan, 0.9, 0.9], [0.8, 0.8, 0.8]], [2, 2, 2], 2),
+        ([[0.2, 1.7, 1.2], [0.6, 1.2, 0.9]], [2, 0, 2], 2),
     ],
-    ids=["all-fall", "all-rise", "none-below-the-linear-model", "each-its-own", "nan"],
+    ids=["all-fall", "all-rise", "none-below-the-linear-model", "each-its-own", "nan", "luck"],
 )
 def test_each_member_ends_with_its_best_weights(tmp_path, losses, weights, epochs):
     model = Members(losses)
@@ -237,6 +240,18 @@ def test_each_member_ends_with_its_best_weights(tmp_path, losses, weights, epoch
     callback.on_train_end()
     assert epoch == epochs
     np.testing.assert_array_equal(np.array(model.weight), weights)
+
+
+def test_a_fold_that_is_easy_has_no_more_say_than_others_in_the_mean_of_all(tmp_path):
+    model = Members([])
+    callback = MemberEarlyStopping(tmp_path, 2, initial_losses=np.array([0.01, 1, 1]))
+    callback.set_model(model)
+    callback.on_train_begin()
+    model.weight.assign(np.ones(3))
+    model.member_losses = np.array([0.05, 0.8, 0.8])  # five times that of its linear model
+    callback.on_epoch_end(0)
+    callback.on_train_end()
+    np.testing.assert_array_equal(np.array(model.weight), [0, 1, 1])
 
 
 def test_the_best_weights_of_a_stopped_training_are_taken_up(tmp_path):

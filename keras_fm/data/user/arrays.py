@@ -1,9 +1,11 @@
 """Data that is in no file of the user: arrays, `tf.data` and TFDS data sets."""
 
+from __future__ import annotations
+
+import sys
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from keras_fm.data import datasets
 from keras_fm.data.examples import Examples
@@ -12,6 +14,7 @@ from keras_fm.data.user.source import TFDS_PREFIX, UserData
 from keras_fm.errors import DataError, UnknownNameError
 from keras_fm.file_errors import missing_file
 from keras_fm.formatting import format_count
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing import array_likes
 
 _IMAGE_RANK = 3
@@ -32,7 +35,8 @@ def read_arrays(source: UserData, rank: int) -> RawExamples:
         return RawExamples(data.inputs, data.targets, data.description)
     if isinstance(data, tuple) and len(data) == 2 and all(hasattr(x, "__len__") for x in data):
         return _from_pair(*data)
-    if isinstance(data, tf.data.Dataset):
+    # Who has such a data set has imported TensorFlow.
+    if "tensorflow" in sys.modules and isinstance(data, tf.data.Dataset):
         return _from_dataset(data, rank, "a tf.data.Dataset")
     if isinstance(data, str):
         return _from_tfds(data.removeprefix(TFDS_PREFIX), source.split)

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from keras_fm.data.user.arrays import read_arrays
 from keras_fm.data.user.folders import read_folder
@@ -13,6 +12,7 @@ from keras_fm.data.user.raw_examples import RawExamples
 from keras_fm.data.user.source import UserData, check_source
 from keras_fm.errors import DataError, InvalidInputError
 from keras_fm.formatting import choose_form, format_count, format_names
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing.images import pillow
 from keras_fm.preprocessing.images.folders import IMAGE_SUFFIXES
 from keras_fm.preprocessing.images.inputs import check_collection

@@ -4,8 +4,9 @@
 model sees the same pixels.
 """
 
-import tensorflow as tf
+from __future__ import annotations
 
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing import graph_checks
 from keras_fm.preprocessing.images import exif, pillow, png, segments
 from keras_fm.preprocessing.images.inputs import JPEG_SIGNATURE, PNG_SIGNATURE

@@ -4,8 +4,9 @@ A camera stores the pixels as its sensor lies, and beside them how a viewer is t
 Source: CIPA DC-008, "Exchangeable image file format for digital still cameras: Exif", 4.6.
 """
 
-import tensorflow as tf
+from __future__ import annotations
 
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing.images.segments import read_bytes
 
 _ORIENTATION, _SHORT = 0x0112, 3

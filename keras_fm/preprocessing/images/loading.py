@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from keras_fm.errors import InvalidInputError
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing.images.decoding import decode_image
 from keras_fm.preprocessing.images.inputs import PNG_SIGNATURE, list_items, read_image
 from keras_fm.preprocessing.images.pixels import convert_channels, crop_and_resize

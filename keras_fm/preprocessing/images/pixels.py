@@ -1,7 +1,8 @@
 """Pixels in stock TensorFlow ops: center crop and resizing, channels, and checks of a request."""
 
-import tensorflow as tf
+from __future__ import annotations
 
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing import graph_checks
 
 

@@ -1,7 +1,8 @@
 """PNG files, which may be transparent, decoded in stock TensorFlow ops."""
 
-import tensorflow as tf
+from __future__ import annotations
 
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing.images import segments
 
 _COLOR_TYPE, _COLOR_TYPES_WITH_ALPHA = 25, (4, 6)  # its byte in the file, and values

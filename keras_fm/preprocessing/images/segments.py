@@ -1,8 +1,10 @@
 """Segments of JPEG and PNG files before the pixels, read in stock TensorFlow ops."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
-import tensorflow as tf
+from keras_fm.lazy_imports import tf
 
 # Ten are usual, and a color profile can have some more.
 MAX_SEGMENTS = 100
@@ -12,7 +14,7 @@ _PADDING = 16  # bytes behind the file, so that a header can be read anywhere
 
 # From a file and where a segment starts to where the next one starts, whether it is the last one to
 # look at, and what it holds, if it is the wanted one.
-_Step = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+_Step = Callable[["tf.Tensor", "tf.Tensor"], tuple["tf.Tensor", "tf.Tensor", "tf.Tensor"]]
 
 
 def jpeg_exif(file: tf.Tensor) -> tf.Tensor:

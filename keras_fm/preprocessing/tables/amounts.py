@@ -1,8 +1,10 @@
 """Numbers with a currency or percent sign, such as "$1,234.50" and "12 %", in TensorFlow ops."""
 
+from __future__ import annotations
+
 import re
 
-import tensorflow as tf
+from keras_fm.lazy_imports import tf
 
 PERCENT = "%"
 CURRENCIES = (

@@ -1,10 +1,11 @@
 """Checks of a table in a served graph: of the cells in a request, and of a model's outputs."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from functools import partial
 
-import tensorflow as tf
-
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing import graph_checks
 from keras_fm.preprocessing.tables.columns import (
     Columns,

@@ -1,9 +1,11 @@
 """Dates in strings, read in stock TensorFlow ops: the same in a training and in a served graph."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import tensorflow as tf
+from keras_fm.lazy_imports import tf
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS_IN_MONTH = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)

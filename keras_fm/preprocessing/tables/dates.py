@@ -1,10 +1,12 @@
 """From the dates of a table's column to the numbers that a model takes, in TensorFlow ops."""
 
+from __future__ import annotations
+
 import math
 
 import numpy as np
-import tensorflow as tf
 
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing.tables.date_strings import ParsedDates, calendar, parse_dates
 from keras_fm.registry.dates import Dates
 

@@ -1,6 +1,8 @@
 """Durations such as "1:23:45", "2h 30min" and "3 days", as seconds, in TensorFlow ops."""
 
-import tensorflow as tf
+from __future__ import annotations
+
+from keras_fm.lazy_imports import tf
 
 UNIT = "seconds"  # of a column of durations
 _NUMBER = r"(\d+(?:\.\d+)?|\.\d+)"

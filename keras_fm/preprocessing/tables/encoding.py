@@ -8,11 +8,13 @@ int32 `[rows, hash_buckets]`. Infinity is neither a number nor missing, but what
 or an overflow left: an error.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 
 import numpy as np
-import tensorflow as tf
 
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing.lookup_tables import index_of_string
 from keras_fm.preprocessing.tables.columns import (
     Columns,
@@ -24,6 +26,8 @@ from keras_fm.preprocessing.tables.hashed_words import count_words
 from keras_fm.preprocessing.tables.parsers import encode_strings
 from keras_fm.registry.entry import Input
 
+_BLANKS = " \t\n\v\f\r"  # what `tf.strings.strip` takes off
+
 
 def encode_columns(columns: Columns, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Encode the raw columns of a table as the model takes them, by the names of its inputs.
@@ -32,8 +36,50 @@ def encode_columns(columns: Columns, inputs: Mapping[str, np.ndarray]) -> dict[s
         columns: The model's.
         inputs: By column name, float32 or strings `[rows]`.
     """
-    tensors = {name: tf.constant(column) for name, column in inputs.items()}
-    return {name: column.numpy() for name, column in ColumnEncoder(columns)(tensors).items()}
+    names = input_names(columns)
+    strings = [column for column in columns if is_parsed(column) or column.hash_buckets is not None]
+    tensors = {column.name: tf.constant(inputs[column.name]) for column in strings}
+    parsed = ColumnEncoder(strings).encode(tensors, names)
+    return {
+        names[c.name]: parsed[names[c.name]].numpy()
+        if c.name in tensors
+        else _encode(c, inputs[c.name])
+        for c in columns
+    }
+
+
+def _encode(column: Input, cells: np.ndarray) -> np.ndarray:
+    """Encode numbers or categories, without TensorFlow, as `ColumnEncoder` does."""
+    if column.dtype == "string":
+        index = _CategoryIndex(column)
+        return np.fromiter(map(index.__getitem__, cells.tolist()), "int32", len(cells))
+    if column.missing_value is not None:
+        missing = np.asarray(column.missing_value, cells.dtype)
+        cells = np.where(cells == missing, np.asarray(np.nan, cells.dtype), cells)
+    return cells if column.scale is None else cells / np.asarray(column.scale, cells.dtype)
+
+
+class _CategoryIndex(dict[str | bytes, int]):
+    """Index of each category, from 1 on, and 0 of any other string; what was looked up, is kept."""
+
+    def __init__(self, column: Input) -> None:
+        super().__init__()
+        self.of_category = {name: i for i, name in enumerate(column.categories, 1)}
+        self.strips = _are_stripped(column)
+
+    def __missing__(self, cell: str | bytes) -> int:
+        text = cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell
+        index = self.of_category.get(text.strip(_BLANKS) if self.strips else text, 0)
+        self[cell] = index
+        return index
+
+
+def _are_stripped(column: Input) -> bool:
+    """Return whether blanks around a string do not count.
+
+    Names with outer blanks are of a model of before; else " a" is "a".
+    """
+    return all(category == category.strip() for category in column.categories)
 
 
 class ColumnEncoder:
@@ -53,7 +99,12 @@ class ColumnEncoder:
 
     def __call__(self, raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Encode tensors by column name, float32 or string `[rows]`, by the names of the inputs."""
-        names = input_names(self.columns)
+        return self.encode(raw, input_names(self.columns))
+
+    def encode(
+        self, raw: Mapping[str, tf.Tensor], names: Mapping[str, str]
+    ) -> dict[str, tf.Tensor]:
+        """Encode the same by other names than those of a model of these columns alone."""
         return {names[c.name]: self._encode(c, raw[c.name]) for c in self.columns}
 
     def _encode(self, column: Input, cells: tf.Tensor) -> tf.Tensor:
@@ -62,8 +113,7 @@ class ColumnEncoder:
         if is_parsed(column):
             return encode_strings(cells, column)
         if column.name in self.lookup_tables:
-            # Names with outer blanks are of a model of before; else " a" is "a".
-            if all(category == category.strip() for category in column.categories):
+            if _are_stripped(column):
                 cells = tf.strings.strip(cells)
             return tf.cast(self.lookup_tables[column.name].lookup(cells), tf.int32)
         if column.missing_value is not None:

@@ -4,7 +4,9 @@ Source: Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask Learn
 (arXiv:0902.2206).
 """
 
-import tensorflow as tf
+from __future__ import annotations
+
+from keras_fm.lazy_imports import tf
 
 # Letters, marks and digits of any script are words; all else separates them.
 _SEPARATORS = r"[^\p{L}\p{M}\p{N}]+"

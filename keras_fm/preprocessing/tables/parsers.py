@@ -1,12 +1,14 @@
 """Columns of strings that are parsed, by the same TensorFlow ops in a training and in a server."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import tensorflow as tf
 
 from keras_fm.errors import InvalidInputError
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing.tables import durations
 from keras_fm.preprocessing.tables.amounts import AmountParser
 from keras_fm.preprocessing.tables.cells import MISSING_WORDS

@@ -4,10 +4,12 @@ Training, `pipeline` and the exports share them, so that a served model reads a 
 one did. ID 0 is padding, 1 the unknown token.
 """
 
+from __future__ import annotations
+
+from functools import cached_property
 from pathlib import Path
 
-import tensorflow as tf
-
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing.lookup_tables import index_of_line
 from keras_fm.preprocessing.texts import wordpiece
 from keras_fm.preprocessing.texts.vocabulary import FIRST_WORD_ID, UNK_ID, token_names
@@ -45,7 +47,12 @@ class WordTokenizer:
 
     def __init__(self, file: Path) -> None:
         """Create the tokenizer of a vocabulary file."""
-        self.lookup_table = index_of_line(file, default=UNK_ID - FIRST_WORD_ID)
+        self.file = file
+
+    @cached_property
+    def lookup_table(self) -> tf.lookup.StaticHashTable:
+        """From words to their lines; without TensorFlow the tokenizer has its constants alone."""
+        return index_of_line(self.file, default=UNK_ID - FIRST_WORD_ID)
 
     def __call__(self, texts: tf.Tensor, max_length: int) -> tf.RaggedTensor:
         """Tokenize texts `[batch]`: int32 `[batch, (words)]`; of one without words, one unknown.
@@ -84,7 +91,7 @@ class WordPieceTokenizer:
 
     def __init__(self, file: Path) -> None:
         """Create the tokenizer of a vocabulary file."""
-        self.lookup_table = index_of_line(file)
+        self.file = file
         tokens = token_names(file, "wordpiece")
         self.max_token_length = max(map(len, tokens))
         self.unk_id, self.cls_id, self.sep_id, self.mask_id = map(
@@ -92,6 +99,11 @@ class WordPieceTokenizer:
             (wordpiece.UNK_TOKEN, wordpiece.CLS_TOKEN, wordpiece.SEP_TOKEN, wordpiece.MASK_TOKEN),
         )
         self.frame_ids = (self.cls_id, self.sep_id)
+
+    @cached_property
+    def lookup_table(self) -> tf.lookup.StaticHashTable:
+        """From tokens to their lines; without TensorFlow the tokenizer has its constants alone."""
+        return index_of_line(self.file)
 
     def __call__(
         self, texts: tf.Tensor, max_length: int, parse_masks: bool = False

@@ -5,10 +5,9 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
-import tensorflow as tf
 
 from keras_fm.data import datasets
-from keras_fm.data.batches import Batches, dataset_from_arrays
+from keras_fm.data.batches import Batches, Dataset, dataset_from_arrays
 from keras_fm.data.example_digests import example_digests
 from keras_fm.data.examples import Examples
 from keras_fm.data.user.raw_examples import DataNotes
@@ -156,7 +155,7 @@ class TaskData(ABC):
     def batches(self, examples: Examples, recipe: Any, seed: int) -> Batches:
         """Return the training batches of the examples."""
 
-    def validation_dataset(self, examples: Examples) -> tf.data.Dataset | None:
+    def validation_dataset(self, examples: Examples) -> "Dataset | None":
         """Return batches of (inputs, targets) for `fit`'s validation, with weights if needed.
 
         None where there is nothing that an epoch could be evaluated on quickly.

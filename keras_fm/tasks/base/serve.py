@@ -1,5 +1,7 @@
 """The signatures of a task's exports."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,8 +10,8 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from keras_fm.lazy_imports import tf
 from keras_fm.models.spec import ModelSpec
 from keras_fm.preprocessing import graph_checks
 

@@ -3,9 +3,8 @@
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from keras_fm.data.batches import dataset_from_arrays
+from keras_fm.data.batches import Dataset, dataset_from_arrays
 from keras_fm.data.examples import Examples
 from keras_fm.data.text_batches import MaskedLMBatches, MaskGenerator
 from keras_fm.registry.recipe import Recipe
@@ -44,7 +43,7 @@ class MaskedLMData(TokenizedTexts, TaskData):
         mask_tokens = self._mask_generator(recipe.mlm_probability)
         return MaskedLMBatches(self._token_ids(examples), mask_tokens, recipe=recipe, seed=seed)
 
-    def validation_dataset(self, examples: Examples) -> tf.data.Dataset:
+    def validation_dataset(self, examples: Examples) -> Dataset:
         """Return the windows that `evaluate` takes."""
         windows = self.encode(examples)
         return dataset_from_arrays(windows.inputs, windows.targets, batch_size=self.eval_batch_size)

@@ -4,11 +4,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from scipy.special import softmax
 
 from keras_fm.data.text_batches import pad_sequences
 from keras_fm.errors import InvalidInputError
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing.texts.inputs import read_texts
 from keras_fm.preprocessing.texts.wordpiece import MASK_TOKEN
 from keras_fm.tasks.base import Predictor

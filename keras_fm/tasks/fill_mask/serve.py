@@ -1,11 +1,13 @@
 """The signatures of an exported masked language model."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing import graph_checks, lookup_tables
 from keras_fm.preprocessing.texts.vocabulary import PAD_ID
 from keras_fm.preprocessing.texts.wordpiece import MASK_TOKEN

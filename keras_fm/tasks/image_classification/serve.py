@@ -1,11 +1,13 @@
 """The signatures of an exported classifier of images."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from keras_fm.lazy_imports import tf
 from keras_fm.models.backbone import backbone
 from keras_fm.preprocessing.images.decoding import decode_files
 from keras_fm.preprocessing.images.pixels import check_pixels, crop_and_resize

@@ -1,14 +1,16 @@
 """Images, their classes, and the latents that images are generated from."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from keras_fm import registry
 from keras_fm.data.augmentation import AugmentedImages
 from keras_fm.data.batches import Batches
 from keras_fm.data.examples import Examples
+from keras_fm.lazy_imports import tf
 from keras_fm.tasks.base import TaskData
 from keras_fm.tasks.classification import check_labels
 from keras_fm.tasks.image_data import check_images

@@ -151,8 +151,9 @@ class GANObjective(Objective):
         variance = total_variance(real)
         scores = {"frechet_distance": frechet_distance(features, real) / variance}
         entry = self.spec.entry
-        if len(examples) >= MIN_EXAMPLES and datasets.is_prepared(entry.dataset):
-            training = datasets.load(entry.dataset, entry.split("train")).inputs[:NUM_COMPARED]
+        split = entry.split("train")
+        if len(examples) >= MIN_EXAMPLES and datasets.is_prepared(entry.dataset, split):
+            training = datasets.load(entry.dataset, split).inputs[:NUM_COMPARED]
             _, others = evaluator.predict_with_features(training)
             scores["frechet_distance_real"] = frechet_distance(others, real) / variance
         class_variances = {

@@ -1,18 +1,20 @@
 """Images of labels and seeds."""
 
+from __future__ import annotations
+
 import functools
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from keras_fm.lazy_imports import tf
 from keras_fm.options import check_int
 from keras_fm.preprocessing.texts.inputs import read_texts
 from keras_fm.tasks.base import Predictor
 from keras_fm.tasks.image_generation.codec import MAX_SEED, check_label
-from keras_fm.tasks.image_generation.data import sample_latents, to_uint8
+from keras_fm.tasks.image_generation.data import sample_latents
 
 
 @functools.cache
@@ -24,6 +26,11 @@ def _latent_sampler(latent_dim: int) -> Any:
 
 def _sample_latents(seeds: Any, latent_dim: int) -> tf.Tensor:
     return _latent_sampler(latent_dim)(tf.constant(seeds, tf.int64))
+
+
+def _to_uint8(images: np.ndarray) -> np.ndarray:
+    """Round images 0..255, as `data.to_uint8` does in a graph."""
+    return images.clip(0.0, 255.0).round().astype("uint8")
 
 
 class GeneratorPredictor(Predictor):
@@ -38,13 +45,13 @@ class GeneratorPredictor(Predictor):
 
     def generate(self, model: keras.Model, labels: np.ndarray) -> np.ndarray:
         """Return uint8 images `[labels, rows, columns, channels]` of indices of labels."""
-        return to_uint8(self.predict(model, self.data.generator_inputs(labels))).numpy()
+        return _to_uint8(self.predict(model, self.data.generator_inputs(labels)))
 
     def generate_from_seeds(
         self, model: keras.Model, labels: Sequence[int], seeds: Sequence[int]
     ) -> np.ndarray:
         """Return the same, each image of a seed of its own."""
-        return to_uint8(self.predict(model, self._latents(labels, seeds))).numpy()
+        return _to_uint8(self.predict(model, self._latents(labels, seeds)))
 
     def preprocess(
         self, model: keras.Model, inputs: Any, *, seed: int = 0

@@ -1,11 +1,13 @@
 """The signatures of an exported generator."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing import graph_checks
 from keras_fm.tasks import label_tables
 from keras_fm.tasks.base import Serving, Signature, Signatures, call_any_batch

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import keras
-import tensorflow as tf
 
+from keras_fm.lazy_imports import tf
 from keras_fm.tasks.base import Serving, Signatures
 from keras_fm.tasks.tabular_serving import tabular_signatures
 

@@ -1,17 +1,19 @@
 """Texts and their classes."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from keras_fm.data.batches import Batches, dataset_from_function
+from keras_fm.data.batches import Batches, Dataset, batch_spec, dataset_from_function
 from keras_fm.data.examples import Examples
 from keras_fm.data.text_batches import BucketedTexts, bucket_by_length, pad_sequences
 from keras_fm.data.user.raw_examples import DataNotes, RawExamples
 from keras_fm.data.user.source import UserData
 from keras_fm.data.user.texts import fit_texts, read_user_texts
 from keras_fm.errors import InvalidInputError
+from keras_fm.lazy_imports import tf
 from keras_fm.models.spec import ModelSpec
 from keras_fm.preprocessing.texts.inputs import read_texts
 from keras_fm.tasks.classification import ClassificationData
@@ -65,19 +67,18 @@ class TextData(TokenizedTexts, ClassificationData):
             mask_id=mask_id,
         )
 
-    def validation_dataset(self, examples: Examples) -> tf.data.Dataset:
+    def validation_dataset(self, examples: Examples) -> Dataset:
         """Return texts of like length together, so that little is padding, and one-hot labels."""
         token_ids, targets = self.token_ids(examples.inputs), self.targets(examples)
         buckets = bucket_by_length(token_ids, self.eval_batch_size)
-        signature = (
-            tf.TensorSpec((None, None), tf.int32),
-            tf.TensorSpec((None, *targets.shape[1:]), targets.dtype),
-        )
+
+        def element_spec() -> tuple[tf.TensorSpec, ...]:
+            return tf.TensorSpec((None, None), tf.int32), batch_spec(targets)
 
         def batch_for(index: int) -> tuple[np.ndarray, np.ndarray]:
             return pad_sequences(token_ids[buckets[index]]), targets[buckets[index]]
 
-        return dataset_from_function(batch_for, len(buckets), signature)
+        return dataset_from_function(batch_for, len(buckets), element_spec)
 
 
 def _read(user_data: UserData) -> RawExamples:

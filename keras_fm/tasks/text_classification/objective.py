@@ -4,9 +4,9 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_fm.data.examples import Examples
+from keras_fm.lazy_imports import tf
 from keras_fm.tasks.classification import ClassificationObjective
 from keras_fm.trainers.adversarial_text import AdversarialTextTrainer
 

@@ -1,12 +1,14 @@
 """The signatures of an exported classifier of texts."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_fm.data.text_batches import pad_sequences
+from keras_fm.lazy_imports import tf
 from keras_fm.models.backbone import backbone
 from keras_fm.preprocessing.texts.vocabulary import PAD_ID
 from keras_fm.tasks.base import Serving, Signature, Signatures

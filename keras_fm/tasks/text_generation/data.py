@@ -5,10 +5,9 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import tensorflow as tf
 
 from keras_fm.data import character_texts
-from keras_fm.data.batches import dataset_from_arrays
+from keras_fm.data.batches import Dataset, dataset_from_arrays
 from keras_fm.data.character_texts import UNKNOWN_ID, EvalWindows
 from keras_fm.data.example_digests import example_digests
 from keras_fm.data.examples import Examples
@@ -101,7 +100,7 @@ class CharacterData(TaskData):
         """Return windows of the recipe's length, from another offset in each epoch."""
         return SequenceWindows(*self.character_ids(examples), recipe=recipe, seed=seed)
 
-    def validation_dataset(self, examples: Examples) -> tf.data.Dataset:
+    def validation_dataset(self, examples: Examples) -> Dataset:
         """Return the windows that `evaluate` takes, and which of their characters count."""
         windows = self.eval_windows(examples)
         return dataset_from_arrays(

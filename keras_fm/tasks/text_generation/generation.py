@@ -4,15 +4,17 @@ One TensorFlow graph does it for the pipeline and for the export. Text is UTF-8;
 become U+FFFD, which no vocabulary has, and a character that the model does not know has ID 0.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from keras_fm.data.character_texts import UNKNOWN_ID
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing import graph_checks, lookup_tables
 from keras_fm.tasks.text_generation.codec import MAX_LENGTH
 

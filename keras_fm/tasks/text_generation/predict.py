@@ -1,14 +1,16 @@
 """Continuations of prompts."""
 
+from __future__ import annotations
+
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_fm.backend import need_tensorflow
+from keras_fm.lazy_imports import tf
 from keras_fm.models.spec import ModelSpec
 from keras_fm.preprocessing.texts.inputs import read_texts
 from keras_fm.tasks.base import Predictor
@@ -16,12 +18,13 @@ from keras_fm.tasks.text_generation import generation
 from keras_fm.tasks.text_generation.codec import check_lengths, check_options, seeds_of
 from keras_fm.tasks.text_generation.generation import CharacterTables
 
-GENERATE_SPECS = [
-    tf.TensorSpec((None,), tf.string, name="prompt"),
-    tf.TensorSpec((None,), tf.int32, name="length"),
-    tf.TensorSpec((None,), tf.float32, name="temperature"),
-    tf.TensorSpec((None,), tf.int32, name="seed"),
-]
+
+def generate_specs() -> list[tf.TensorSpec]:
+    """Return the specs of a prompt, and of the options of `generation.generate_text`."""
+    dtypes = {
+        "prompt": tf.string, "length": tf.int32, "temperature": tf.float32, "seed": tf.int32,
+    }  # fmt: skip
+    return [tf.TensorSpec((None,), dtype, name=name) for name, dtype in dtypes.items()]
 
 
 class CharacterPredictor(Predictor):
@@ -86,7 +89,7 @@ class CharacterPredictor(Predictor):
             with tempfile.TemporaryDirectory() as folder:
                 tables = CharacterTables(self.data.characters, Path(folder))
 
-            @tf.function(input_signature=GENERATE_SPECS)
+            @tf.function(input_signature=generate_specs())
             def generate(*arguments: tf.Tensor) -> tf.Tensor:
                 return generation.generate_text(model, tables, *arguments)
 

@@ -1,15 +1,17 @@
 """The signatures of an exported character model."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
+from keras_fm.lazy_imports import tf
 from keras_fm.tasks.base import Serving, Signature, Signatures
 from keras_fm.tasks.text_generation import generation
 from keras_fm.tasks.text_generation.generation import CharacterTables
-from keras_fm.tasks.text_generation.predict import GENERATE_SPECS
+from keras_fm.tasks.text_generation.predict import generate_specs
 
 
 class CharacterServing(Serving):
@@ -47,6 +49,6 @@ class CharacterServing(Serving):
             "serving_default": Signature(
                 serving_default, [text], {"text": texts[:1]}, parity_inputs={"text": texts}
             ),
-            "generate": Signature(generate, GENERATE_SPECS, prompt, broadcast),
+            "generate": Signature(generate, generate_specs(), prompt, broadcast),
         }
         return Signatures(by_name, [tables.ids, tables.codes])

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import tensorflow as tf
-
 from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.data.user.tables.parsed_columns import (
     MAX_SAMPLE,
@@ -11,6 +9,7 @@ from keras_fm.data.user.tables.parsed_columns import (
     parsed_input,
     strings_to_parse,
 )
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing.tables.amounts import CURRENCIES, PERCENT, AmountParser
 from keras_fm.registry.entry import Input
 

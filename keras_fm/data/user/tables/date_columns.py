@@ -4,10 +4,10 @@ import re
 from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
 from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.data.user.tables.parsed_columns import MIN_SHARE, DistinctStrings, to_strings
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing.tables.date_strings import calendar, parse_dates
 from keras_fm.registry.dates import DatePart, Dates
 from keras_fm.registry.entry import Input

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
 from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.data.user.tables.parsed_columns import (
@@ -12,6 +11,7 @@ from keras_fm.data.user.tables.parsed_columns import (
     parsed_input,
     strings_to_parse,
 )
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing.tables.durations import UNIT, DurationParser
 from keras_fm.registry.entry import Input
 

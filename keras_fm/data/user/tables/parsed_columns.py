@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
 from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.data.user.tables import number_checks, number_columns
+from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing.array_likes import column_name
 from keras_fm.preprocessing.tables.columns import parsed_columns
 from keras_fm.preprocessing.tables.parsers import are_missing, are_readable, parser_of

@@ -1,0 +1,140 @@
+"""Trainings on JAX where TensorFlow, TensorBoard and TFDS are not installed."""
+
+import json
+import os
+import subprocess
+import sys
+
+import helpers
+import numpy as np
+import pytest
+import without_tensorflow
+
+from keras_fm import registry
+from keras_fm.evaluation.evaluation import evaluate_model
+from keras_fm.models import run_files
+from keras_fm.models.spec import spec_of
+from keras_fm.registry.tasks import TASKS
+from keras_fm.training.runs import load_run
+
+# A training that is stopped after an epoch, and resumed.
+TRAIN = """
+import json, sys
+import keras
+from keras_fm.training.training import train
+
+class Stop(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+name, run_dir, options = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+try:
+    train(name, data="sample", run_dir=run_dir, callbacks=[Stop()], epochs=2, **options)
+except KeyboardInterrupt:
+    print("stopped")
+run = train(name, data="sample", run_dir=run_dir, resume=True)
+assert len(run.history["seconds"]) == 2, run.history
+assert "tensorflow" not in sys.modules
+"""
+TRAINING_PATH = """
+import sys
+from importlib import import_module
+import keras_fm.cli.train, keras_fm.training.fine_tuning, keras_fm.training.training
+from keras_fm.registry.tasks import TASKS
+for package in TASKS.values():
+    import_module(f"{package}.task")
+imported = {"tensorflow", "tensorboard", "tensorflow_datasets"} & sys.modules.keys()
+assert not imported, imported
+"""
+
+OPTIONS = {
+    "linear_regression": {},
+    "mlp": {},
+    "char_lstm": {"batch_size": 16, "sequence_length": 128},
+    "lstm": {},
+    "mini_bert": {"init_from": "random"},
+    "cifar_cnn_basic": {},
+    "cifar_cnn": {},
+    "gan": {"batch_size": 64},
+}
+
+
+def test_the_modules_of_a_training_import_no_tensorflow():
+    pytest.importorskip("jax")
+    environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(helpers.ROOT)}
+    subprocess.run([sys.executable, "-c", TRAINING_PATH], env=environment, check=True)
+
+
+def test_one_model_of_each_task_is_trained_here():
+    tasks = {registry.info(name).task for name in OPTIONS}
+    tasks |= {"fill-mask"}  # the pretraining of `mini_bert`, below
+    tasks |= {"tabular-classification"}  # no model of the zoo; mlp on a user's own table
+    assert tasks == {*TASKS}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name == "linear_regression" else [pytest.mark.thorough])
+     for name in OPTIONS],
+)  # fmt: skip
+def test_a_training_ends_resumes_and_is_evaluated_with_tensorflow(name, tmp_path):
+    path = tmp_path / "run"
+    code, output = without_tensorflow.run_python(
+        tmp_path / "site", "-c", TRAIN, name, path, json.dumps(OPTIONS[name])
+    )
+    assert code == 0, output
+    assert "stopped" in output
+    missing = "no logs for TensorBoard: tensorflow and tensorboard are not installed"
+    assert output.count(missing) == 2  # once in each part
+    assert not (path / "logs").exists()
+    assert run_files.is_complete(path)
+    run = load_run(path)
+    examples = spec_of(run.model).task.data.load("sample")
+    validation = examples.subset(slice(-run.num_validation, None), "the last ones")
+    measured = evaluate_model(run.model, validation)  # on TensorFlow
+    assert measured == pytest.approx(run.metrics, rel=1e-3, abs=1e-3)
+
+
+@pytest.mark.thorough
+def test_a_pretraining_and_a_table_need_no_tensorflow(tmp_path):
+    words = ("-m", "keras_fm", "train", "mini_bert", "--data", "sample", "--set", "epochs=1",
+             "--init-from", "pretraining", "--set", "pretraining.epochs=1",
+             "--set", "pretraining.num_cycles=1", "--run-dir", tmp_path / "bert")  # fmt: skip
+    code, output = without_tensorflow.run_python(tmp_path / "site", *words)
+    assert code == 0, output
+    assert run_files.is_complete(tmp_path / "bert" / "pretraining")
+    random = np.random.default_rng(0)
+    sizes, weights = random.normal(size=(2, 200))
+    rows = [
+        f"{size:.3f},{weight:.3f},{'yes' if size > 0 else 'no'}\n"
+        for size, weight in zip(sizes, weights, strict=True)
+    ]
+    (tmp_path / "table.csv").write_text("size,weight,label\n" + "".join(rows))
+    words = ("-m", "keras_fm", "train", "mlp", "--data", tmp_path / "table.csv", "--target",
+             "label", "--set", "epochs=2", "--run-dir", tmp_path / "table")  # fmt: skip
+    code, output = without_tensorflow.run_python(tmp_path / "site", *words)
+    assert code == 0, output
+    assert run_files.read_result(tmp_path / "table")["metrics"]["accuracy"] > 0.8
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "linear_regression", "--histograms"], "histograms=True adds to TensorBoard's"),
+        (
+            ["train", "linear_regression", "--run-dir", "none"],
+            "TensorFlow Datasets, which loads",
+        ),
+        (
+            ["export", "linear_regression", "exported"],
+            "this needs tensorflow, which is not installed: pip",
+        ),
+    ],
+    ids=["histograms", "data", "export"],
+)
+def test_what_needs_tensorflow_says_so_in_a_sentence(words, message, tmp_path):
+    code, output = without_tensorflow.run_python(tmp_path / "site", "-m", "keras_fm", *words)
+    assert code == 2
+    assert message in output
+    assert len(output.strip().splitlines()) == 1, output
