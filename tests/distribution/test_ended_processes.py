@@ -39,6 +39,7 @@ def assert_others_end(processes, count, indices):
         assert_one_sentence(process, errors, f"process {index} of {count} stops, for another one")
 
 
+@pytest.mark.by_hand
 def test_a_killed_training_is_resumed_by_fewer_processes(tmp_path):
     run, alone = tmp_path / "run", tmp_path / "alone"
     # A worker of four is killed.

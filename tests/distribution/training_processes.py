@@ -1,8 +1,10 @@
 """Real processes that train together on this machine, over JAX's gloo collectives."""
 
 import csv
+import functools
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -61,6 +63,8 @@ def start(*arguments, prefix=(), **environment):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Tests that a shell started in the background ignore it, and so would the processes.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     started.append(process)
     return process
