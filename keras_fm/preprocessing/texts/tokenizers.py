@@ -6,10 +6,9 @@ one did. ID 0 is padding, 1 the unknown token.
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 
-from keras_fm.lazy_imports import tf
+from keras_fm.lazy_imports import has_tensorflow, tf
 from keras_fm.preprocessing.lookup_tables import index_of_line
 from keras_fm.preprocessing.texts import wordpiece
 from keras_fm.preprocessing.texts.vocabulary import FIRST_WORD_ID, UNK_ID, token_names
@@ -47,12 +46,10 @@ class WordTokenizer:
 
     def __init__(self, file: Path) -> None:
         """Create the tokenizer of a vocabulary file."""
-        self.file = file
-
-    @cached_property
-    def lookup_table(self) -> tf.lookup.StaticHashTable:
-        """From words to their lines; without TensorFlow the tokenizer has its constants alone."""
-        return index_of_line(self.file, default=UNK_ID - FIRST_WORD_ID)
+        # Here: in a function of TensorFlow it would be a part of its graph.
+        self.lookup_table = (
+            index_of_line(file, UNK_ID - FIRST_WORD_ID) if has_tensorflow() else None
+        )
 
     def __call__(self, texts: tf.Tensor, max_length: int) -> tf.RaggedTensor:
         """Tokenize texts `[batch]`: int32 `[batch, (words)]`; of one without words, one unknown.
@@ -91,7 +88,7 @@ class WordPieceTokenizer:
 
     def __init__(self, file: Path) -> None:
         """Create the tokenizer of a vocabulary file."""
-        self.file = file
+        self.lookup_table = index_of_line(file) if has_tensorflow() else None  # as above
         tokens = token_names(file, "wordpiece")
         self.max_token_length = max(map(len, tokens))
         self.unk_id, self.cls_id, self.sep_id, self.mask_id = map(
@@ -99,11 +96,6 @@ class WordPieceTokenizer:
             (wordpiece.UNK_TOKEN, wordpiece.CLS_TOKEN, wordpiece.SEP_TOKEN, wordpiece.MASK_TOKEN),
         )
         self.frame_ids = (self.cls_id, self.sep_id)
-
-    @cached_property
-    def lookup_table(self) -> tf.lookup.StaticHashTable:
-        """From tokens to their lines; without TensorFlow the tokenizer has its constants alone."""
-        return index_of_line(self.file)
 
     def __call__(
         self, texts: tf.Tensor, max_length: int, parse_masks: bool = False
