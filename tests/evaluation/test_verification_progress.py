@@ -194,7 +194,7 @@ def test_a_quick_evaluation_of_a_generator_trains_no_classifier(tiny_gan, monkey
     monkeypatch.setattr(objective, "MIN_EXAMPLES", 10)
     evaluator = Evaluator()
     monkeypatch.setattr(evaluation, "GeneratorEvaluator", lambda name: evaluator)
-    monkeypatch.setattr(objective.datasets, "is_prepared", lambda dataset: False)
+    monkeypatch.setattr(objective.datasets, "is_prepared", lambda *_: False)
     model = loading.get("tiny_gan", weights=None)
     early = []
     metrics = evaluation.evaluate(

@@ -217,7 +217,7 @@ def test_slices_are_of_the_first_metric(model, few_images, monkeypatch):
 
 def test_the_distance_of_real_training_images_is_measured_too(model, few_images, monkeypatch):
     sample = datasets.sample("cifar10")
-    monkeypatch.setattr(datasets, "is_prepared", lambda dataset: True)
+    monkeypatch.setattr(datasets, "is_prepared", lambda *_: True)
     monkeypatch.setattr(
         datasets, "load", lambda dataset, split: sample if split == "sample" else
         Examples(sample.inputs[::2].repeat(2, axis=0), sample.targets, split),

@@ -110,6 +110,7 @@ def test_the_metrics_are_of_the_validation_examples(small_run):
         "ending": "the one epoch was run; the weights are those of the last epoch",
         "num_validation": 56,
         "per_class": small_run.per_class,
+        "steps_per_epoch": 25,
     }
 
 

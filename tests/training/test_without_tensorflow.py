@@ -75,7 +75,7 @@ def test_one_model_of_each_task_is_trained_here():
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=[] if name == "linear_regression" else [pytest.mark.thorough])
+    [pytest.param(name, marks=pytest.mark.thorough if name == "linear_regression" else pytest.mark.by_hand)
      for name in OPTIONS],
 )  # fmt: skip
 def test_a_training_ends_resumes_and_is_evaluated_with_tensorflow(name, tmp_path):
@@ -96,7 +96,7 @@ def test_a_training_ends_resumes_and_is_evaluated_with_tensorflow(name, tmp_path
     assert measured == pytest.approx(run.metrics, rel=1e-3, abs=1e-3)
 
 
-@pytest.mark.thorough
+@pytest.mark.by_hand
 def test_a_pretraining_and_a_table_need_no_tensorflow(tmp_path):
     words = ("-m", "keras_fm", "train", "mini_bert", "--data", "sample", "--set", "epochs=1",
              "--init-from", "pretraining", "--set", "pretraining.epochs=1",
