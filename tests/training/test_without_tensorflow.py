@@ -58,6 +58,7 @@ OPTIONS = {
     "cifar_cnn": {},
     "gan": {"batch_size": 64},
 }
+SLOW = [name for name in OPTIONS if name != "linear_regression"]  # a minute each
 
 
 def test_the_modules_of_a_training_import_no_tensorflow():
@@ -74,10 +75,8 @@ def test_one_model_of_each_task_is_trained_here():
 
 
 @pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=pytest.mark.thorough if name == "linear_regression" else pytest.mark.by_hand)
-     for name in OPTIONS],
-)  # fmt: skip
+    "name", ["linear_regression", *(pytest.param(name, marks=pytest.mark.by_hand) for name in SLOW)]
+)
 def test_a_training_ends_resumes_and_is_evaluated_with_tensorflow(name, tmp_path):
     path = tmp_path / "run"
     code, output = without_tensorflow.run_python(
