@@ -7,6 +7,7 @@ one did. ID 0 is padding, 1 the unknown token.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from keras_fm.lazy_imports import has_tensorflow, tf
 from keras_fm.preprocessing.lookup_tables import index_of_line
@@ -47,7 +48,7 @@ class WordTokenizer:
     def __init__(self, file: Path) -> None:
         """Create the tokenizer of a vocabulary file."""
         # Here: in a function of TensorFlow it would be a part of its graph.
-        self.lookup_table = (
+        self.lookup_table: Any = (
             index_of_line(file, UNK_ID - FIRST_WORD_ID) if has_tensorflow() else None
         )
 
@@ -88,7 +89,7 @@ class WordPieceTokenizer:
 
     def __init__(self, file: Path) -> None:
         """Create the tokenizer of a vocabulary file."""
-        self.lookup_table = index_of_line(file) if has_tensorflow() else None  # as above
+        self.lookup_table: Any = index_of_line(file) if has_tensorflow() else None  # as above
         tokens = token_names(file, "wordpiece")
         self.max_token_length = max(map(len, tokens))
         self.unk_id, self.cls_id, self.sep_id, self.mask_id = map(
