@@ -134,7 +134,7 @@ class Client:
             str(self),
             top_k,
             threshold,
-            # Without a choice the server is not asked yet.
+            # Without a choice no request is sent yet.
             is_classifier=(top_k, threshold) == (None, None) or self.codec.outputs >= CLASS_OUTPUTS,
             class_names=self._class_names,
         )

@@ -77,7 +77,7 @@ class DistributedError(KerasFmError, RuntimeError):
 
 
 class MissingPackageError(KerasFmError, ImportError):
-    """A package that is not installed, which what was asked for needs."""
+    """A package that is required, and is not installed."""
 
 
 class DataWarning(UserWarning):

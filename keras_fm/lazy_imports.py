@@ -1,6 +1,6 @@
 """TensorFlow as `tf`, imported by the first use: on JAX a training needs none.
 
-A module writes `from keras_fm.lazy_imports import tf` in place of `import tensorflow as tf`, so it
+A module writes `from keras_fm.lazy_imports import tf` instead of `import tensorflow as tf`, so it
 can be imported where TensorFlow is not installed. Packages and modules that are of no use without
 TensorFlow, such as `exporting`, import it as usual.
 """

@@ -181,7 +181,7 @@ class _First:
 
 
 def plain_layer(layer: Any) -> Any:
-    """Return Keras' own layer in place of one of keras_fm that has one."""
+    """Return Keras' own layer instead of one of keras_fm that has one."""
     import keras
 
     from keras_fm import layers

@@ -120,7 +120,7 @@ def steps(name: str, shapes: list[tuple[int, ...]], unit: Callable[..., int], **
 
 
 def exports(name: str, inputs: Iterable[tuple[str, int, Any]]) -> Law:
-    """Measure the served answers to raw inputs, a size in words and its units with each."""
+    """Measure an export's predictions for raw inputs, a size in words and its units with each."""
     import tensorflow as tf
 
     from keras_fm.exporting import saved_model

@@ -361,7 +361,7 @@ def pack(jobs: Sequence[Job], directory: Path, folder: Path) -> None:
 
 
 def unpack(folder: Path, directory: Path) -> None:
-    """Put run directories back, in place of those that are there, with logs where they have none.
+    """Put run directories back, instead of those that are there, with logs where they have none.
 
     Raises:
         RunError: A part is missing or damaged; the run directory that is there stays.

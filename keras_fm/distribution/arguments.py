@@ -43,7 +43,7 @@ def check_devices(
         The processes; None for this one alone.
 
     Raises:
-        InvalidInputError: One can't be, or `hosts` is given on another backend than JAX.
+        InvalidInputError: One can't be, or `hosts` is set on another backend than JAX.
     """
     if devices is not None:
         check_int("devices", devices, 1, MAX_DEVICES)

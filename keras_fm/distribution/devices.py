@@ -49,7 +49,7 @@ class Devices:
         return nullcontext()
 
     def replicate(self, model: keras.Model) -> keras.Model:
-        """Return what is trained in place of a model: a copy on all devices, or the model."""
+        """Return what is trained instead of a model: a copy on all devices, or the model."""
         return model
 
     def prepare(self, trainer: keras.Model) -> None:

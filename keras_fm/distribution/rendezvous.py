@@ -2,7 +2,7 @@
 
 JAX ends a process with a stack trace of C++ where another one is missing, or has another index or
 count. So process 0 first waits here, on the same address, until all have said who they are; each
-then goes on, or ends with the same sentence. A process sends one line of JSON, and is sent one:
+then continues, or ends with the same sentence. A process sends one line of JSON, and receives one:
 `{}`, or `{"error": ...}`.
 """
 

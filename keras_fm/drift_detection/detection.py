@@ -28,7 +28,7 @@ from keras_fm.sketches.measuring import Call, has_sketch
 from keras_fm.sketches.sketch import Sketch, join_values, read_file
 from keras_fm.tasks.base import Task
 
-_REFERENCE_EXAMPLES = 20_000  # of data that is named in place of a sketch
+_REFERENCE_EXAMPLES = 20_000  # of data that is named instead of a sketch
 
 
 @with_checked_options
@@ -50,7 +50,7 @@ def drift(
         data: Request logs of TF Serving (TFRecord files of `PredictionLog`, of which the predict
             requests are read); what `predict_to_file` takes: tables, folders of images, texts; or
             images in memory, or `data.Examples`.
-        reference: The same, to compare with in place of the sketch; at most 20,000 inputs of it.
+        reference: The same, to compare with instead of the sketch; at most 20,000 inputs of it.
         text: Of tables, the column of the texts; None for the only one that is not of numbers.
 
     Returns:

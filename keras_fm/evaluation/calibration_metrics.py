@@ -23,7 +23,7 @@ def calibration_metrics(
     outputs: np.ndarray,
     others: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return what `evaluate` does under `calibration`, and `out_of_distribution` where asked.
+    """Return what `evaluate` does under `calibration`, and `out_of_distribution` of others.
 
     Args:
         model: A classifier.

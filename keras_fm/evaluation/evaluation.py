@@ -90,7 +90,7 @@ def evaluate(
 
     Returns:
         The metrics of the model's task (`keras_fm/tasks/` says which and in what unit),
-        `num_examples`, `data`, and where asked `slices`: by what they are sliced by, and by the
+        `num_examples`, `data`, and on request `slices`: by what they are sliced by, and by the
         name of each slice, the worst first: the metric, its 95 % `interval` (percentile bootstrap
         of 1,000 resamples; of a proportion of fewer than 30 examples Wilson's), `num_examples`. Of
         a classifier of two classes sliced by a column also `fairness`: by column,

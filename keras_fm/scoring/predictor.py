@@ -1,4 +1,4 @@
-"""`BatchPredictor`: predictions for a batch of rows, with an error in place of each bad one."""
+"""`BatchPredictor`: predictions for a batch of rows, with an error instead of each bad one."""
 
 import os
 import re

@@ -66,8 +66,8 @@ def resumed_coverage(path: Path, calibrate: bool | None, coverage: float | None)
         RunError: The options say otherwise.
     """
     run_coverage = run_files.read_run(path).get("coverage")
-    asked = check_coverage(calibrate or None, coverage)
-    if asked is not None and (run_coverage is None or coverage not in (None, run_coverage)):
+    requested = check_coverage(calibrate or None, coverage)
+    if requested is not None and (run_coverage is None or coverage not in (None, run_coverage)):
         began = f"coverage={run_coverage}" if run_coverage is not None else "no calibration"
         raise RunError(
             f"the run in {path} began with {began}; received calibrate={calibrate}, "

@@ -30,7 +30,7 @@ def can_write() -> bool:
 class EventWriters:
     """The writers of one training, one a folder.
 
-    TensorBoard's reader in Python leaves a file as soon as there is a newer one beside it.
+    TensorBoard's reader in Python leaves a file as soon as there is a newer one in its folder.
 
     Args:
         run: The run directory.

@@ -14,7 +14,7 @@ class Profiler(keras.callbacks.TensorBoard):
     """Profiles some steps by Keras' `TensorBoard` callback, without the curves that it adds.
 
     The profile has a folder of its own: TensorBoard's reader leaves a file of events as soon as
-    there is a newer one beside it.
+    there is a newer one in its folder.
 
     Args:
         path: The run directory.

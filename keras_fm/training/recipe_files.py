@@ -1,4 +1,4 @@
-"""The option `recipe` of `train` and `fine_tune`: a recipe file in place of the model's own."""
+"""The option `recipe` of `train` and `fine_tune`: a recipe file instead of the model's own."""
 
 import os
 from collections.abc import Mapping

@@ -35,7 +35,7 @@ class FieldSpace(Struct, frozen=True, kw_only=True):
         step: Between neighboring values; None for any number in the range.
         log: Whether values are drawn by their logarithm: as many from 0.001 to 0.01 as to 0.1.
         relative: Whether low and high are multiples of the recipe's own value.
-        choices: The values, in place of a range.
+        choices: The values, instead of a range.
     """
 
     low: int | float | None = None

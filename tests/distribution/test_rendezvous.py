@@ -144,13 +144,13 @@ def test_an_address_in_use_is_told_by_both():
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
 
-        def answer():
+        def reply():
             connection, _ = server.accept()
             with connection:
                 connection.recv(1000)
                 connection.sendall(b"HTTP/1.0 400 Bad request\r\n")
 
-        thread = threading.Thread(target=answer)
+        thread = threading.Thread(target=reply)
         thread.start()
         errors = outcomes(*((Hosts(address, 2, index), SETTINGS) for index in (0, 1)))
         thread.join()

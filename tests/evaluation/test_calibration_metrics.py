@@ -167,7 +167,7 @@ def test_data_that_are_not_here_are_left_out(claims, monkeypatch):
 def test_a_calibration_that_ships_is_taken(claims):
     model = calibrating.calibrated_model(loading.get("tiny_net"), "tiny_net", 0.9)
     assert spec_of(model).calibration.data == "some"
-    assert spec_of(loading.get("tiny_net")).calibration is None  # nobody asked for it
+    assert spec_of(loading.get("tiny_net")).calibration is None  # not requested
     examples = helpers.noise(40, classes=10)
     metrics = evaluate("tiny_net", data=examples, calibration=True)
     assert metrics["calibration"]["calibrated_on"] == "some"

@@ -82,7 +82,7 @@ def test_of_several_best_thresholds_that_nearest_to_a_half_is_taken():
 
 def test_balanced_weighs_an_error_by_the_size_of_its_class():
     probabilities, targets = np.repeat([0.1, 0.6, 0.5, 0.7], [80, 10, 4, 6]), [0] * 90 + [1] * 10
-    metrics = measure(probabilities, targets, "balanced")  # ten errors of 90 in place of 4 of 10
+    metrics = measure(probabilities, targets, "balanced")  # ten errors of 90 instead of 4 of 10
     assert metrics["threshold"] == pytest.approx(0.3)
     assert metrics["balanced_accuracy"] == pytest.approx((1 + 80 / 90) / 2)
 

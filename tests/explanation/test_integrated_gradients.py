@@ -41,7 +41,7 @@ def table_model(name, *, num_classes=0, **overrides):
 
 
 def randomize(model, seed=1):
-    """Draw all trainable weights anew."""
+    """Draw all trainable weights again."""
     random = np.random.default_rng(seed)
     for variable in model.trainable_variables:
         fan_in = max(1, int(np.prod(variable.shape[:-1])))

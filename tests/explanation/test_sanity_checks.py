@@ -21,7 +21,7 @@ MAX_CORRELATION = 0.5  # of the ranks, where the same weights have 1
 
 
 def randomize(model, seed=1):
-    """Draw all trainable weights anew, as large as they were."""
+    """Draw all trainable weights again, as large as they were."""
     random = np.random.default_rng(seed)
     for variable in model.trainable_variables:
         values = np.asarray(variable)

@@ -1,4 +1,4 @@
-"""`recipe`: a file in place of the model's recipe, or with changes of it."""
+"""`recipe`: a file instead of the model's recipe, or with changes of it."""
 
 import tomllib
 

@@ -1,4 +1,4 @@
-"""Searches: trials are runs, a study goes on, and the best recipe is that of the best trial."""
+"""Searches: trials are runs, a study is resumed, and the best recipe is that of the best trial."""
 
 import json
 import os
@@ -152,7 +152,7 @@ class Kill(keras.callbacks.Callback):
         os._exit(9)
 from keras_fm.training import monitoring
 callbacks = monitoring.callbacks
-monitoring.callbacks = lambda *given: [*callbacks(*given), Kill()]
+monitoring.callbacks = lambda *args: [*callbacks(*args), Kill()]
 keras_fm.tune("linear_regression", directory=sys.argv[1], trials=2, space=eval(sys.argv[2]),
               **eval(sys.argv[3]))
 """
@@ -189,7 +189,7 @@ def test_two_processes_share_a_study(tmp_path):
 def test_pruned_trials_are_told(tmp_path, monkeypatch, capsys):
     optuna = pytest.importorskip("optuna")
     always = optuna.pruners.ThresholdPruner(upper=-1.0)  # each loss is above it
-    monkeypatch.setattr(optuna.pruners, "MedianPruner", lambda *given: always)
+    monkeypatch.setattr(optuna.pruners, "MedianPruner", lambda *args: always)
     report = tune(tmp_path / "study", trials=1, epochs=2, verbose="auto")
     [trial] = report.trials
     assert trial.state == "pruned"
@@ -321,7 +321,7 @@ def test_runs_without_their_study_are_not_mixed_with_another(tmp_path):
 
 
 def test_a_trial_that_fails_is_marked_and_counts_for_nothing(tmp_path, monkeypatch):
-    def broken(*given):
+    def broken(*args):
         raise ValueError("a broken callback")
 
     monkeypatch.setattr(monitoring, "callbacks", broken)

@@ -2,7 +2,7 @@
 
 Names, parameters and definitions are those of the authors' code, compared with
 `ImageNet-C/create_c/make_cifar_c.py` (CIFAR-10-C: images of up to 64 pixels a side) and
-`make_imagenet_c.py` beside it (ImageNet-C: larger ones) of https://github.com/hendrycks/robustness,
+`make_imagenet_c.py` (ImageNet-C: larger ones) of https://github.com/hendrycks/robustness,
 at the commits ca36008 and e0377d4. What differs:
 - The random numbers are numpy's `default_rng(0)`, theirs are not seeded: the noise is another one.
 - They compute in float64, here it is float32: a value may be rounded down to the one below.
