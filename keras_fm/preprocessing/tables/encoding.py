@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from keras_fm.lazy_imports import tf
+from keras_fm.lazy_imports import has_tensorflow, tf
 from keras_fm.preprocessing.lookup_tables import index_of_string
 from keras_fm.preprocessing.tables.columns import (
     Columns,
@@ -36,20 +36,25 @@ def encode_columns(columns: Columns, inputs: Mapping[str, np.ndarray]) -> dict[s
         columns: The model's.
         inputs: By column name, float32 or strings `[rows]`.
     """
+    needs_tensorflow = any(is_parsed(c) or c.hash_buckets is not None for c in columns)
+    if has_tensorflow() or needs_tensorflow:
+        tensors = {name: tf.constant(column) for name, column in inputs.items()}
+        return {name: column.numpy() for name, column in ColumnEncoder(columns)(tensors).items()}
+    return encode_in_python(columns, inputs)
+
+
+def encode_in_python(columns: Columns, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Encode columns of numbers and categories for a training where TensorFlow is not installed.
+
+    Args:
+        columns: As in `encode_columns`.
+        inputs: As in `encode_columns`.
+    """
     names = input_names(columns)
-    strings = [column for column in columns if is_parsed(column) or column.hash_buckets is not None]
-    tensors = {column.name: tf.constant(inputs[column.name]) for column in strings}
-    parsed = ColumnEncoder(strings).encode(tensors, names)
-    return {
-        names[c.name]: parsed[names[c.name]].numpy()
-        if c.name in tensors
-        else _encode(c, inputs[c.name])
-        for c in columns
-    }
+    return {names[column.name]: _encode(column, inputs[column.name]) for column in columns}
 
 
 def _encode(column: Input, cells: np.ndarray) -> np.ndarray:
-    """Encode numbers or categories, without TensorFlow, as `ColumnEncoder` does."""
     if column.dtype == "string":
         index = _CategoryIndex(column)
         return np.fromiter(map(index.__getitem__, cells.tolist()), "int32", len(cells))
@@ -99,12 +104,7 @@ class ColumnEncoder:
 
     def __call__(self, raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Encode tensors by column name, float32 or string `[rows]`, by the names of the inputs."""
-        return self.encode(raw, input_names(self.columns))
-
-    def encode(
-        self, raw: Mapping[str, tf.Tensor], names: Mapping[str, str]
-    ) -> dict[str, tf.Tensor]:
-        """Encode the same by other names than those of a model of these columns alone."""
+        names = input_names(self.columns)
         return {names[c.name]: self._encode(c, raw[c.name]) for c in self.columns}
 
     def _encode(self, column: Input, cells: tf.Tensor) -> tf.Tensor:

@@ -3,7 +3,7 @@
 import helpers
 import numpy as np
 
-from keras_fm.preprocessing.tables.encoding import encode_columns
+from keras_fm.preprocessing.tables.encoding import encode_columns, encode_in_python
 from keras_fm.preprocessing.tables.inputs import read_rows
 from keras_fm.registry.entry import Input
 
@@ -44,3 +44,21 @@ def test_a_served_category_has_no_outer_blanks():
         0,
         0,
     ]
+
+
+def test_python_encodes_as_the_ops_do():
+    numbers = np.array([0.0, -0.0, 2.0, 3.25e7, NAN, 1e-30], "float32")
+    cells = np.array([b"a", b" a\x0b", b"c d\r", "ä".encode(), b"", b"\xff"], object)
+    scaled = Input(
+        name="far", dtype="float32", shape=[], description="", scale=3.7, missing_value=2.0
+    )
+    blanks = Input(name="k", dtype="string", shape=[], description="", categories=[" a\x0b", "a"])
+    columns = [*helpers.TABLE_COLUMNS, scaled, blanks]
+    raw = {c.name: cells if c.dtype == "string" else numbers for c in columns}
+    by_ops, in_python = encode_columns(columns, raw), encode_in_python(columns, raw)
+    assert list(in_python) == list(by_ops)
+    for name, column in by_ops.items():
+        assert in_python[name].dtype == column.dtype
+        np.testing.assert_array_equal(in_python[name], column)
+    assert in_python["kind"].tolist() == [1, 1, 3, 2, 0, 0]
+    assert in_python["k"].tolist() == [2, 1, 0, 0, 0, 0]
