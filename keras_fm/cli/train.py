@@ -137,8 +137,8 @@ def _arguments(options: argparse.Namespace, *names: str) -> dict[str, Any]:
     from keras_fm.registry.recipe import parse_setting
 
     names = (*names, "target", "problem_type", "run_dir", "resume", "seed", "validation_split")
-    names = (*names, "recipe", "calibrate", "coverage", "devices", "hosts", "histograms", "profile")
-    names = (*names, "hosts_timeout")
+    names = (*names, "recipe", "calibrate", "coverage", "devices", "hosts", "hosts_timeout")
+    names = (*names, "histograms", "profile")
     settings = dict(parse_setting(text) for text in options.set)
     check_settings(options.parser, settings)
     verbose = int(options.verbose) if options.verbose.isdecimal() else options.verbose
