@@ -39,7 +39,18 @@ def test_a_network_in_pytorch_learns(name, tools):
     shape = (8, 32, 32, 3) if name == "cifar_cnn" else (8, 12)
     inputs = random.integers(1, 200, shape).astype("uint8" if name == "cifar_cnn" else "int32")
     before = {key: value.clone() for key, value in trainer.network.named_parameters()}
-    trainer.fit([(inputs, random.integers(0, 2, 8))] * 2)
+    classes = 10 if name == "cifar_cnn" else 2
+    targets = np.eye(classes, dtype="float32")[random.integers(0, 2, 8)]
+    trainer.fit([(inputs, targets)] * 2)
     for key, value in trainer.network.named_parameters():
         assert value.isfinite().all()
         assert value.equal(before[key]) == (key.split(".")[0] == "whiten")
+
+
+@pytest.mark.parametrize("name", ["cifar_cnn", "mlp", "char_lstm", "lstm"])
+def test_a_job_has_the_batches_of_the_recipe(name, tools):
+    task, recipe, first = tools("benchmark_training").job(name, 2, "float32")
+    assert recipe.precision == "float32"
+    assert getattr(recipe, "image_sizes", []) == []  # left out, as plain training has them not
+    assert len(list(first.as_dataset())) == 2
+    assert first.batches.batch_size == task.default_recipe().batch_size

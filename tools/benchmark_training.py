@@ -7,8 +7,9 @@ The plain way is Keras' own layers in float32, `tf.data` and `fit`, with the rec
 optimizer and without its augmentation; texts are padded to the longest of their batch. Adversarial
 training and smaller images at first, which plain training does not have, are left out of all.
 Where PyTorch is installed (`pip install torch`), `cifar_cnn`, `lstm` and `mini_bert` are also
-trained by the networks of `pytorch_networks.py`, in the precision that keras_fm computes in. Each
-way has a process of its own, and they take turns, so that what disturbs the machine disturbs all.
+trained by the networks of `pytorch_networks.py`, in float32 and in bfloat16 where keras_fm computes
+in it. Each way has a process of its own, and they take turns, so that what disturbs the machine
+disturbs all.
 Prints a Markdown table: medians of the seconds and CPU seconds of a step, and their ratios to
 those of keras_fm. Trains on the samples of the package, again and again, from random weights.
 """
@@ -18,6 +19,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterator
+from functools import partial
 from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from typing import Any
@@ -26,7 +28,7 @@ import msgspec
 import numpy as np
 
 MODELS = ["cifar_cnn", "fashion_cnn", "lstm", "mini_bert", "mlp", "char_lstm"]
-PLAIN, OURS, PYTORCH = "plain Keras", "keras_fm", "PyTorch"
+PLAIN, OURS, PYTORCH, AUTOCAST = "plain Keras", "keras_fm", "PyTorch", "PyTorch, bfloat16"
 IN_PYTORCH = ["cifar_cnn", "lstm", "mini_bert"]
 # Recipe fields that make steps of other kinds: they get their defaults.
 LEFT_OUT = {"adversarial_epsilon", "image_sizes", "image_size_starts", "epochs_per_pass"}
@@ -42,13 +44,22 @@ def main() -> None:
     parser.add_argument("--precision", default="auto", help="of keras_fm (default: auto)")
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    has_pytorch = find_spec("torch") is not None
+    pytorch_ways = [PYTORCH] if find_spec("torch") else []
+    if pytorch_ways and computes_in_bfloat16(options.precision):
+        pytorch_ways.append(AUTOCAST)
     print("| model | way | s a step | CPU s a step | keras_fm is faster | in CPU s |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name in options.models:
-        ways = [OURS, PLAIN, *([PYTORCH] if has_pytorch and name in IN_PYTORCH else [])]
+        ways = [OURS, PLAIN, *(pytorch_ways if name in IN_PYTORCH else [])]
         measured = measure(name, ways, options.steps, options.rounds, options.precision)
         print(*rows(name, measured), sep="\n", flush=True)
+
+
+def computes_in_bfloat16(precision: str) -> bool:
+    """Return whether keras_fm does, with this precision on this machine."""
+    from keras_fm.models.precision import resolve_precision
+
+    return resolve_precision(precision) == "bfloat16"
 
 
 def rows(name: str, measured: dict[str, np.ndarray]) -> Iterator[str]:
@@ -90,7 +101,7 @@ def train(connection: Connection, way: str, name: str, steps: int, precision: st
     import keras
 
     keras.utils.set_random_seed(0)
-    make = {OURS: ours, PLAIN: plain, PYTORCH: pytorch}[way]
+    make = {OURS: ours, PLAIN: plain, PYTORCH: pytorch, AUTOCAST: pytorch_in_bfloat16}[way]
     model, dataset = make(name, steps, precision)
 
     def turn() -> tuple[float, float]:
@@ -129,16 +140,17 @@ def plain(name: str, steps: int, _: str) -> tuple[Any, Any]:
     return model, plain_dataset(batches, steps)
 
 
-def pytorch(name: str, steps: int, precision: str) -> tuple[Any, Any]:
+def pytorch(name: str, steps: int, _: str, uses_bfloat16: bool = False) -> tuple[Any, Any]:
     """Return the trainer of a network in PyTorch, and the batches of `plain` as arrays."""
     from pytorch_networks import Trainer
 
-    from keras_fm.models.precision import resolve_precision
-
-    _, recipe, batches = job(name, steps, precision)
-    uses_bfloat16 = resolve_precision(recipe.precision) == "bfloat16"
+    _, recipe, batches = job(name, steps, "float32")
     dataset = plain_dataset(batches, steps)
-    return Trainer(name, recipe, uses_bfloat16), list(dataset.as_numpy_iterator())
+    arrays = [(inputs.numpy().copy(), targets.numpy().copy()) for inputs, targets in dataset]
+    return Trainer(name, recipe, uses_bfloat16), arrays  # copies, as TensorFlow's are read-only
+
+
+pytorch_in_bfloat16 = partial(pytorch, uses_bfloat16=True)
 
 
 def job(name: str, steps: int, precision: str) -> tuple[Any, Any, Any]:
@@ -149,8 +161,11 @@ def job(name: str, steps: int, precision: str) -> tuple[Any, Any, Any]:
     package, _ = registry.find(name)
     task = ModelSpec.of(package).task
     recipe = task.default_recipe()
-    defaults = {field.name: field.default for field in msgspec.structs.fields(type(recipe))}
-    fields = {field: defaults[field] for field in LEFT_OUT & defaults.keys()}
+    fields = {
+        field.name: default_of(field)
+        for field in msgspec.structs.fields(type(recipe))
+        if field.name in LEFT_OUT
+    }
     recipe = recipe.override(**fields, precision=precision, drop_remainder=True)
     examples = task.data.load("sample")
     one_pass = task.data.batches(examples, recipe.override(drop_remainder=False), 0)
@@ -163,6 +178,13 @@ def job(name: str, steps: int, precision: str) -> tuple[Any, Any, Any]:
     if len(batches) < steps:
         raise SystemExit(f"{name}: its sample has {len(batches)} batches; --steps {len(batches)}")
     return task, recipe, _First(batches, steps)
+
+
+def default_of(field: msgspec.structs.FieldInfo) -> Any:
+    """Return the default of a field, that of a list made anew."""
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return field.default
 
 
 class _First:

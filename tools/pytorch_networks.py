@@ -115,7 +115,7 @@ class Trainer:
         self.uses_bfloat16 = uses_bfloat16
 
     def fit(self, batches: Any, **_: Any) -> None:
-        """Train on NumPy batches, images `[batch, 32, 32, 3]`."""
+        """Train on NumPy batches: images `[batch, 32, 32, 3]`, probabilities `[batch, classes]`."""
         self.network.train()
         for inputs, targets in batches:
             x = torch.from_numpy(inputs)
@@ -124,7 +124,7 @@ class Trainer:
             self.optimizer.zero_grad()
             with torch.autocast("cpu", torch.bfloat16, enabled=self.uses_bfloat16):
                 logits = self.network(x.long() if x.ndim == 2 else x)
-            self.loss(logits.float(), torch.from_numpy(targets).long()).backward()
+            self.loss(logits.float(), torch.from_numpy(targets)).backward()
             if self.clipnorm:
                 nn.utils.clip_grad_norm_(self.network.parameters(), self.clipnorm)
             self.optimizer.step()
