@@ -170,7 +170,7 @@ def dataset_from_function(
             tensor.set_shape(spec.shape)
         return tf.nest.pack_sequence_as(structure, tensors)
 
-    return tf.data.Dataset.range(num_batches).map(batch).prefetch(PREFETCH)
+    return _without_autotuning(tf.data.Dataset.range(num_batches).map(batch).prefetch(PREFETCH))
 
 
 def dataset_from_arrays(*arrays: Any, batch_size: int) -> Dataset:
@@ -196,11 +196,22 @@ def dataset_from_arrays(*arrays: Any, batch_size: int) -> Dataset:
     # Batches are elements as they are: to collect a table's rows takes ten times as long.
     full = tf.data.Dataset.from_tensor_slices(keras.tree.map_structure(full_batches, arrays))
     if num_full == num_examples:
-        return full
+        return _without_autotuning(full)
     rest = tf.data.Dataset.from_tensors(
         keras.tree.map_structure(lambda array: array[num_full:], arrays)
     )
-    return full.concatenate(rest)
+    return _without_autotuning(full.concatenate(rest))
+
+
+def _without_autotuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Return the data set without the thread that tunes buffers: there is nothing to tune.
+
+    At the end of every second or third epoch TensorFlow 2.21 waits for the next turn of that
+    thread, whose pauses double: up to as long as the epoch took, or a minute.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def batch_spec(array: np.ndarray) -> tf.TensorSpec:

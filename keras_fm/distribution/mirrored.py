@@ -71,7 +71,7 @@ class MirroredDevices(SeveralDevices):
         def share(*batch: Any) -> Any:
             return tf.nest.map_structure(self._share, batch)
 
-        return dataset.map(share).prefetch(tf.data.AUTOTUNE)
+        return dataset.map(share).prefetch(1)
 
     def _share(self, rows: tf.Tensor) -> tf.Tensor:
         repeated = tf.cond(

@@ -17,11 +17,12 @@ class PackedConv2D(keras.layers.Conv2D):
     oneDNN computes that gradient by rows of the image, and a row of 7 or 3 pixels leaves most of a
     vector or matrix unit idle. So the gradient is computed on `pack` images side by side, with
     columns of zeros between them: the same sum. In bfloat16 with AMX, for 512 images: 7x7x256
-    193 -> 77 ms, 3x3x256 80 -> 20 ms, 15x15x64 to 256 105 -> 96 ms.
+    193 -> 77 ms, 3x3x256 80 -> 20 ms, 15x15x64 to 256 105 -> 96 ms. In float32 the zeros cost more
+    than packing gains, a tenth to a third of the time.
 
-    It is Keras' own convolution in inference, on another backend than TensorFlow, and with any
-    other `padding` than "same", `strides`, `dilation_rate`, `groups` or `data_format` than Keras'
-    defaults.
+    It is Keras' own convolution in inference, in another precision than bfloat16, on another
+    backend than TensorFlow, and with any other `padding` than "same", `strides`, `dilation_rate`,
+    `groups` or `data_format` than Keras' defaults.
 
     Args:
         filters: The number of filters.
@@ -50,7 +51,7 @@ class PackedConv2D(keras.layers.Conv2D):
         """Convolve; in training with the packed gradient where it applies."""
         if not (training and self._is_packable(inputs)):
             return super().call(inputs)
-        outputs = _packed_convolution(inputs, tf.convert_to_tensor(self.kernel), self.pack)
+        outputs = packed_convolution(inputs, tf.convert_to_tensor(self.kernel), self.pack)
         if self.use_bias:
             outputs = ops.add(outputs, self.bias)
         return outputs if self.activation is None else self.activation(outputs)
@@ -59,6 +60,7 @@ class PackedConv2D(keras.layers.Conv2D):
         return (
             keras.backend.backend() == "tensorflow"
             and self.pack > 1
+            and inputs.dtype == tf.bfloat16
             and len(inputs.shape) == 4
             and self.padding == "same"
             and self.data_format == "channels_last"
@@ -71,8 +73,14 @@ class PackedConv2D(keras.layers.Conv2D):
         return {**super().get_config(), "pack": self.pack}
 
 
-def _packed_convolution(images: Any, kernel: Any, pack: int) -> Any:
-    """Convolve images `[batch, height, width, channels]` with stride 1 and padding "same"."""
+def packed_convolution(images: Any, kernel: Any, pack: int) -> Any:
+    """Convolve images `[batch, height, width, channels]` with stride 1 and padding "same".
+
+    Args:
+        images: Of TensorFlow, as the kernel, `[height, width, channels, filters]`.
+        kernel: Of the same dtype.
+        pack: How many images lie side by side in the kernel's gradient.
+    """
     # So many columns that no window of the kernel spans two images.
     gap = kernel.shape[1] // 2
 

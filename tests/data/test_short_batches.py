@@ -213,3 +213,14 @@ def test_an_error_of_a_function_is_one_of_its_batches():
     dataset = dataset_from_function(lambda index: {}[index], 1, lambda: (tf.TensorSpec((None,)),))
     with pytest.raises(tf.errors.OpError, match="KeyError"):
         next(iter(dataset))
+
+
+@pytest.mark.parametrize(("kind", "task"), [*KINDS.items(), (gan, "image-generation")])
+def test_no_epoch_waits_for_the_autotuning_of_tf_data(kind, task):
+    assert make(kind, task).as_dataset().options().autotune.enabled is False
+
+
+@pytest.mark.parametrize("count", [BATCH_SIZE, COUNT])
+def test_no_validation_waits_for_it(count):
+    dataset = dataset_from_arrays(IMAGES[:count], INDICES[:count], batch_size=BATCH_SIZE)
+    assert dataset.options().autotune.enabled is False

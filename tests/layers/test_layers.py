@@ -18,6 +18,7 @@ from keras_fm.layers import (
     ReverseSequence,
     RotaryMultiHeadAttention,
     SmoothClip,
+    convolution,
 )
 from keras_fm.layers.attention import _rotate
 from keras_fm.layers.initializers import Dirac, PassOnLast, Rademacher
@@ -105,19 +106,38 @@ def test_fused_normalization_leaves_masked_positions_out_of_its_statistics():
 @pytest.mark.parametrize("batch", [1, 8, 13])
 def test_packed_convolution_has_the_gradients_of_a_plain_one(batch, size):
     images = tf.constant(maps(batch))
-    packed, plain = twins(
-        PackedConv2D(5, size, pack=4),
-        keras.layers.Conv2D(5, size, padding="same", use_bias=False),
-        images,
-    )
-    gradients = []
-    for layer in (packed, plain):
+    rows, columns = size if isinstance(size, tuple) else (size, size)
+    random = np.random.default_rng(2)
+    kernel = tf.constant(random.normal(size=(rows, columns, 6, 5)), tf.float32)
+    results = []
+    for convolve in (
+        lambda: convolution.packed_convolution(images, kernel, pack=4),
+        lambda: tf.nn.conv2d(images, kernel, 1, "SAME"),
+    ):
         with tf.GradientTape() as tape:
-            tape.watch(images)
-            loss = tf.reduce_sum(tf.sin(layer(images, training=True)))
-        gradients.append([loss, *tape.gradient(loss, [images, layer.kernel.value])])
-    for mine, other in zip(*gradients, strict=True):
-        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-4)
+            tape.watch([images, kernel])
+            loss = tf.reduce_sum(tf.sin(convolve()))
+        results.append([loss, *tape.gradient(loss, [images, kernel])])
+    for mine, other in zip(*results, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="its gradient is TensorFlow's")
+@pytest.mark.parametrize(
+    ("dtype", "training", "packs"),
+    [("mixed_bfloat16", True, True), ("mixed_bfloat16", False, False), ("float32", True, False)],
+)
+def test_a_convolution_packs_where_that_is_faster(dtype, training, packs, monkeypatch):
+    calls = []
+    of_layer = convolution.packed_convolution
+    monkeypatch.setattr(
+        convolution, "packed_convolution", lambda *args: calls.append(args) or of_layer(*args)
+    )
+    layer = PackedConv2D(5, 3, pack=4, dtype=dtype)
+    outputs = layer(maps(8), training=training)
+    assert bool(calls) == packs
+    plain = tf.nn.conv2d(maps(8), tf.convert_to_tensor(layer.kernel), 1, "SAME")
+    np.testing.assert_allclose(tf.cast(outputs, tf.float32), plain, rtol=0.05, atol=0.05)
 
 
 @pytest.mark.parametrize("shape", [(5, 16), (2, 3, 16)])

@@ -72,7 +72,7 @@ def test_adamw_trains_the_rest(shape, name, layer):
 def test_a_packed_convolution_learns_in_a_compiled_step():
     keras.utils.set_random_seed(0)
     image = keras.Input((8, 8, 3))
-    x = PackedConv2D(4, 3, pack=2)(image)
+    x = PackedConv2D(4, 3, pack=2, dtype="mixed_bfloat16")(image)
     model = keras.Model(image, keras.layers.GlobalAveragePooling2D()(x))
     recipe = helpers.recipe(
         optimizer="muon", momentum=0.95, nesterov=True, learning_rate=0.05, weight_decay=0.01,
