@@ -6,7 +6,8 @@
 Prints a Markdown table for each model and number of threads. A SavedModel runs in TensorFlow's C
 API, as in TF Serving, and is asked for the logits alone. Each runtime has a process of its own,
 and they take turns, so that what disturbs the machine disturbs all. A model without weights gets
-random ones. What is not installed is left out.
+random ones. The exports of a model of tables take raw rows, with words, and encode them; the others
+take rows that are encoded. What is not installed, or can't run the model, is left out.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -38,7 +39,17 @@ OURS: dict[str, dict[str, Any]] = {
 WARM_UP = "assets.extra"  # of an export
 BATCHES = (1, 32, 256)
 
-Answer = Callable[[np.ndarray], np.ndarray]
+Arrays = dict[str, np.ndarray]  # by the name of the input
+
+
+class Batch(NamedTuple):
+    """The same examples as a model takes them, and as its exports do."""
+
+    encoded: Arrays
+    raw: Arrays
+
+
+Answer = Callable[[Batch], np.ndarray]
 Load = Callable[[Path, int], Answer]  # a file, and how many threads
 
 
@@ -93,11 +104,20 @@ def build(name: str) -> Any:
     return loading.get(name, weights="default" if registry.info(name).pretrained else None)
 
 
-def draw(model: Any, size: int, length: int) -> np.ndarray:
-    """Return a batch of inputs as the model takes them: pixels, or texts without padding."""
+def draw(model: Any, size: int, length: int) -> Batch:
+    """Return random pixels, random texts without padding, or rows of the sample."""
+    from keras_fm.tasks.base import task_of
+
+    random = np.random.default_rng(size)
+    if len(model.inputs) > 1:
+        data = task_of(model).data
+        sample = data.load("sample")
+        rows = sample.subset(random.integers(0, len(sample), size), sample.description)
+        return Batch(data.encode(rows).inputs, rows.inputs)
     [given] = model.inputs
     shape = [size, *(length if one is None else one for one in given.shape[1:])]
-    return np.random.default_rng(size).integers(1, 256, shape).astype(given.dtype)
+    arrays = {given.name: random.integers(1, 256, shape).astype(given.dtype)}
+    return Batch(arrays, arrays)
 
 
 def prepare(model: Any, folder: Path, only: str) -> list[Runtime]:
@@ -153,6 +173,8 @@ def leave_out(name: str, error: Exception) -> None:
 
 
 def load_saved_model(path: Path, threads: int) -> Answer:
+    from tensorflow.core.framework import types_pb2
+
     from keras_fm.exporting.session import Session
 
     session = Session(path)
@@ -161,8 +183,17 @@ def load_saved_model(path: Path, threads: int) -> Answer:
     outputs = known[name].outputs
     for output in set(outputs) - {"logits"} if "logits" in outputs else ():
         del outputs[output]
-    [given], [output] = known[name].inputs, outputs
-    return lambda inputs: session.run(name, {given: inputs})[output]
+    [output] = outputs
+    given = known[name].inputs
+    takes_words = any(one.dtype == types_pb2.DT_STRING for one in given.values())
+
+    def answer(batch: Batch) -> np.ndarray:
+        arrays = batch.raw if takes_words else batch.encoded
+        if len(given) == 1:  # pixels and token ids have another name in a signature
+            arrays = dict(zip(given, arrays.values(), strict=True))
+        return session.run(name, arrays)[output]
+
+    return answer
 
 
 def numeric(signatures: Collection[str]) -> str:
@@ -177,7 +208,12 @@ def load_onnx(path: Path, threads: int) -> Answer:
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     [given] = session.get_inputs()
-    return lambda inputs: session.run(["logits"], {given.name: inputs})[0]
+
+    def answer(batch: Batch) -> np.ndarray:
+        [array] = batch.encoded.values()
+        return session.run(["logits"], {given.name: array})[0]
+
+    return answer
 
 
 def load_openvino(precision: str, path: Path, threads: int) -> Answer:
@@ -185,7 +221,13 @@ def load_openvino(precision: str, path: Path, threads: int) -> Answer:
 
     options = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads}
     model = openvino.Core().compile_model(path, "CPU", options)
-    return lambda inputs: model(inputs)[0]
+
+    def answer(batch: Batch) -> np.ndarray:
+        arrays = batch.encoded
+        [array, *others] = arrays.values()
+        return model(arrays if others else array)[0]
+
+    return answer
 
 
 def load_litert(path: Path, threads: int) -> Answer:
@@ -195,8 +237,9 @@ def load_litert(path: Path, threads: int) -> Answer:
     [given], [output] = interpreter.get_input_details(), interpreter.get_output_details()
     shape: tuple[int, ...] = ()
 
-    def answer(inputs: np.ndarray) -> np.ndarray:
+    def answer(batch: Batch) -> np.ndarray:
         nonlocal shape
+        [inputs] = batch.encoded.values()
         if inputs.shape != shape:
             shape = inputs.shape
             interpreter.resize_tensor_input(given["index"], shape)
@@ -239,9 +282,9 @@ class Worker:
             raise answer
         return answer
 
-    def run(self, inputs: np.ndarray, times: int) -> tuple[np.ndarray, list[float]]:
+    def run(self, batch: Batch, times: int) -> tuple[np.ndarray, list[float]]:
         """Return the logits, and the seconds of each time."""
-        self.connection.send((inputs, times))
+        self.connection.send((batch, times))
         return self.answer()
 
 
@@ -251,11 +294,11 @@ def work(connection: Connection, load: Load, path: Path, threads: int) -> None:
         answer = load(path, threads)
         connection.send(None)
         while True:
-            inputs, times = connection.recv()
+            batch, times = connection.recv()
             seconds = []
             for _ in range(times):
                 began = time.perf_counter()
-                logits = answer(inputs)
+                logits = answer(batch)
                 seconds.append(time.perf_counter() - began)
             connection.send((np.asarray(logits, np.float32), seconds))
     except (EOFError, ConnectionError):  # nobody asks any more
@@ -265,7 +308,7 @@ def work(connection: Connection, load: Load, path: Path, threads: int) -> None:
 
 
 def measure(
-    runtimes: list[Runtime], inputs: dict[int, np.ndarray], threads: int, rounds: int
+    runtimes: list[Runtime], inputs: dict[int, Batch], threads: int, rounds: int
 ) -> list[Runtime]:
     """Return the runtimes that work and what each took: by turns, and each round another first."""
     with ExitStack() as stack:
@@ -293,7 +336,7 @@ def attempt(worker: Worker, action: Callable[[], Any]) -> bool:
     return True
 
 
-def take_turn(worker: Worker, size: int, batch: np.ndarray, turn: int) -> None:
+def take_turn(worker: Worker, size: int, batch: Batch, turn: int) -> None:
     """Run some times, so that each size takes about as long; turn -1 is a warm-up."""
     logits, seconds = worker.run(batch, max(2, 60 // size))
     worker.runtime.answers[size] = logits
