@@ -30,6 +30,8 @@ Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 BelowOne = Annotated[float, Meta(ge=0.0, lt=1.0)]
 # Of classifiers: "balanced" gives all classes the same weight, however many examples they have.
 ClassWeight = Literal["none", "balanced"]
+# Of a teacher, which knows the classes of the data set that the recipe names.
+TEACHER_FIELDS = ("teacher", "distillation_weight", "distillation_temperature", "unlabeled_split")
 OWN_DATA = "yours"  # `dataset` of a training on a user's own data, which `run.json` describes
 
 

@@ -183,7 +183,8 @@ def training_job(
         resolved = resolved.override(dataset=OWN_DATA)
     job = TrainingJob(spec, examples, None, resolved, seed, tuple(notes), split=split)
     adapted = recipe is None and data is not None and not isinstance(data, Examples)
-    job = _split(job, overrides.keys() if adapted else None, shuffled=is_user_data)
+    chosen = {*overrides, *recipe_file.chosen} if adapted else None
+    job = _split(job, chosen, shuffled=is_user_data)
     if data is not None or "adapt" not in package.entry.splits:
         return job
     split = package.entry.split("adapt")

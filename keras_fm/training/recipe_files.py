@@ -9,7 +9,7 @@ from typing import Any
 from keras_fm.errors import InvalidInputError, SchemaError, UnknownNameError, suggest
 from keras_fm.files import local_path
 from keras_fm.registry import ModelPackage, schema
-from keras_fm.registry.recipe import OWN_DATA, Recipe, recipe_class_of
+from keras_fm.registry.recipe import OWN_DATA, TEACHER_FIELDS, Recipe, recipe_class_of
 from keras_fm.registry.toml import read_toml
 from keras_fm.training.recipe_overrides import recipe_classes_of
 
@@ -30,6 +30,16 @@ class RecipeFile:
     path: Path = Path()
     table: Mapping[str, Any] | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_for_own_data(self) -> bool:
+        """Whether it is the complete recipe of a training on a user's own data, as a run keeps it."""
+        return self.table is not None and self.table["dataset"] == OWN_DATA
+
+    @property
+    def chosen(self) -> set[str]:
+        """Return the fields that the size of a user's data leaves as they are."""
+        return {*self.overrides, *(TEACHER_FIELDS if self.is_for_own_data else ())}
 
     def recipe(self, recipe_class: type[Recipe]) -> Recipe | None:
         """Return the complete recipe, if the file has one.
@@ -63,7 +73,7 @@ class RecipeFile:
         Raises:
             InvalidInputError: It is used for those of the zoo.
         """
-        if self.table is not None and self.table["dataset"] == OWN_DATA and not is_user_data:
+        if self.is_for_own_data and not is_user_data:
             raise InvalidInputError(
                 f"{self.path} is the recipe of a training on a user's own data: name these "
                 "(data=, or --data)"

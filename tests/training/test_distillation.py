@@ -175,3 +175,15 @@ def test_the_teacher_of_a_recipe_is_not_that_of_a_users_own_data(tiny_reader, tm
     assert run.model.keras_fm_spec.labels == ("no", "yes")
     assert "distilled" not in run.report()
     assert Recipe.default_of("distillation_weight") == 0.5
+
+
+def test_the_teacher_of_a_recipe_for_own_data_stays(tiny_reader, tmp_path):
+    recipe = tmp_path / "mine.toml"
+    own = (tiny_reader / "recipe.toml").read_text().replace('"imdb_reviews"', '"yours"')
+    recipe.write_text(f'{own}teacher = "lstm"\ndistillation_weight = 0.9\n')
+    texts = [f"a {word} film of the year {year}" for year in range(20) for word in ("fine", "dull")]
+    labels = ["positive", "negative"] * 20
+    run = training.train(
+        "tiny_reader", data=(texts, labels), recipe=recipe, run_dir=tmp_path / "run", epochs=1
+    )
+    assert "distilled from lstm" in run.report()

@@ -14,7 +14,7 @@ from keras_fm.data.user.raw_examples import DataNotes
 from keras_fm.data.user.source import UserData, describe_data
 from keras_fm.errors import DataError, UnknownNameError
 from keras_fm.models.spec import ModelSpec
-from keras_fm.registry.recipe import Recipe
+from keras_fm.registry.recipe import TEACHER_FIELDS, Recipe
 from keras_fm.tasks.base.predict import PREDICT_BATCH_SIZE
 
 
@@ -133,8 +133,7 @@ class TaskData(ABC):
             "epochs_per_pass": 1,
         }
         if recipe.teacher:  # it knows the classes of the recipe's data
-            names = ("teacher", "distillation_weight", "distillation_temperature")
-            fields |= {name: recipe.default_of(name) for name in (*names, "unlabeled_split")}
+            fields |= {name: recipe.default_of(name) for name in TEACHER_FIELDS}
         if recipe.optimizer == "sgd":  # whose steps grow with the batch; Adam's do not
             fields["learning_rate"] = recipe.learning_rate * batch_size / recipe.batch_size
         return fields
