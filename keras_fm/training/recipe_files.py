@@ -33,7 +33,7 @@ class RecipeFile:
 
     @property
     def is_for_own_data(self) -> bool:
-        """Whether it is the complete recipe of a training on a user's own data, as a run keeps it."""
+        """Whether it is a complete recipe for a user's own data, as a run keeps it."""
         return self.table is not None and self.table["dataset"] == OWN_DATA
 
     @property
