@@ -158,6 +158,31 @@ def table_rows() -> Law:
         yield f"{count} rows", count, lambda x=columns: predict(x)
 
 
+def table_trainings() -> Law:
+    """Measure a training on a table of one's own in one epoch, from the rows to the report."""
+    import pandas as pd
+
+    import keras_fm
+    from keras_fm.data import datasets
+
+    sample = datasets.sample("diamonds")
+    for count in (12_500, 25_000, 50_000, 100_000):
+        table = pd.DataFrame({**sample.inputs, "price": sample.targets})
+        table = table.iloc[np.resize(np.arange(len(table)), count)].reset_index(drop=True)
+        numbers = table.select_dtypes("number").columns  # a little changed: no row is there twice
+        random = np.random.default_rng(0)
+        table[numbers] *= random.uniform(0.99, 1.01, (count, len(numbers)))
+
+        def train(table: pd.DataFrame = table) -> None:
+            with tempfile.TemporaryDirectory() as folder:
+                run_dir = Path(folder, "run")
+                keras_fm.train(
+                    "mlp", data=table, target="price", epochs=1, run_dir=run_dir, verbose=0
+                )
+
+        yield f"{count} rows", count, train
+
+
 def widths() -> Law:
     """Measure a training step of encoders of other widths, by their squares."""
     for width in (128, 256, 512):
@@ -191,6 +216,7 @@ LAWS: dict[str, Callable[[], Law]] = {
     "training-of-images": lambda: steps("cifar_cnn", IMAGES, pixels),
     "training-of-pixels": lambda: steps("cifar_cnn", SIZES, pixels, image_size=None),
     "training-of-width": widths,
+    "training-of-rows": table_trainings,
 }
 
 if __name__ == "__main__":
