@@ -75,9 +75,9 @@ def export(
         directory: The base path that TF Serving is given; its name is the model's in the server.
         version: None for the next free one. An old one is never overwritten.
         warmup: Puts requests into the version that the server runs before it serves others.
-        precision: `"bfloat16"` computes in it, twice as fast where the server's CPU has it;
-            `"int8"` stores dense layers and embeddings in it, for a smaller folder, and is several
-            times as slow. Inputs and outputs stay what they are.
+        precision: `"bfloat16"` computes in it, twice as fast where the server's CPU has it, but for
+            recurrent layers; `"int8"` stores dense layers and embeddings in it, for a smaller
+            folder, and is several times as slow. Inputs and outputs stay what they are.
         optimize_for: `"latency"` makes the weights constants: a single request is served sooner,
             for a multiple of the memory.
         sketch: Puts a sketch of the training inputs into the version, with which `drift` compares

@@ -10,7 +10,7 @@ from keras import layers
 from keras_fm.errors import InvalidInputError
 from keras_fm.exporting import inference_graph, saved_model
 from keras_fm.exporting.session import Session
-from keras_fm.layers import FusedBatchNormalization, PackedConv2D
+from keras_fm.layers import FastLSTM, FusedBatchNormalization, PackedConv2D
 from keras_fm.models import loading
 from keras_fm.models.spec import attach_spec, spec_of
 from keras_fm.tasks.base import task_of
@@ -143,6 +143,23 @@ def test_bfloat16_is_behind_the_first_kernel_and_not_in_the_output(cifar):
     examples = task_of(cifar).data.load("sample")
     accuracies = [task_of(cifar).objective.evaluate(m, examples)["accuracy"] for m in (cifar, copy)]
     assert abs(accuracies[0] - accuracies[1]) <= 2 / len(examples)
+
+
+@pytest.mark.parametrize("recurrent", [FastLSTM, layers.LSTM, layers.GRU])
+def test_recurrent_layers_stay_in_float32(recurrent):
+    token_ids = keras.Input((None,), dtype="int32", name="token_ids")
+    x = layers.Embedding(9, 4, name="token_embedding")(token_ids)
+    x = recurrent(5, name="recurrent")(x)
+    x = layers.Dense(6, name="dense")(x)
+    model = keras.Model(token_ids, layers.Dense(2, name="logits")(x))
+    copy = inference_graph.inference_model(
+        attach_spec(model, spec_of(loading.get("lstm"))), "bfloat16"
+    )
+    dtypes = {layer.name: layer.compute_dtype for layer in copy.layers}
+    assert dtypes["token_embedding"] == dtypes["dense"] == "bfloat16"
+    assert dtypes["recurrent"] == dtypes["logits"] == "float32"
+    texts = np.array([[1, 2, 3], [4, 5, 0]])
+    np.testing.assert_allclose(copy(texts), model(texts), atol=0.02)
 
 
 def test_int8_is_for_dense_layers(cifar):
