@@ -82,7 +82,7 @@ def test_a_job_that_can_not_start_is_named_before_the_first_one_does(train_many,
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.thorough
+@pytest.mark.by_hand
 def test_a_stopped_queue_goes_on_and_ends_as_one_that_was_not_stopped(queue, tmp_path, train_many):
     directory, packed = tmp_path / "runs", tmp_path / "packed"
     arguments = ("run", queue, directory, "--parallel", 2, "--pack", packed)
