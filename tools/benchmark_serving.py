@@ -1,4 +1,4 @@
-"""How soon exports answer, beside plain `model.export` and other runtimes, on the same weights.
+"""Latency and throughput of exports, beside `model.export` and other runtimes, on the same weights.
 
     pip install --no-deps --target .ci/foreign openvino tf2onnx onnx onnxruntime ai-edge-litert
     PYTHONPATH=.ci/foreign python tools/benchmark_serving.py cifar_cnn mini_bert
@@ -49,8 +49,8 @@ class Batch(NamedTuple):
     raw: Arrays
 
 
-Answer = Callable[[Batch], np.ndarray]
-Load = Callable[[Path, int], Answer]  # a file, and how many threads
+Predict = Callable[[Batch], np.ndarray]
+Load = Callable[[Path, int], Predict]  # a file, and how many threads
 
 
 def main() -> None:
@@ -86,7 +86,7 @@ class Runtime:
     load: Load
     path: Path
     seconds: dict[int, list[float]] = field(default_factory=dict)
-    answers: dict[int, np.ndarray] = field(default_factory=dict)
+    logits: dict[int, np.ndarray] = field(default_factory=dict)
 
     def median(self, size: int) -> float:
         """Milliseconds."""
@@ -114,9 +114,9 @@ def draw(model: Any, size: int, length: int) -> Batch:
         sample = data.load("sample")
         rows = sample.subset(random.integers(0, len(sample), size), sample.description)
         return Batch(data.encode(rows).inputs, rows.inputs)
-    [given] = model.inputs
-    shape = [size, *(length if one is None else one for one in given.shape[1:])]
-    arrays = {given.name: random.integers(1, 256, shape).astype(given.dtype)}
+    [model_input] = model.inputs
+    shape = [size, *(length if one is None else one for one in model_input.shape[1:])]
+    arrays = {model_input.name: random.integers(1, 256, shape).astype(model_input.dtype)}
     return Batch(arrays, arrays)
 
 
@@ -172,7 +172,7 @@ def leave_out(name: str, error: Exception) -> None:
     print(f"{name} is left out: {type(error).__name__}: {said}", file=sys.stderr)
 
 
-def load_saved_model(path: Path, threads: int) -> Answer:
+def load_saved_model(path: Path, threads: int) -> Predict:
     from tensorflow.core.framework import types_pb2
 
     from keras_fm.exporting.session import Session
@@ -184,16 +184,16 @@ def load_saved_model(path: Path, threads: int) -> Answer:
     for output in set(outputs) - {"logits"} if "logits" in outputs else ():
         del outputs[output]
     [output] = outputs
-    given = known[name].inputs
-    takes_words = any(one.dtype == types_pb2.DT_STRING for one in given.values())
+    inputs = known[name].inputs
+    takes_strings = any(one.dtype == types_pb2.DT_STRING for one in inputs.values())
 
-    def answer(batch: Batch) -> np.ndarray:
-        arrays = batch.raw if takes_words else batch.encoded
-        if len(given) == 1:  # pixels and token ids have another name in a signature
-            arrays = dict(zip(given, arrays.values(), strict=True))
+    def predict(batch: Batch) -> np.ndarray:
+        arrays = batch.raw if takes_strings else batch.encoded
+        if len(inputs) == 1:  # pixels and token ids have another name in a signature
+            arrays = dict(zip(inputs, arrays.values(), strict=True))
         return session.run(name, arrays)[output]
 
-    return answer
+    return predict
 
 
 def numeric(signatures: Collection[str]) -> str:
@@ -201,54 +201,54 @@ def numeric(signatures: Collection[str]) -> str:
     return next(name for name in ("pixels", "token_ids", "serving_default") if name in signatures)
 
 
-def load_onnx(path: Path, threads: int) -> Answer:
+def load_onnx(path: Path, threads: int) -> Predict:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    [given] = session.get_inputs()
+    [model_input] = session.get_inputs()
 
-    def answer(batch: Batch) -> np.ndarray:
+    def predict(batch: Batch) -> np.ndarray:
         [array] = batch.encoded.values()
-        return session.run(["logits"], {given.name: array})[0]
+        return session.run(["logits"], {model_input.name: array})[0]
 
-    return answer
+    return predict
 
 
-def load_openvino(precision: str, path: Path, threads: int) -> Answer:
+def load_openvino(precision: str, path: Path, threads: int) -> Predict:
     import openvino
 
     options = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads}
     model = openvino.Core().compile_model(path, "CPU", options)
 
-    def answer(batch: Batch) -> np.ndarray:
+    def predict(batch: Batch) -> np.ndarray:
         arrays = batch.encoded
         [array, *others] = arrays.values()
         return model(arrays if others else array)[0]
 
-    return answer
+    return predict
 
 
-def load_litert(path: Path, threads: int) -> Answer:
+def load_litert(path: Path, threads: int) -> Predict:
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(path), num_threads=threads)
-    [given], [output] = interpreter.get_input_details(), interpreter.get_output_details()
+    [model_input], [output] = interpreter.get_input_details(), interpreter.get_output_details()
     shape: tuple[int, ...] = ()
 
-    def answer(batch: Batch) -> np.ndarray:
+    def predict(batch: Batch) -> np.ndarray:
         nonlocal shape
         [inputs] = batch.encoded.values()
         if inputs.shape != shape:
             shape = inputs.shape
-            interpreter.resize_tensor_input(given["index"], shape)
+            interpreter.resize_tensor_input(model_input["index"], shape)
             interpreter.allocate_tensors()
-        interpreter.set_tensor(given["index"], inputs)
+        interpreter.set_tensor(model_input["index"], inputs)
         interpreter.invoke()
         return interpreter.get_tensor(output["index"])
 
-    return answer
+    return predict
 
 
 class Worker:
@@ -272,33 +272,33 @@ class Worker:
         self.connection.close()
         self.process.join()
 
-    def answer(self) -> Any:
+    def receive(self) -> Any:
         """Return what it sends next, or raise it where it is an error."""
         try:
-            answer = self.connection.recv()
+            received = self.connection.recv()
         except EOFError:
-            answer = RuntimeError("its process died")
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+            received = RuntimeError("its process died")
+        if isinstance(received, Exception):
+            raise received
+        return received
 
     def run(self, batch: Batch, times: int) -> tuple[np.ndarray, list[float]]:
         """Return the logits, and the seconds of each time."""
         self.connection.send((batch, times))
-        return self.answer()
+        return self.receive()
 
 
 def work(connection: Connection, load: Load, path: Path, threads: int) -> None:
     """Run in the process of a `Worker` until that closes the connection."""
     try:
-        answer = load(path, threads)
+        predict = load(path, threads)
         connection.send(None)
         while True:
             batch, times = connection.recv()
             seconds = []
             for _ in range(times):
                 began = time.perf_counter()
-                logits = answer(batch)
+                logits = predict(batch)
                 seconds.append(time.perf_counter() - began)
             connection.send((np.asarray(logits, np.float32), seconds))
     except (EOFError, ConnectionError):  # nobody asks any more
@@ -313,10 +313,10 @@ def measure(
     """Return the runtimes that work and what each took: by turns, and each round another first."""
     with ExitStack() as stack:
         started = [
-            stack.enter_context(Worker(replace(one, seconds={}, answers={}), threads))
+            stack.enter_context(Worker(replace(one, seconds={}, logits={}), threads))
             for one in runtimes
         ]
-        workers = [worker for worker in started if attempt(worker, worker.answer)]
+        workers = [worker for worker in started if attempt(worker, worker.receive)]
         for size, batch in inputs.items():
             for turn in range(-1, rounds):  # the first one warms up
                 first = turn % len(workers)
@@ -339,7 +339,7 @@ def attempt(worker: Worker, action: Callable[[], Any]) -> bool:
 def take_turn(worker: Worker, size: int, batch: Batch, turn: int) -> None:
     """Run some times, so that each size takes about as long; turn -1 is a warm-up."""
     logits, seconds = worker.run(batch, max(2, 60 // size))
-    worker.runtime.answers[size] = logits
+    worker.runtime.logits[size] = logits
     if turn >= 0:
         worker.runtime.seconds.setdefault(size, []).extend(seconds)
 
@@ -364,7 +364,7 @@ def table(runtimes: list[Runtime]) -> Iterator[str]:
             total, requests = size_of(runtime.path), size_of(runtime.path / WARM_UP)
             times = total / size_of(plain.path)
             cells[-1] = f"{total / 1e6:.2f}, {requests / 1e6:.2f} | {times:.2f}"
-        apart = max(np.abs(runtime.answers[size] - plain.answers[size]).max() for size in BATCHES)
+        apart = max(np.abs(runtime.logits[size] - plain.logits[size]).max() for size in BATCHES)
         yield f"| {runtime.name} | {' | '.join(cells)} | {apart:.0e} |"
 
 

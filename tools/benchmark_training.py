@@ -24,7 +24,6 @@ from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from typing import Any
 
-import msgspec
 import numpy as np
 
 MODELS = ["cifar_cnn", "fashion_cnn", "lstm", "mini_bert", "mlp", "char_lstm"]
@@ -161,11 +160,8 @@ def job(name: str, steps: int, precision: str) -> tuple[Any, Any, Any]:
     package, _ = registry.find(name)
     task = ModelSpec.of(package).task
     recipe = task.default_recipe()
-    fields = {
-        field.name: default_of(field)
-        for field in msgspec.structs.fields(type(recipe))
-        if field.name in LEFT_OUT
-    }
+    known = LEFT_OUT & {*recipe.__struct_fields__}
+    fields = {name: recipe.default_of(name) for name in known}
     recipe = recipe.override(**fields, precision=precision, drop_remainder=True)
     examples = task.data.load("sample")
     one_pass = task.data.batches(examples, recipe.override(drop_remainder=False), 0)
@@ -178,13 +174,6 @@ def job(name: str, steps: int, precision: str) -> tuple[Any, Any, Any]:
     if len(batches) < steps:
         raise SystemExit(f"{name}: its sample has {len(batches)} batches; --steps {len(batches)}")
     return task, recipe, _First(batches, steps)
-
-
-def default_of(field: msgspec.structs.FieldInfo) -> Any:
-    """Return the default of a field, that of a list made anew."""
-    if field.default_factory is not msgspec.NODEFAULT:
-        return field.default_factory()
-    return field.default
 
 
 class _First:

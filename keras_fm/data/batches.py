@@ -207,7 +207,7 @@ def _without_autotuning(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Return the data set without the thread that tunes buffers: there is nothing to tune.
 
     At the end of every second or third epoch TensorFlow 2.21 waits for the next turn of that
-    thread, whose pauses double: up to as long as the epoch took, or a minute.
+    thread, whose pauses double: up to as long as the epoch took.
     """
     options = tf.data.Options()
     options.autotune.enabled = False

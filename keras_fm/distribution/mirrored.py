@@ -71,6 +71,7 @@ class MirroredDevices(SeveralDevices):
         def share(*batch: Any) -> Any:
             return tf.nest.map_structure(self._share, batch)
 
+        # Not `AUTOTUNE`: the end of an epoch can wait for the tuning (`data/batches.py`).
         return dataset.map(share).prefetch(1)
 
     def _share(self, rows: tf.Tensor) -> tf.Tensor:

@@ -182,7 +182,7 @@ def _bfloat16_policies(model: keras.Model, graph: _Graph) -> dict[str, str]:
     """
     policies: dict[str, str] = {}
     for layer in model.layers:
-        if isinstance(layer, keras.layers.RNN):
+        if isinstance(layer, (keras.layers.RNN, keras.layers.Bidirectional)):
             continue
         has_kernel = isinstance(layer, _KERNEL_LAYERS)
         reads_bfloat16 = any(source in policies for source in graph.sources.get(layer.name, []))

@@ -156,7 +156,10 @@ class Recipe(Struct, frozen=True, kw_only=True):
     @classmethod
     def default_of(cls, name: str) -> Any:
         """Return the value of a field that a recipe leaves out."""
-        return next(f.default for f in msgspec.structs.fields(cls) if f.name == name)
+        field = next(f for f in msgspec.structs.fields(cls) if f.name == name)
+        if field.default_factory is not msgspec.NODEFAULT:  # a list
+            return field.default_factory()
+        return field.default
 
     def override(self: "AnyRecipe", **changes: Any) -> "AnyRecipe":
         """Return this recipe with some fields changed, checked like a file.

@@ -183,8 +183,8 @@ def training_job(
         resolved = resolved.override(dataset=OWN_DATA)
     job = TrainingJob(spec, examples, None, resolved, seed, tuple(notes), split=split)
     adapted = recipe is None and data is not None and not isinstance(data, Examples)
-    chosen = {*overrides, *recipe_file.chosen} if adapted else None
-    job = _split(job, chosen, shuffled=is_user_data)
+    kept = overrides.keys() | recipe_file.teacher_fields if adapted else None
+    job = _split(job, kept, shuffled=is_user_data)
     if data is not None or "adapt" not in package.entry.splits:
         return job
     split = package.entry.split("adapt")
@@ -237,25 +237,25 @@ def fitted_fields(before: Recipe, after: Recipe) -> dict[str, tuple[Any, Any]]:
 
 
 def _split(
-    job: TrainingJob, overridden: Collection[str] | None, *, shuffled: bool = False
+    job: TrainingJob, kept: Collection[str] | None, *, shuffled: bool = False
 ) -> TrainingJob:
     """Adapt the recipe to the examples, and split those off that validate.
 
     Args:
         job: Whose `examples` are all there are.
-        overridden: The recipe fields that the user gave; None leaves the recipe as it is.
+        kept: The recipe fields that stay as the user chose them; None leaves all as they are.
         shuffled: Whether the examples are drawn, stratified, duplicates on one side; else the last
             ones validate.
     """
     data, recipe = job.task.data, job.recipe
     fitted: Mapping[str, tuple[Any, Any]] = {}
-    if overridden is not None:
+    if kept is not None:
         fields = data.adapt_recipe(len(job.examples), recipe)
         if shuffled:  # a user's own: every example in each epoch, as in Keras' fit
             fields["drop_remainder"] = False
-        if "epochs_per_pass" in overridden:
+        if "epochs_per_pass" in kept:
             fields.pop("epochs", None)  # they are of the size that the user chose
-        recipe = recipe.override(**{n: v for n, v in fields.items() if n not in overridden})
+        recipe = recipe.override(**{n: v for n, v in fields.items() if n not in kept})
         fitted = fitted_fields(job.recipe, recipe)
     data.check(job.examples)
     count, notes = recipe.validation_examples, DataNotes(job.notes)

@@ -37,9 +37,9 @@ class RecipeFile:
         return self.table is not None and self.table["dataset"] == OWN_DATA
 
     @property
-    def chosen(self) -> set[str]:
-        """Return the fields that the size of a user's data leaves as they are."""
-        return {*self.overrides, *(TEACHER_FIELDS if self.is_for_own_data else ())}
+    def teacher_fields(self) -> set[str]:
+        """Return the fields of a teacher that knows the classes of a user's own data."""
+        return set(TEACHER_FIELDS if self.is_for_own_data else ())
 
     def recipe(self, recipe_class: type[Recipe]) -> Recipe | None:
         """Return the complete recipe, if the file has one.

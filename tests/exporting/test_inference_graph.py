@@ -145,7 +145,11 @@ def test_bfloat16_is_behind_the_first_kernel_and_not_in_the_output(cifar):
     assert abs(accuracies[0] - accuracies[1]) <= 2 / len(examples)
 
 
-@pytest.mark.parametrize("recurrent", [FastLSTM, layers.LSTM, layers.GRU])
+def bidirectional(units, name):
+    return layers.Bidirectional(layers.LSTM(units), name=name)
+
+
+@pytest.mark.parametrize("recurrent", [FastLSTM, layers.LSTM, layers.GRU, bidirectional])
 def test_recurrent_layers_stay_in_float32(recurrent):
     token_ids = keras.Input((None,), dtype="int32", name="token_ids")
     x = layers.Embedding(9, 4, name="token_embedding")(token_ids)

@@ -167,3 +167,11 @@ def test_each_task_has_fields_of_its_own():
 @pytest.mark.parametrize("task_name", TASKS)
 def test_the_recipe_of_a_task_is_known_without_the_task(task_name):
     assert recipe.recipe_class_of(task_name) is task_module(task_name, "task").TASK.recipe_class
+
+
+def test_the_default_of_a_list_is_a_new_one():
+    assert ImageClassificationRecipe.default_of("image_sizes") == []
+    assert ImageClassificationRecipe.default_of(
+        "image_sizes"
+    ) is not ImageClassificationRecipe.default_of("image_sizes")
+    assert ImageClassificationRecipe.default_of("flip") == "none"
