@@ -13,6 +13,7 @@ from keras_fm.models.loading import resolve_model
 from keras_fm.models.spec import ModelSpec, spec_of
 from keras_fm.models.transfer import copy_weights
 from keras_fm.progress import current_verbose, say, track
+from keras_fm.registry.recipe import OWN_DATA
 from keras_fm.training.jobs import TrainingJob
 
 OUTPUTS_FILE = "teacher.npy"
@@ -24,7 +25,7 @@ def check_teacher(job: TrainingJob) -> None:
 
     Raises:
         InvalidInputError: The teacher has another task, target, classes or inputs, or models of the
-            task don't learn from one.
+            task don't learn from one; or a user's own data are to have an unlabeled split.
         UnknownNameError: There is no such model.
         DataError: The data have no such unlabeled split.
     """
@@ -47,6 +48,11 @@ def check_teacher(job: TrainingJob) -> None:
             f"teacher={recipe.teacher!r} does not take the inputs of the training: {error}"
         ) from None
     if recipe.unlabeled_split:
+        if recipe.dataset == OWN_DATA:
+            raise InvalidInputError(
+                f"unlabeled_split={recipe.unlabeled_split!r} is a split of a TFDS data set; this "
+                "training is on your own data: leave it out"
+            )
         _unlabeled_examples(job)
 
 

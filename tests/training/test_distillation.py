@@ -187,3 +187,13 @@ def test_the_teacher_of_a_recipe_for_own_data_stays(tiny_reader, tmp_path):
         "tiny_reader", data=(texts, labels), recipe=recipe, run_dir=tmp_path / "run", epochs=1
     )
     assert "distilled from lstm" in run.report()
+
+
+def test_own_data_have_no_unlabeled_split(tiny_reader, tmp_path):
+    texts = [f"a {word} film of the year {year}" for year in range(20) for word in ("fine", "dull")]
+    with pytest.raises(InvalidInputError, match="'more' is a split of a TFDS data set"):
+        training.train(
+            "tiny_reader", data=(texts, ["positive", "negative"] * 20), run_dir=tmp_path / "run",
+            epochs=1, teacher="lstm", unlabeled_split="more",
+        )  # fmt: skip
+    assert not (tmp_path / "run").exists()
