@@ -8,6 +8,7 @@ May import preprocessing, registry and errors.
 
 from keras_fm.layers.attention import RotaryMultiHeadAttention
 from keras_fm.layers.convolution import PackedConv2D
+from keras_fm.layers.decoder import CausalSelfAttention, TransformerDecoder
 from keras_fm.layers.normalization import FastLayerNormalization, FusedBatchNormalization
 from keras_fm.layers.recurrent import FastLSTM
 from keras_fm.layers.sequence import (
@@ -24,6 +25,7 @@ from keras_fm.layers.tabular import (
 )
 
 __all__ = [
+    "CausalSelfAttention",
     "EnsembleMean",
     "FastLSTM",
     "FastLayerNormalization",
@@ -37,4 +39,5 @@ __all__ = [
     "ReverseSequence",
     "RotaryMultiHeadAttention",
     "SmoothClip",
+    "TransformerDecoder",
 ]

@@ -47,14 +47,19 @@ class RotaryMultiHeadAttention(keras.layers.MultiHeadAttention):
         self, query: Any, key: Any, value: Any, *args: Any, **kwargs: Any
     ) -> Any:
         """Rotate query and key `[batch, length, heads, features]`, then attend as Keras does."""
-        return super()._compute_attention(_rotate(query), _rotate(key), value, *args, **kwargs)
+        return super()._compute_attention(rotate(query), rotate(key), value, *args, **kwargs)
 
 
-def _rotate(features: Any) -> Any:
-    """Rotate each pair of features `[batch, length, heads, features]` by its position's angle."""
+def rotate(features: Any, first_position: int = 0) -> Any:
+    """Rotate each pair of features `[batch, length, heads, features]` by its position's angle.
+
+    Args:
+        features: Queries or keys.
+        first_position: Of the first of them.
+    """
     half = features.shape[-1] // 2
     frequencies = BASE ** (-ops.arange(half, dtype="float32") / half)
-    positions = ops.arange(ops.shape(features)[1], dtype="float32")
+    positions = first_position + ops.arange(ops.shape(features)[1], dtype="float32")
     angles = (positions[:, None] * frequencies)[None, :, None]
     cos, sin = (ops.cast(function(angles), features.dtype) for function in (ops.cos, ops.sin))
     x, y = ops.split(features, 2, axis=-1)

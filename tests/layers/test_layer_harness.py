@@ -14,6 +14,7 @@ from keras.src.testing.test_case import TestCase
 
 from keras_fm import layers
 from keras_fm.layers import (
+    CausalSelfAttention,
     EnsembleMean,
     FastLayerNormalization,
     FastLSTM,
@@ -27,6 +28,7 @@ from keras_fm.layers import (
     ReverseSequence,
     RotaryMultiHeadAttention,
     SmoothClip,
+    TransformerDecoder,
 )
 from keras_fm.layers.initializers import Dirac, Rademacher
 
@@ -180,6 +182,11 @@ OTHERS = [
         ]
         for dtype in ("int32", "float32")
     ),
+    (CausalSelfAttention, {"num_heads": 2, "sliding_window": 3}, (2, 7, 8), None, {}),
+    (TransformerDecoder, {"num_heads": 2, "intermediate_dim": 12, "sliding_window": 3}, (2, 7, 8),
+     None, {}),
+    (TransformerDecoder, {"num_heads": 2, "intermediate_dim": 12, "sliding_window": 3,
+     "dropout": 0.5}, (2, 7, 8), None, {"expected_num_seed_generators": 2}),
     (FusedBatchNormalization, {"beta_gain": 8.0}, (4, 5, 3, 6), None, {}),
     (FusedBatchNormalization, {"beta_gain": 8.0, "axis": 1}, (4, 5, 3), None, {}),
     (FusedBatchNormalization, {"beta_gain": 8.0, "center": False}, (4, 5, 3, 6), None, {}),

@@ -20,7 +20,7 @@ from keras_fm.layers import (
     SmoothClip,
     convolution,
 )
-from keras_fm.layers.attention import _rotate
+from keras_fm.layers.attention import rotate
 from keras_fm.layers.initializers import Dirac, PassOnLast, Rademacher
 from keras_fm.layers.normalization import scale_and_offset
 
@@ -300,7 +300,7 @@ def test_attention_may_be_causal():
 def test_attention_turns_pairs_of_features_by_their_position():
     one, other = np.array([[3.0, 1.0]]), np.array([[2.0, -1.0]])
     features = np.concatenate([one, other], -1)[None, :, None].repeat(6, 1).astype("float32")
-    turned = np.asarray(_rotate(features))[0, :, 0]
+    turned = np.asarray(rotate(features))[0, :, 0]
     for place in range(6):
         for pair, rate in enumerate((1.0, 0.01)):
             start = complex(one[0, pair], other[0, pair])
