@@ -21,6 +21,11 @@ from keras_fm.training.device_checks import check_devices_of, check_same_in_proc
 from keras_fm.training.jobs import TrainingJob
 
 
+NEEDS_TENSORFLOW = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="TensorFlow's strategy"
+)
+
+
 class TwoDevices(Devices):
     count = 2
     divides_any_step = False
@@ -91,6 +96,17 @@ def test_more_devices_than_there_are_is_an_error():
         check_available(3, 2, is_cpu=False)
     with pytest.raises(InvalidInputError, match="no GPU; CPU cores: 2"):
         check_available(3, 2, is_cpu=True)
+
+
+@NEEDS_TENSORFLOW
+def test_no_epoch_of_several_devices_waits_for_the_autotuning_of_tf_data():
+    from keras_fm.distribution.mirrored import MirroredDevices
+
+    devices = object.__new__(MirroredDevices)  # this process has used its CPU as one device
+    devices.count = 2
+    task = ModelSpec.of(registry.find("cifar_cnn")[0]).task
+    batches = task.data.batches(helpers.noise(), task.default_recipe(), seed=0).as_dataset()
+    assert devices.training_data(batches).options().autotune.enabled is False
 
 
 class TwoProcesses(Devices):
