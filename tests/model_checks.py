@@ -7,9 +7,9 @@ import keras
 import numpy as np
 
 from keras_fm import registry, store
-from keras_fm.models import global_state, loading
+from keras_fm.models import loading
 from keras_fm.models.backbone import head_layers
-from keras_fm.models.building import build
+from keras_fm.models.building import build, build_for_training
 from keras_fm.models.spec import ModelSpec
 from keras_fm.models.transfer import transfer_weights
 from keras_fm.registry.recipe import fingerprint
@@ -34,8 +34,8 @@ def run_model_test(name: str) -> None:
     if package.entry.task.endswith("classification"):
         assert loading.get(name, weights=None, num_classes=3).output_shape == (None, 3)
 
-    with global_state.keras_settings("bfloat16"):
-        mixed = build(spec)
+    mixed = build_for_training(spec, seed=0, precision="bfloat16")
+    assert "mixed_bfloat16" in {layer.dtype_policy.name for layer in mixed.layers}
     assert mixed.layers[-1].dtype_policy.name == "float32"
     assert np.isfinite(helpers.train_one_step(mixed, name, count=2))
     if package.entry.pretraining is not None:
