@@ -59,7 +59,9 @@ def rotate(features: Any, first_position: int = 0) -> Any:
     """
     half = features.shape[-1] // 2
     frequencies = BASE ** (-ops.arange(half, dtype="float32") / half)
-    positions = first_position + ops.arange(ops.shape(features)[1], dtype="float32")
+    positions = ops.arange(ops.shape(features)[1], dtype="float32")
+    if first_position:
+        positions += first_position
     angles = (positions[:, None] * frequencies)[None, :, None]
     cos, sin = (ops.cast(function(angles), features.dtype) for function in (ops.cos, ops.sin))
     x, y = ops.split(features, 2, axis=-1)

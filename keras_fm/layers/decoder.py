@@ -153,7 +153,9 @@ class TransformerDecoder(layers.Layer):
         num_heads: As in `CausalSelfAttention`.
         intermediate_dim: The width between the two dense layers.
         sliding_window: As in `CausalSelfAttention`.
-        dropout: The rate for the outputs of both halves.
+        dropout: The rate for the outputs of both halves, with one mask for all positions of a
+            sequence (Gal and Ghahramani 2016, arXiv:1512.05287): a mask for each would take a tenth
+            of a training step.
         **kwargs: As in `keras.layers.Layer`.
     """
 
@@ -189,7 +191,7 @@ class TransformerDecoder(layers.Layer):
             width, use_bias=False, kernel_initializer="zeros", name="dense2", **options
         )
         self.attention_dropout, self.dense_dropout = (
-            layers.Dropout(self.dropout, **options) for _ in range(2)
+            layers.Dropout(self.dropout, noise_shape=(None, 1, width), **options) for _ in range(2)
         )
         for layer in (self.attention_norm, self.attention, self.dense_norm, self.dense1):
             layer.build(input_shape)
