@@ -65,7 +65,7 @@ def test_the_default_weights_that_ship_are_small_together():
         if not record.urls
     }
     # Others download, and so should what only other trainings start from; but no host has them yet.
-    others = ["char_lstm_reviews.v1", "lstm.v1", "mini_bert.mlm"]
+    others = ["char_lstm_reviews.v1", "cifar_cnn.v1", "lstm.v1", "mini_bert.mlm"]
     assert others == [
         f"{entry.name}.{tag}"
         for entry in entries
