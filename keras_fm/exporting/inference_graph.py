@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from keras_fm.errors import InvalidInputError
 from keras_fm.exporting.arguments import Precision, check_precision
+from keras_fm.layers import TransformerDecoder
 from keras_fm.layers.normalization import scale_and_offset
 from keras_fm.models.backbone import EMBEDDING_LAYER
 from keras_fm.models.spec import attach_spec, spec_of
@@ -35,6 +36,7 @@ _KERNEL_LAYERS = (
     keras.layers.EinsumDense,
     keras.layers.Embedding,
     keras.layers.MultiHeadAttention,
+    TransformerDecoder,
 )
 # Layers that may stand between: the maximum of scaled values, if the scales are positive.
 _MAX_POOLING = keras.layers.MaxPooling1D, keras.layers.MaxPooling2D, keras.layers.MaxPooling3D

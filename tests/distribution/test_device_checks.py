@@ -20,7 +20,6 @@ from keras_fm.models.spec import ModelSpec
 from keras_fm.training.device_checks import check_devices_of, check_same_in_processes
 from keras_fm.training.jobs import TrainingJob
 
-
 NEEDS_TENSORFLOW = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="TensorFlow's strategy"
 )

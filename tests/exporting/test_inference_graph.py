@@ -10,7 +10,12 @@ from keras import layers
 from keras_fm.errors import InvalidInputError
 from keras_fm.exporting import inference_graph, saved_model
 from keras_fm.exporting.session import Session
-from keras_fm.layers import FastLSTM, FusedBatchNormalization, PackedConv2D
+from keras_fm.layers import (
+    FastLSTM,
+    FusedBatchNormalization,
+    PackedConv2D,
+    TransformerDecoder,
+)
 from keras_fm.models import loading
 from keras_fm.models.spec import attach_spec, spec_of
 from keras_fm.tasks.base import task_of
@@ -164,6 +169,21 @@ def test_recurrent_layers_stay_in_float32(recurrent):
     assert dtypes["recurrent"] == dtypes["logits"] == "float32"
     texts = np.array([[1, 2, 3], [4, 5, 0]])
     np.testing.assert_allclose(copy(texts), model(texts), atol=0.02)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_the_blocks_of_a_decoder_are_stored_in_the_precision(precision):
+    ids = keras.Input((None,), dtype="int32", name="text_ids")
+    x = layers.Embedding(66, 32)(ids)
+    x = TransformerDecoder(2, 48, sliding_window=6, name="block")(x)
+    model = keras.Model(ids, layers.Dense(66, dtype="float32", name="logits")(x))
+    model.set_weights([RNG.normal(0, 0.2, weights.shape) for weights in model.get_weights()])
+    spec = spec_of(loading.get("char_lstm", weights=None, units=8))
+    copy = inference_graph.inference_model(attach_spec(model, spec), precision)
+    dtypes = {weight.dtype for weight in copy.get_layer("block").attention.query.weights}
+    assert precision in dtypes
+    texts = RNG.integers(1, 66, (2, 20))
+    np.testing.assert_allclose(copy(texts), model(texts), atol=0.1)
 
 
 def test_int8_is_for_dense_layers(cifar):

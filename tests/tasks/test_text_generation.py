@@ -5,23 +5,24 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import layers
 from keras.src import backend
 
 from keras_fm import pipelines, registry
 from keras_fm.data import character_examples, character_texts, datasets
 from keras_fm.errors import DataError, InvalidInputError, UnknownNameError
 from keras_fm.evaluation import evaluation, flops
+from keras_fm.layers import TransformerDecoder
 from keras_fm.models import building, loading
-from keras_fm.models.spec import ModelSpec, spec_of
+from keras_fm.models.spec import ModelSpec, attach_spec, spec_of
 from keras_fm.tasks.base import task_of
 
 CHARACTERS = registry.info("char_lstm").inputs[0].categories
 PROMPTS = ["ROMEO:", "", "The q", "ñ🙂x", "A long one: shall I compare thee to a summer's day?"]
 
 
-@pytest.fixture(scope="module")
-def model():
-    """A small one with large random weights, whose predictions depend on its state."""
+def recurrent_model():
+    """A small char_lstm with large random weights, whose predictions depend on its state."""
     package, _ = registry.find("char_lstm")
     keras.utils.set_random_seed(0)
     model = building.build(ModelSpec.of(package), units=12, width=6)
@@ -29,6 +30,28 @@ def model():
     head = model.get_layer("logits")
     head.set_weights([15 * weights for weights in head.get_weights()])
     return model
+
+
+def decoder_model():
+    """A small GPT, whose cache is shorter than the texts."""
+    text_ids = keras.Input((None,), dtype="int32", name="text_ids")
+    x = layers.Embedding(1 + len(CHARACTERS), 8, name="token_embedding")(text_ids)
+    for _ in range(2):
+        x = TransformerDecoder(num_heads=2, intermediate_dim=12, sliding_window=6)(x)
+    x = layers.LayerNormalization(name="embedding")(x)
+    logits = layers.Dense(1 + len(CHARACTERS), dtype="float32", name="logits")(x)
+    model = keras.Model(text_ids, logits, name="char_gpt")
+    random = np.random.default_rng(2)
+    model.set_weights([random.normal(size=weights.shape) for weights in model.get_weights()])
+    return attach_spec(model, spec_of(recurrent_model()))
+
+
+MODELS = [recurrent_model, decoder_model]
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=lambda build: build.__name__)
+def model(request):
+    return request.param()
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +198,8 @@ def test_bits_per_character_is_the_mean_over_all_characters(model):
 def test_a_text_is_of_the_model_that_is_given(model):
     """The graph that generates is kept for the next call; an epoch's model is another's."""
     predictor = task_of(model).predictor
-    other = building.build(spec_of(model), units=12, width=6)
+    other = keras.models.clone_model(model)
+    attach_spec(other, spec_of(model))
     kernel, bias = other.get_layer("logits").get_weights()
     other.get_layer("logits").set_weights([0 * kernel, 9.0 * (np.arange(len(bias)) == 5)])
     texts = [

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from keras_fm.data.character_texts import UNKNOWN_ID
+from keras_fm.layers import TransformerDecoder
 from keras_fm.lazy_imports import tf
 from keras_fm.preprocessing import graph_checks, lookup_tables
 from keras_fm.tasks.text_generation.codec import MAX_LENGTH
@@ -173,37 +174,49 @@ def _check_options(
     return options
 
 
+def _stateful_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Return the layers whose output depends on the characters before."""
+    kinds = (keras.layers.RNN, TransformerDecoder)
+    return [layer for layer in model.layers if isinstance(layer, kinds)]
+
+
 def _step(model: keras.Model, ids: tf.Tensor, states: Any) -> tuple[tf.Tensor, Any]:
     """Take one character `[batch]`: its logits `[batch, characters]`, and each layer's state.
 
-    The model is a chain of layers, and its recurrent ones have cells that take a step.
+    The model is a chain of layers. Recurrent ones have cells that take a step, and decoders a cache
+    of the characters before.
     """
     x, old_states, new_states = ids, iter(states), []
+    stateful = _stateful_layers(model)
     for layer in model.layers[1:]:
+        if layer not in stateful:
+            x = layer(x, training=False)
+            continue
         if isinstance(layer, keras.layers.RNN):
             x, state = layer.cell(x, next(old_states), training=False)
-            new_states.append(state)
         else:
-            x = layer(x, training=False)
+            x, state = layer.step(x, next(old_states))
+        new_states.append(state)
     return tf.cast(x, tf.float32), new_states
 
 
 def _read_prompts(model: keras.Model, ids: tf.Tensor, lengths: tf.Tensor) -> Any:
     """Return the logits behind each row's last character, and the states there."""
     rows = tf.shape(ids)[0]
-    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.RNN)]
-    states = [layer.get_initial_state(rows) for layer in layers]
+    states = [layer.get_initial_state(rows) for layer in _stateful_layers(model)]
     states = tf.nest.map_structure(
-        lambda state: tf.ensure_shape(state, (None, state.shape[-1])), states
+        lambda state: tf.ensure_shape(state, (None, *state.shape[1:])), states
     )
 
     def read_next(step: Any, logits: Any, states: Any) -> Any:
-        is_inside = (step < lengths)[:, None]
+        is_inside = step < lengths
+
+        def select(new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:
+            condition = tf.reshape(is_inside, (-1, *(1 for _ in new.shape[1:])))
+            return tf.where(condition, new, old)
+
         updated = _step(model, ids[:, step], states)
-        selected = tf.nest.map_structure(
-            lambda new, old: tf.where(is_inside, new, old), updated, (logits, states)
-        )
-        return step + 1, *selected
+        return step + 1, *tf.nest.map_structure(select, updated, (logits, states))
 
     max_length = tf.shape(ids)[1]
     logits = tf.zeros((rows, model.output.shape[-1]))
