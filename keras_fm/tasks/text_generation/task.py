@@ -20,6 +20,7 @@ _CHARACTER_AXES = {"token_embedding": 0, "logits": -1}
 class TextGeneration(Task):
     """A chain of layers from `text_ids` `[batch, length]` to the logits of the next character.
 
+    Those that look at the characters before are recurrent, or `keras_fm.layers.TransformerDecoder`.
     The categories of its only input are the characters that it knows, ID 1 the first; 0 is any
     other.
     """
