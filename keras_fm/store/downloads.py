@@ -114,7 +114,7 @@ def _allowed_urls(file: RemoteFile) -> list[str]:
     if not urls:
         raise WeightsError(
             f"{file.name} is not on this machine, and no mirror is known: set "
-            "KERAS_FM_WEIGHTS_URL to one, or install the package of the model again"
+            "KERAS_FM_WEIGHTS_URL to one, or take it from the repository of the model"
         )
     allowed = [url for url in urls if not is_offline() or scheme_of(url) == "file"]
     if not allowed:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_fm.layers import CausalSelfAttention, TransformerDecoder
+from keras_fm.layers import CausalSelfAttention, RotaryMultiHeadAttention, TransformerDecoder
 
 WINDOW = 5
 LENGTHS = [1, 4, WINDOW, WINDOW + 1, 2 * WINDOW, 3 * WINDOW + 2]
@@ -60,27 +60,16 @@ def test_a_position_sees_those_of_its_window_alone():
         np.testing.assert_allclose(difference[~sees], 0, atol=1e-5)
 
 
-def test_attention_is_that_of_keras_where_the_window_is_long():
-    """With the same weights, and without rotations: at the first positions they change nothing."""
+def test_attention_over_a_long_window_is_causal_rotary_attention():
     attention = random_weights(CausalSelfAttention(2, 64))
-    own = keras.layers.MultiHeadAttention(2, 4, use_bias=False)
+    rotary = RotaryMultiHeadAttention(2, 4, use_bias=False)
     inputs = sequences(6)
-    own.build(inputs.shape, inputs.shape)
-    kernels = [kernel.reshape(shape.shape) for kernel, shape in zip(
-        attention.get_weights(), own.get_weights(), strict=True)]  # fmt: skip
-    own.set_weights(kernels)
-    # All inputs alike: the values are, too, whatever the positions say.
-    alike = np.repeat(inputs[:, :1], 6, axis=1)
-    expected = own(alike, alike, use_causal_mask=True)
+    rotary.build(inputs.shape, inputs.shape)
+    pairs = zip(attention.get_weights(), rotary.get_weights(), strict=True)
+    rotary.set_weights([kernel.reshape(own.shape) for kernel, own in pairs])
+    expected = ops.convert_to_numpy(rotary(inputs, inputs, use_causal_mask=True))
     np.testing.assert_allclose(
-        ops.convert_to_numpy(attention(alike)), ops.convert_to_numpy(expected), rtol=1e-4, atol=1e-4
-    )
-    first = inputs[:, :1]
-    np.testing.assert_allclose(
-        ops.convert_to_numpy(attention(first)),
-        ops.convert_to_numpy(own(first, first)),
-        rtol=1e-4,
-        atol=1e-4,
+        ops.convert_to_numpy(attention(inputs)), expected, rtol=1e-4, atol=1e-4
     )
 
 
