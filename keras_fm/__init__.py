@@ -91,6 +91,8 @@ _PUBLIC = {
 
 _WITHOUT_KERAS = ("client", "data", "errors", "registry", "scoring")
 
+_TRAIN = ("fine_tune", "train", "tune")
+
 _MODULES = ("adapters", "data", "scoring")  # with public functions of their own
 
 __all__ = sorted([*_PUBLIC, *_MODULES])
@@ -102,7 +104,7 @@ if not TYPE_CHECKING:  # type checkers would take any name for one of the module
         if name not in __all__:
             raise AttributeError(f"module 'keras_fm' has no attribute {name!r}")
         if _PUBLIC.get(name, name) not in _WITHOUT_KERAS:
-            import_module("keras_fm.startup").import_keras()
+            import_module("keras_fm.startup").import_keras(trains=name in _TRAIN)
         if name in _MODULES:
             return import_module(f"keras_fm.{name}")
         value = getattr(import_module(f"keras_fm.{_PUBLIC[name]}"), name)

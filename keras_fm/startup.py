@@ -10,6 +10,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import IO
 
+from keras_fm.cpu import cpu_flags
+
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _SHOW_ALL, _FATAL = "0", "3"  # errors also come as exceptions
 # Lines of TensorFlow's own on what it has found; it goes on without a library that is not there.
@@ -19,6 +21,11 @@ _REMARKS = re.compile(
     r"|(\d{4}-\d\d-\d\d [\d:.]+: )?E\d* .*(Unable to register cu|cuInit|computation_placer)"
     r"|To enable the following instructions: "
 )
+
+# oneDNN multiplies and convolves for TensorFlow on CPUs with one of these flags, as port.cc says
+# there (DefaultOneDnnPolicy); on those with AVX2 alone Eigen does, unless the variable is 1.
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+_ONEDNN_FLAGS = {"avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile", "amx_int8", "amx_bf16"}
 
 
 def import_tensorflow() -> ModuleType:
@@ -34,8 +41,17 @@ def import_tensorflow() -> ModuleType:
     return import_module("tensorflow")
 
 
-def import_keras() -> None:
-    """Import Keras with its backend, quietly where that is TensorFlow."""
+def import_keras(*, trains: bool = False) -> None:
+    """Import Keras with its backend, quietly where that is TensorFlow.
+
+    Args:
+        trains: Whether for a training, for which TensorFlow is imported with oneDNN on every CPU
+            with AVX2, unless the caller has set `TF_ENABLE_ONEDNN_OPTS`. Steps are 1.2 to 2.6 times
+            as fast; a prediction for one image takes two to five times as long, so it stays off
+            elsewhere. docs/speed.md has both.
+    """
+    if trains and "tensorflow" not in sys.modules and lacks_onednn():
+        os.environ[ONEDNN] = "1"
     if "keras" not in sys.modules:
         with hidden_remarks():
             import keras
@@ -44,6 +60,12 @@ def import_keras() -> None:
                 import tensorflow as tf
 
                 tf.config.list_physical_devices()
+
+
+def lacks_onednn() -> bool:
+    """Return whether TensorFlow leaves oneDNN off here, and nobody has decided it."""
+    flags = cpu_flags()
+    return ONEDNN not in os.environ and "avx2" in flags and not flags & _ONEDNN_FLAGS
 
 
 @contextlib.contextmanager

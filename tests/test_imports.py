@@ -11,7 +11,7 @@ PACKAGE = helpers.ROOT / "keras_fm"
 # A package may import what stands in an earlier line, and training alone may import evaluation and
 # adapters. What stands in one line does not import each other, but where the next table says so.
 LEVELS = (
-    ("errors",),
+    ("cpu", "errors"),
     ("familiar_names",),
     ("backend", "files", "formatting", "http_session", "logs", "notebook", "options", "startup"),
     ("file_errors", "lazy_imports", "progress"),

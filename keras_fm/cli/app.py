@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "keras-fm") -> i
             options.check(options)
         needs_keras = options.needs_keras
         if needs_keras(options) if callable(needs_keras) else needs_keras:
-            _import_keras()
+            _import_keras(trains=options.trains)
         with _one_line_warnings():
             return options.run(options)
     except KerasFmError as error:
@@ -147,8 +147,11 @@ def _one_line_warnings() -> Iterator[None]:
         yield
 
 
-def _import_keras() -> None:
+def _import_keras(*, trains: bool = False) -> None:
     """Import Keras, without TensorFlow's remarks on the machine.
+
+    Args:
+        trains: Whether for a training.
 
     Raises:
         KerasFmError: The backend that `KERAS_BACKEND` or `keras.json` names can't be imported.
@@ -157,7 +160,7 @@ def _import_keras() -> None:
 
     logging.getLogger("absl").setLevel(logging.ERROR)  # TFDS warns of each folder that is not there
     try:
-        import_keras()
+        import_keras(trains=trains)
     except (ImportError, ValueError) as error:
         raise KerasFmError(
             f"Keras can't be imported with its backend: {error}. Install it, or choose another: "

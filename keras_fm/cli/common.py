@@ -21,6 +21,7 @@ def add_command(
     details: str = "",
     check: Check | None = None,
     needs_keras: NeedsKeras = True,
+    trains: bool = False,
 ) -> argparse.ArgumentParser:
     """Add the command that `run` is named after.
 
@@ -34,6 +35,7 @@ def add_command(
             imported; None where nothing can be known before.
         needs_keras: Whether it needs Keras, which takes seconds to import, or a function of the
             options that says so.
+        trains: Whether it trains a model.
 
     Returns:
         The parser of the command.
@@ -45,7 +47,7 @@ def add_command(
         epilog="\n  ".join(["examples:", *examples]) + (f"\n\n{details}" if details else ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(run=run, check=check, needs_keras=needs_keras, parser=parser)
+    parser.set_defaults(run=run, check=check, needs_keras=needs_keras, trains=trains, parser=parser)
     return parser
 
 

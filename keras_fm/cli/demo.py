@@ -15,6 +15,7 @@ def add(commands: Any) -> None:
         "classify, fine-tune, export and query the export, in a minute",
         "keras-fm demo",
         check=_check_demo,
+        trains=True,
     )
     command.add_argument("--directory", default="runs", help="output directory (default: runs)")
 

@@ -26,6 +26,7 @@ def add(commands: Any) -> None:
         "keras-fm train mlp --data houses.csv --target price",
         "keras-fm train cifar_cnn --run-dir runs/mine --resume",
         check=_check_train,
+        trains=True,
     )
     add_model(command, "a model's name")
     command.add_argument("--data", help="'sample' for the bundled examples, or your own data")
@@ -48,6 +49,7 @@ def add(commands: Any) -> None:
         "keras-fm fine-tune cifar_cnn photos/ --calibrate --coverage 0.95",
         details=DATA,
         check=_check_fine_tune,
+        trains=True,
     )
     add_model(command, "a model's name, a run directory or a .keras file")
     command.add_argument(

@@ -40,6 +40,7 @@ def add(commands: Any) -> None:
         "keras-fm tune cifar_cnn --data photos/ --strategy head_then_full --trials 20",
         details=DETAILS,
         check=_check,
+        trains=True,
     )
     add_model(command, "a model's name; with --strategy also a run directory or a .keras file")
     command.add_argument("--data", help="'sample' for the bundled examples, or your own data")

@@ -1,12 +1,12 @@
 """What the layers compute in: float32, or bfloat16 where the machine is fast at it."""
 
 import os
-from pathlib import Path
 from typing import Literal
 
 import keras
 
 from keras_fm.backend import gpus
+from keras_fm.cpu import cpu_flags
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -33,12 +33,7 @@ def precision_of(model: keras.Model) -> Precision:
 def _cpu_has_bfloat16() -> bool:
     if os.environ.get(_LIMIT, "").upper() in _LIMITS_WITHOUT:
         return False
-    try:
-        cpuinfo = Path("/proc/cpuinfo").read_text("utf-8")
-    except OSError:
-        return False  # not Linux: no cheap way to know, and float32 is always right
-    flags = {word for line in cpuinfo.splitlines() if ":" in line for word in line.split()}
-    return bool(flags & _CPU_FLAGS)
+    return bool(cpu_flags() & _CPU_FLAGS)  # none of them: float32 is always right
 
 
 def _gpu_has_bfloat16() -> bool:

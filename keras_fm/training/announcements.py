@@ -10,14 +10,22 @@ import keras
 from keras_fm.data.batches import Batches
 from keras_fm.data.user.tables import column_reports
 from keras_fm.progress import say
+from keras_fm.startup import ONEDNN, lacks_onednn
 from keras_fm.training import event_files
 from keras_fm.training.jobs import TrainingJob
 
 MAX_CLASSES = 10  # that are named
 
+# TensorFlow was imported before a training began, as by `keras_fm.get`.
+_WITHOUT_ONEDNN = (
+    f"TensorFlow runs without oneDNN: this training is faster with {ONEDNN}=1, set before Python "
+    "starts"
+)
+
 
 def announce_run(path: Path, job: TrainingJob) -> None:
     """Print the run directory, the data, counts and columns of it, and TensorBoard's command."""
+    uses_tensorflow = keras.backend.backend() == "tensorflow"
     say(
         f"run directory: {path}",
         f"data: {job.examples.description}",
@@ -26,6 +34,7 @@ def announce_run(path: Path, job: TrainingJob) -> None:
         f"watch it: {shlex.join(['tensorboard', '--logdir', str(path)])}"
         if event_files.can_write()
         else f"no logs for TensorBoard: {event_files.MISSING}",
+        *([_WITHOUT_ONEDNN] if uses_tensorflow and lacks_onednn() else []),
     )
 
 

@@ -216,7 +216,7 @@ def folder(tmp_path, monkeypatch):
 def test_it_is_refused_in_one_line_before_keras_is_imported(
     arguments, message, folder, monkeypatch, capsys
 ):
-    def import_keras():
+    def import_keras(**_):
         pytest.fail("Keras is imported")
 
     monkeypatch.setattr(app, "_import_keras", import_keras)
@@ -249,7 +249,7 @@ def test_it_is_refused_in_one_line_before_keras_is_imported(
 )
 def test_a_near_file_is_suggested(arguments, suffix, folder, monkeypatch, capsys):
     (folder / f"reviews{suffix}").touch()
-    monkeypatch.setattr(app, "_import_keras", lambda: pytest.fail("Keras is imported"))
+    monkeypatch.setattr(app, "_import_keras", lambda **_: pytest.fail("Keras is imported"))
     name = f"reveiws{suffix}"
     assert cli.main([name if word == "FILE" else word for word in arguments]) == 2
     message = capsys.readouterr().err.strip()
@@ -272,7 +272,7 @@ def test_a_near_folder_is_suggested(arguments, message, folder, monkeypatch, cap
     for path in ("photos/a", "runs/stopped"):
         (folder / path).mkdir(parents=True)
     (folder / "photos/a/1.png").touch()
-    monkeypatch.setattr(app, "_import_keras", lambda: pytest.fail("Keras is imported"))
+    monkeypatch.setattr(app, "_import_keras", lambda **_: pytest.fail("Keras is imported"))
     monkeypatch.delitem(sys.modules, "tensorflow_datasets", raising=False)
     assert cli.main(arguments) == 2
     assert message in capsys.readouterr().err
@@ -301,7 +301,7 @@ def test_what_can_be_done_is_not_refused(folder, monkeypatch, capsys):
     class ReachedError(Exception):
         pass
 
-    def import_keras():
+    def import_keras(**_):
         raise ReachedError
 
     monkeypatch.setattr(app, "_import_keras", import_keras)
@@ -350,6 +350,6 @@ def test_what_can_be_done_is_not_refused(folder, monkeypatch, capsys):
 def test_a_keras_file_is_known_by_its_specification(folder, monkeypatch, capsys):
     with zipfile.ZipFile(folder / "mine.keras", "w") as archive:
         archive.writestr("config.json", json.dumps({"config": {"keras_fm": SPEC}}))
-    monkeypatch.setattr(app, "_import_keras", lambda: pytest.fail("Keras is imported"))
+    monkeypatch.setattr(app, "_import_keras", lambda **_: pytest.fail("Keras is imported"))
     assert cli.main(["predict", "mine.keras", "a.png", "--length", "3"]) == 2
     assert "has no option 'length'" in capsys.readouterr().err

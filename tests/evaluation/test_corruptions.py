@@ -154,7 +154,9 @@ def test_what_can_not_be_corrupted_is_said(
         keras_fm.evaluate(name, corruption=corruption, severity=severity)
     words = [] if corruption is None else ["--corruption", corruption]
     words += [] if severity is None else ["--severity", str(severity)]
-    monkeypatch.setattr("keras_fm.cli.app._import_keras", lambda: pytest.fail("Keras is imported"))
+    monkeypatch.setattr(
+        "keras_fm.cli.app._import_keras", lambda **_: pytest.fail("Keras is imported")
+    )
     assert cli.main(["evaluate", name, *words]) == 2
     assert capsys.readouterr().err
 
