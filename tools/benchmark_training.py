@@ -8,8 +8,9 @@ optimizer and without its augmentation; texts are padded to the longest of their
 training and smaller images at first, which plain training does not have, are left out of all.
 Where PyTorch is installed (`pip install torch`), `cifar_cnn`, `lstm` and `mini_bert` are also
 trained by the networks of `pytorch_networks.py`, in float32 and in bfloat16 where keras_fm computes
-in it. Each way has a process of its own, and they take turns, so that what disturbs the machine
-disturbs all.
+in it. On a CPU where TensorFlow leaves oneDNN off, keras_fm, whose trainings turn it on, is also
+measured without it; plain Keras runs as TensorFlow does by itself. Each way has a process of its
+own, and they take turns, so that what disturbs the machine disturbs all.
 Prints a Markdown table: medians of the seconds and CPU seconds of a step, and their ratios to
 those of keras_fm. Trains on the samples of the package, again and again, from random weights.
 """
@@ -26,8 +27,11 @@ from typing import Any
 
 import numpy as np
 
+from keras_fm.startup import import_keras, lacks_onednn
+
 MODELS = ["cifar_cnn", "fashion_cnn", "lstm", "mini_bert", "mlp", "char_lstm"]
 PLAIN, OURS, PYTORCH, AUTOCAST = "plain Keras", "keras_fm", "PyTorch", "PyTorch, bfloat16"
+EIGEN = "keras_fm, without oneDNN"
 IN_PYTORCH = ["cifar_cnn", "lstm", "mini_bert"]
 # Recipe fields that make steps of other kinds: they get their defaults.
 LEFT_OUT = {"adversarial_epsilon", "image_sizes", "image_size_starts", "epochs_per_pass"}
@@ -48,8 +52,9 @@ def main() -> None:
         pytorch_ways.append(AUTOCAST)
     print("| model | way | s a step | CPU s a step | keras_fm is faster | in CPU s |")
     print("| --- | --- | --- | --- | --- | --- |")
+    our_ways = [OURS, EIGEN] if lacks_onednn() else [OURS]
     for name in options.models:
-        ways = [OURS, PLAIN, *(pytorch_ways if name in IN_PYTORCH else [])]
+        ways = [*our_ways, PLAIN, *(pytorch_ways if name in IN_PYTORCH else [])]
         measured = measure(name, ways, options.steps, options.rounds, options.precision)
         print(*rows(name, measured), sep="\n", flush=True)
 
@@ -97,10 +102,13 @@ def measure(
 
 def train(connection: Connection, way: str, name: str, steps: int, precision: str) -> None:
     """Train whenever the connection says so, and send what a step took, until it is closed."""
+    import_keras(trains=way == OURS)
     import keras
 
     keras.utils.set_random_seed(0)
-    make = {OURS: ours, PLAIN: plain, PYTORCH: pytorch, AUTOCAST: pytorch_in_bfloat16}[way]
+    make = {OURS: ours, EIGEN: ours, PLAIN: plain, PYTORCH: pytorch, AUTOCAST: pytorch_in_bfloat16}[
+        way
+    ]
     model, dataset = make(name, steps, precision)
 
     def turn() -> tuple[float, float]:
