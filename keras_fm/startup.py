@@ -46,9 +46,9 @@ def import_keras(*, trains: bool = False) -> None:
 
     Args:
         trains: Whether for a training, for which TensorFlow is imported with oneDNN on every CPU
-            with AVX2, unless the caller has set `TF_ENABLE_ONEDNN_OPTS`. Steps are up to 2.6 times as
-            fast; a prediction for one image takes up to three times as long, so elsewhere it stays
-            off. docs/speed.md has the figures.
+            with AVX2, unless the caller has set `TF_ENABLE_ONEDNN_OPTS`. Steps are up to 2.6 times
+            as fast; a prediction for one image takes up to three times as long, so elsewhere it
+            stays off. docs/speed.md has the figures.
     """
     if trains and "tensorflow" not in sys.modules and lacks_onednn():
         os.environ[ONEDNN] = "1"
