@@ -14,7 +14,7 @@ LEVELS = (
     ("cpu", "errors"),
     ("familiar_names",),
     ("backend", "files", "formatting", "http_session", "logs", "notebook", "options", "startup"),
-    ("file_errors", "lazy_imports", "progress"),
+    ("file_errors", "interrupts", "lazy_imports", "progress"),
     ("registry",),
     ("calibration",),
     ("distribution", "store", "serving", "optimizers", "trainers"),

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_fm.errors import InvalidInputError
+from keras_fm.interrupts import interruptible
 
 
 class Devices:
@@ -139,7 +140,10 @@ class ValidateOnOne(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Add the metrics to the logs, as `fit` names them."""
-        metrics = self.validated_model.evaluate(self.validation, verbose=0, return_dict=True)
+        with interruptible() as interrupt:
+            metrics = self.validated_model.evaluate(
+                self.validation, verbose=0, return_dict=True, callbacks=[interrupt]
+            )
         if logs is not None:
             logs.update({f"val_{name}": value for name, value in metrics.items()})
 

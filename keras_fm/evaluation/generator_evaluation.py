@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_fm.data.batches import SetEpoch
 from keras_fm.data.examples import Examples
+from keras_fm.interrupts import interruptible
 from keras_fm.logs import left_out
 from keras_fm.models.backbone import backbone
 from keras_fm.models.building import as_float32
@@ -44,9 +45,10 @@ class GeneratorEvaluator:
     def predict_with_features(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the predicted labels `[images]`, and the features `[images, width]`."""
         bar = DelayedBar(f"predictions of {self.model.name}")
-        logits, features = self._classify_and_embed.predict(
-            images, batch_size=PREDICT_BATCH_SIZE, verbose=0, callbacks=[bar]
-        )
+        with interruptible() as interrupt:
+            logits, features = self._classify_and_embed.predict(
+                images, batch_size=PREDICT_BATCH_SIZE, verbose=0, callbacks=[interrupt, bar]
+            )
         return np.asarray(logits).argmax(-1), np.asarray(features, "float64")
 
     def train_on_generated(
@@ -66,11 +68,12 @@ class GeneratorEvaluator:
             f"training {self.spec.name} on {len(generated):,} generated images, for the "
             f"classification accuracy score: {EPOCHS} epochs of {len(batches):,} steps"
         )
-        with left_out("tensorflow", TRACE_COUNT):
+        note = DurationNote(f"training {self.spec.name}")
+        with left_out("tensorflow", TRACE_COUNT), interruptible() as interrupt:
             trainer.fit(
                 batches.as_dataset(),
                 epochs=EPOCHS,
-                callbacks=[SetEpoch(batches), DurationNote(f"training {self.spec.name}")],
+                callbacks=[interrupt, SetEpoch(batches), note],
                 shuffle=False,
                 verbose=current_verbose(),
             )

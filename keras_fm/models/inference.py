@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from keras_fm.data.examples import take_rows
+from keras_fm.interrupts import interruptible
 from keras_fm.progress import DelayedBar, track
 
 _TRACING = threading.RLock()
@@ -58,7 +59,10 @@ def predict(
     graph = _graph_of(model)
     if graph is None or graph.fit(take_rows(inputs, slice(1))) is None:
         bar = DelayedBar(title)
-        outputs = model.predict(inputs, batch_size=batch_size, verbose=0, callbacks=[bar])
+        with interruptible() as interrupt:
+            outputs = model.predict(
+                inputs, batch_size=batch_size, verbose=0, callbacks=[interrupt, bar]
+            )
         return np.asarray(outputs, np.float32)
     num_examples = len(keras.tree.flatten(inputs)[0])
     batches = [slice(start, start + batch_size) for start in range(0, num_examples, batch_size)]

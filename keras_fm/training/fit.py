@@ -11,6 +11,7 @@ from keras_fm.data.batches import Batches, SetEpoch
 from keras_fm.distribution.devices import copy_variables, current_devices
 from keras_fm.evaluation.evaluation import evaluate_model
 from keras_fm.evaluation.permutation_importance import permutation_importance
+from keras_fm.interrupts import interruptible
 from keras_fm.logs import left_out
 from keras_fm.models import run_files
 from keras_fm.models.building import as_float32
@@ -78,7 +79,7 @@ def fit(
         initial_epoch = checkpoint.restore(trainer)
     history = run_files.read_history(path / run_files.HISTORY)[:initial_epoch]
     is_over = not all(callback.restore(history) for callback in early_stopping)
-    with devices.running(), left_out("tensorflow", TRACE_COUNT):
+    with devices.running(), left_out("tensorflow", TRACE_COUNT), interruptible() as interrupt:
         trainer.fit(
             devices.training_data(train_batches.as_dataset()),
             initial_epoch=initial_epoch,
@@ -86,6 +87,7 @@ def fit(
             validation_data=validation if devices.validates else None,
             class_weight=None if job.spec.folds else objective.class_weight(job.examples, recipe),
             callbacks=[
+                interrupt,
                 SetEpoch(train_batches),
                 *averaged,
                 *devices.callbacks(replica, trained_part, validation),
@@ -144,8 +146,10 @@ def _early_stopping(
     if not has_members and (not recipe.patience or validation is None):
         return []
     bar = DelayedBar("the validation loss before the training")
-    with left_out("tensorflow", TRACE_COUNT):
-        initial = trainer.evaluate(validation, verbose=0, return_dict=True, callbacks=[bar])
+    with left_out("tensorflow", TRACE_COUNT), interruptible() as interrupt:
+        initial = trainer.evaluate(
+            validation, verbose=0, return_dict=True, callbacks=[interrupt, bar]
+        )
     if has_members:
         return [MemberEarlyStopping(folder, recipe.patience, trainer.member_losses)]
     return [EarlyStopping(folder, recipe.patience, initial["loss"])]
