@@ -57,6 +57,11 @@ def test_tensorflow_lacks_onednn_on_cpus_with_avx2_alone(flags, variable, lacks,
     assert startup.lacks_onednn() is lacks
 
 
+def without_the_variable():
+    """Return the environment of this process without `TF_ENABLE_ONEDNN_OPTS`."""
+    return {name: value for name, value in os.environ.items() if name != startup.ONEDNN}
+
+
 def variable_after(code, **variables):
     """Return `TF_ENABLE_ONEDNN_OPTS` after code in a process of its own, on a CPU with AVX2."""
     process = subprocess.run(
@@ -68,8 +73,7 @@ def variable_after(code, **variables):
             f"{code}\n"
             f"print(os.environ.get('{startup.ONEDNN}'))",
         ],
-        env={name: value for name, value in os.environ.items() if name != startup.ONEDNN}
-        | variables,
+        env=without_the_variable() | variables,
         capture_output=True,
         text=True,
         check=True,
@@ -98,7 +102,7 @@ def test_tensorflow_reads_the_variable():
     code = "import os, keras_fm, keras_fm.startup as s; s.cpu_flags = lambda: {'avx2'}"
     process = subprocess.run(
         [sys.executable, "-c", f"{code}; keras_fm.train"],
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "0"},
+        env=without_the_variable() | {"TF_CPP_MIN_LOG_LEVEL": "0"},
         capture_output=True,
         text=True,
         check=True,
