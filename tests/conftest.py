@@ -2,9 +2,7 @@
 
 import os
 
-# Both are read when TensorFlow is imported.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as trainings have it, on any CPU
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
 if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and hasattr(os, "sched_setaffinity"):
     # A core for each of pytest's workers: the threads of two that share them wait for each other.
     cores = sorted(os.sched_getaffinity(0))

@@ -36,6 +36,12 @@ def said(capsys, function, *arguments):
     return lines
 
 
+@pytest.fixture(autouse=True)
+def any_cpu(monkeypatch):
+    """Announce the same on every CPU; tests/test_startup.py sees the line on oneDNN."""
+    monkeypatch.setattr(announcements, "lacks_onednn", lambda: False)
+
+
 @pytest.fixture
 def table():
     width = np.arange(60) / 60
