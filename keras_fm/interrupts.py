@@ -14,9 +14,9 @@ def interruptible() -> Iterator[keras.callbacks.Callback]:
     """Yield a callback for the `fit`, `evaluate` or `predict` in the block, which `Ctrl-C` ends.
 
     Keras waits for a step where it converts the step's logs to numbers, and catches all exceptions
-    there, `KeyboardInterrupt` too (`pythonify_logs`, Keras 3.15). On JAX nearly all time
-    of a training is spent in that wait. The callback raises the interrupt again, at the end of the
-    same step.
+    there, `KeyboardInterrupt` too (`pythonify_logs`, Keras 3.15). On JAX nearly all the time of a
+    training is spent in that wait. The callback raises the interrupt again, at the end of the same
+    step.
 
     There is nothing to do outside the main thread, which has the signals, and where the caller has
     a handler of SIGINT, or ignores it.

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import keras_fm
 from keras_fm import cpu, startup
 from keras_fm.cli import app
 from keras_fm.training import announcements
@@ -98,16 +99,17 @@ def test_a_training_imports_tensorflow_with_onednn(code, variables, expected):
 
 
 @pytest.mark.thorough
-def test_tensorflow_reads_the_variable():
+@pytest.mark.parametrize(("variables", "is_on"), [({}, True), ({startup.ONEDNN: "0"}, False)])
+def test_tensorflow_reads_the_variable(variables, is_on):
     code = "import os, keras_fm, keras_fm.startup as s; s.cpu_flags = lambda: {'avx2'}"
     process = subprocess.run(
         [sys.executable, "-c", f"{code}; keras_fm.train"],
-        env=without_the_variable() | {"TF_CPP_MIN_LOG_LEVEL": "0"},
+        env=without_the_variable() | variables | {"TF_CPP_MIN_LOG_LEVEL": "0"},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert "oneDNN custom operations are on" in process.stderr
+    assert ("oneDNN custom operations are on" in process.stderr) is is_on
 
 
 @pytest.mark.parametrize(
@@ -137,13 +139,12 @@ def test_commands_say_whether_they_train(arguments, trains, monkeypatch, tmp_pat
     assert reached.value.args == (trains,)
 
 
-@pytest.mark.parametrize("lacks", [False, True])
-def test_a_training_says_when_it_came_too_late(lacks, monkeypatch, tmp_path, capsys):
-    import keras_fm
-
+@pytest.mark.parametrize(
+    ("lacks", "gpus", "says"), [(True, [], True), (True, ["A100"], False), (False, [], False)]
+)
+def test_a_training_says_when_it_came_too_late(lacks, gpus, says, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(announcements, "lacks_onednn", lambda: lacks)
-    keras_fm.train(
-        "linear_regression", data="sample", epochs=1, run_dir=tmp_path / "run", verbose=2
-    )
-    says = f"{startup.ONEDNN}=1" in capsys.readouterr().out
-    assert says is (lacks and announcements.keras.backend.backend() == "tensorflow")
+    monkeypatch.setattr(announcements, "gpus", lambda: gpus)
+    options = {"epochs": 1, "run_dir": tmp_path / "run", "verbose": 2}
+    keras_fm.train("linear_regression", data="sample", **options)
+    assert (f"{startup.ONEDNN}=1" in capsys.readouterr().out) is says

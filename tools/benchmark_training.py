@@ -31,7 +31,7 @@ from keras_fm.startup import import_keras, lacks_onednn
 
 MODELS = ["cifar_cnn", "fashion_cnn", "lstm", "mini_bert", "mlp", "char_lstm"]
 PLAIN, OURS, PYTORCH, AUTOCAST = "plain Keras", "keras_fm", "PyTorch", "PyTorch, bfloat16"
-EIGEN = "keras_fm, without oneDNN"
+WITHOUT_ONEDNN = "keras_fm, without oneDNN"
 IN_PYTORCH = ["cifar_cnn", "lstm", "mini_bert"]
 # Recipe fields that make steps of other kinds: they get their defaults.
 LEFT_OUT = {"adversarial_epsilon", "image_sizes", "image_size_starts", "epochs_per_pass"}
@@ -52,7 +52,7 @@ def main() -> None:
         pytorch_ways.append(AUTOCAST)
     print("| model | way | s a step | CPU s a step | keras_fm is faster | in CPU s |")
     print("| --- | --- | --- | --- | --- | --- |")
-    our_ways = [OURS, EIGEN] if lacks_onednn() else [OURS]
+    our_ways = [OURS, WITHOUT_ONEDNN] if lacks_onednn() else [OURS]
     for name in options.models:
         ways = [*our_ways, PLAIN, *(pytorch_ways if name in IN_PYTORCH else [])]
         measured = measure(name, ways, options.steps, options.rounds, options.precision)
@@ -106,10 +106,8 @@ def train(connection: Connection, way: str, name: str, steps: int, precision: st
     import keras
 
     keras.utils.set_random_seed(0)
-    make = {OURS: ours, EIGEN: ours, PLAIN: plain, PYTORCH: pytorch, AUTOCAST: pytorch_in_bfloat16}[
-        way
-    ]
-    model, dataset = make(name, steps, precision)
+    makers = {PLAIN: plain, PYTORCH: pytorch, AUTOCAST: pytorch_in_bfloat16}
+    model, dataset = makers.get(way, ours)(name, steps, precision)
 
     def turn() -> tuple[float, float]:
         wall, cpu = time.perf_counter(), time.process_time()

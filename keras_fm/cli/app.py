@@ -147,7 +147,7 @@ def _one_line_warnings() -> Iterator[None]:
         yield
 
 
-def _import_keras(*, trains: bool = False) -> None:
+def _import_keras(*, trains: bool) -> None:
     """Import Keras, without TensorFlow's remarks on the machine.
 
     Args:

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from keras_fm.backend import gpus
 from keras_fm.data.batches import Batches
 from keras_fm.data.user.tables import column_reports
 from keras_fm.progress import say
@@ -16,16 +17,9 @@ from keras_fm.training.jobs import TrainingJob
 
 MAX_CLASSES = 10  # that are named
 
-# TensorFlow was imported before a training began, as by `keras_fm.get`.
-_WITHOUT_ONEDNN = (
-    f"TensorFlow runs without oneDNN: this training is faster with {ONEDNN}=1, set before Python "
-    "starts"
-)
-
 
 def announce_run(path: Path, job: TrainingJob) -> None:
     """Print the run directory, the data, counts and columns of it, and TensorBoard's command."""
-    uses_tensorflow = keras.backend.backend() == "tensorflow"
     say(
         f"run directory: {path}",
         f"data: {job.examples.description}",
@@ -34,7 +28,7 @@ def announce_run(path: Path, job: TrainingJob) -> None:
         f"watch it: {shlex.join(['tensorboard', '--logdir', str(path)])}"
         if event_files.can_write()
         else f"no logs for TensorBoard: {event_files.MISSING}",
-        *([_WITHOUT_ONEDNN] if uses_tensorflow and lacks_onednn() else []),
+        *_describe_onednn(),
     )
 
 
@@ -63,6 +57,16 @@ def announce_stage(
         f"resumes after epoch {initial_epoch}" if initial_epoch else "",
     ]
     say(*filter(None, lines))
+
+
+def _describe_onednn() -> list[str]:
+    """Return a line where TensorFlow was imported before the training, as by `keras_fm.get`."""
+    if keras.backend.backend() != "tensorflow" or gpus() or not lacks_onednn():
+        return []
+    return [
+        f"TensorFlow runs without oneDNN: trainings on this CPU are up to 2.6 times as fast with "
+        f"{ONEDNN}=1, set before Python starts"
+    ]
 
 
 def _describe_data(job: TrainingJob) -> str:
